@@ -3,7 +3,14 @@
 //! Nothing here performs IO, reads a clock, or knows a database, a runtime or a neural network: now, seeds and ids are
 //! passed in, so every rule can be tested with arithmetic alone. Everybody may import this layer; it imports nobody.
 
+pub mod assign;
+pub mod attendance;
 pub mod embedding;
+pub mod fusion;
+pub mod gallery;
 pub mod geometry;
 pub mod ids;
 pub mod quality;
+pub mod score;
+pub mod status;
+pub mod template;
