@@ -6,6 +6,7 @@
 pub mod assign;
 pub mod attendance;
 pub mod embedding;
+pub mod evaluation;
 pub mod fusion;
 pub mod gallery;
 pub mod geometry;

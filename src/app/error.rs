@@ -1,0 +1,105 @@
+//! One error type for every use case, each with a stable code: the one place where a failure becomes words for people,
+//! an exit code and (over REST) a status.
+
+use serde::{Deserialize, Serialize};
+
+use crate::db::DbError;
+use crate::domain::csv_table::CsvProblems;
+use crate::engine::EngineError;
+use crate::pack::PackError;
+use crate::storage::StorageError;
+use crate::vision::decode::DecodeError;
+
+/// Stable names of everything that can go wrong; part of the contract with other programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Code {
+    /// The bytes are not a whole picture.
+    InvalidImage,
+    /// A file type that is not read.
+    UnsupportedFormat,
+    /// More bytes or pixels than the limits allow.
+    ImageTooLarge,
+    /// An enrolment photo without a face.
+    NoFaceDetected,
+    /// An enrolment photo with more than one face.
+    MultipleFacesDetected,
+    /// An enrolment photo whose face has too few pixels.
+    FaceTooSmall,
+    /// An enrolment photo that is blurred, dark, flat or a profile.
+    LowQuality,
+    /// The embedder gave numbers that are no face.
+    InvalidEmbedding,
+    /// ONNX Runtime or the pack is missing or broken.
+    ModelNotLoaded,
+    /// The provider that was asked for does not work here.
+    ProviderUnavailable,
+    ClassNotFound,
+    StudentNotFound,
+    SessionNotFound,
+    /// The class has nobody who can be found by face.
+    NoEnrolledStudents,
+    /// A name fits several classes or students.
+    AmbiguousName,
+    /// A name fits no pattern, or its parts contradict each other.
+    InvalidName,
+    /// Neither the name, a manifest nor EXIF tells when a photo was taken.
+    NoTimestamp,
+    /// A student without recorded consent cannot be enrolled.
+    ConsentRequired,
+    /// Two enrolment photos of one student show different people.
+    SamplesDisagree,
+    /// A CSV file with rows that cannot be used.
+    InvalidTable,
+    /// A file cannot be read or written.
+    FileError,
+    DatabaseMissing,
+    DatabaseError,
+    StorageError,
+    /// A worker died at a job's last attempt.
+    WorkerLost,
+    /// Anything else that stopped the work on one item.
+    ProcessingError,
+}
+
+impl Code {
+    /// The wire form, for example `INVALID_IMAGE`.
+    pub fn as_str(self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(name)) => name,
+            _ => format!("{self:?}"),
+        }
+    }
+}
+
+/// A failure with its code and a sentence that says what failed on which thing and what to do about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    pub code: Code,
+    pub message: String,
+    #[source]
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), source: None }
+    }
+
+    fn wrapping(code: Code, error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { code, message: error.to_string(), source: Some(Box::new(error)) }
+    }
+
+    /// A file of the user's that cannot be read or written.
+    pub fn file(path: &std::path::Path, error: &std::io::Error) -> Self {
+        Self::new(Code::FileError, format!("{}: {error}", path.display()))
+    }
+
+    /// The same failure, said of a thing.
+    #[must_use]
+    pub fn of(mut self, thing: impl std::fmt::Display) -> Self {
+        self.message = format!("{thing}: {}", self.message);
+        self
+    }
+}
