@@ -59,7 +59,7 @@ pub struct Photos {
     /// Faces kept of one photo, largest first. Default: 100.
     pub max_faces: NonZeroUsize,
     /// Smallest face looked for, pixels of the full-resolution photo. Default: 20.
-    pub min_face_px: f32,
+    pub min_face_px: u32,
     /// Photos worked on at a time. Default: one for each core, at most 4.
     pub in_flight: Option<NonZeroUsize>,
 }
@@ -152,7 +152,7 @@ impl Default for Config {
 impl Default for Photos {
     fn default() -> Self {
         let max_faces = NonZeroUsize::new(100).expect("100 is not zero");
-        Self { max_mb: 10, max_megapixels: 50, max_faces, min_face_px: 20.0, in_flight: None }
+        Self { max_mb: 10, max_megapixels: 50, max_faces, min_face_px: 20, in_flight: None }
     }
 }
 
