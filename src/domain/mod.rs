@@ -3,9 +3,13 @@
 //! Nothing here performs IO, reads a clock, or knows a database, a runtime or a neural network: now, seeds and ids are
 //! passed in, so every rule can be tested with arithmetic alone. Everybody may import this layer; it imports nobody.
 
+pub mod class_label;
 pub mod csv_table;
 pub mod embedding;
 pub mod geometry;
 pub mod ids;
+pub mod manifest;
+pub mod photo_name;
+pub mod photo_time;
 pub mod quality;
 pub mod spelling;
