@@ -12,4 +12,5 @@ pub mod manifest;
 pub mod photo_name;
 pub mod photo_time;
 pub mod quality;
+pub mod session_group;
 pub mod spelling;
