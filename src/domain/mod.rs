@@ -12,5 +12,7 @@ pub mod manifest;
 pub mod photo_name;
 pub mod photo_time;
 pub mod quality;
+pub mod roster;
+pub mod roster_diff;
 pub mod session_group;
 pub mod spelling;
