@@ -6,6 +6,8 @@
 pub mod class_label;
 pub mod csv_table;
 pub mod embedding;
+pub mod enrolment_list;
+pub mod folder_name;
 pub mod geometry;
 pub mod ids;
 pub mod manifest;
