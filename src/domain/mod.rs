@@ -5,13 +5,24 @@
 
 pub mod assign;
 pub mod attendance;
+pub mod class_label;
+pub mod csv_table;
 pub mod embedding;
+pub mod enrolment_list;
 pub mod evaluation;
+pub mod folder_name;
 pub mod fusion;
 pub mod gallery;
 pub mod geometry;
 pub mod ids;
+pub mod manifest;
+pub mod photo_name;
+pub mod photo_time;
 pub mod quality;
+pub mod roster;
+pub mod roster_diff;
 pub mod score;
+pub mod session_group;
+pub mod spelling;
 pub mod status;
 pub mod template;

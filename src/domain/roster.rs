@@ -1,0 +1,243 @@
+//! The roster file of a school: who is in which class, under which roll number.
+//!
+//! Called by `rollcall roster import`. It checks a file against itself; what a file changes in the database is
+//! [`roster_diff`](super::roster_diff)'s to say.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::csv_table::{Column, CsvProblems, CsvRow, CsvTable};
+use crate::domain::spelling::{fold, fold_identifier};
+
+pub(crate) const CLASS: Column = Column::filled("class", &["class name"]);
+pub(crate) const SECTION: Column = Column::filled("section", &["sec", "div", "division"]);
+const NAME: Column = Column::filled("name", &["student", "student name", "full name"]);
+pub(crate) const ROLL_NO: Column = Column::filled("roll_no", ROLL_NO_ALIASES);
+pub(crate) const ROLL_NO_ALIASES: &[&str] = &["roll", "rollno", "roll number", "roll num", "roll #"];
+const PRN: Column = Column::filled("prn", PRN_ALIASES);
+pub(crate) const PRN_ALIASES: &[&str] = &["prn no", "prn number", "permanent registration number"];
+const EMAIL: Column = Column::optional("email", &["e-mail", "mail", "email address", "email id"]);
+pub(crate) const CONSENT: Column = Column::optional("consent", &["consent given"]);
+const COLUMNS: [Column; 7] = [CLASS, SECTION, NAME, ROLL_NO, PRN, EMAIL, CONSENT];
+
+/// Whether a student agreed to be recognised. Without `Given` there is no template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Consent {
+    #[default]
+    Unknown,
+    Given,
+    Withdrawn,
+}
+
+impl Consent {
+    /// Reads a cell; empty and `unknown` are [`Consent::Unknown`], `None` is a word that means nothing here.
+    pub fn parse(text: &str) -> Option<Self> {
+        match fold(text).as_str() {
+            "" | "unknown" | "?" => Some(Self::Unknown),
+            "yes" | "y" | "true" | "1" | "given" | "recorded" => Some(Self::Given),
+            "no" | "n" | "false" | "0" | "withdrawn" | "refused" => Some(Self::Withdrawn),
+            _ => None,
+        }
+    }
+
+    /// The word that is stored and shown.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Given => "given",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+impl fmt::Display for Consent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A student in a class, as a line of the file says it. Fields are trimmed and, but for email, never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RosterRow {
+    pub line: u64,
+    pub class: String,
+    pub section: String,
+    pub name: String,
+    pub roll_no: String,
+    pub prn: String,
+    pub email: Option<String>,
+    /// `Unknown` when the file does not say.
+    pub consent: Consent,
+}
+
+/// Reads columns class, section, name, roll_no, prn and, if there are any, email and consent.
+///
+/// # Errors
+/// Every row that cannot be used: empty fields, a consent that is no yes or no, a roll number or PRN that a class has
+/// twice, a PRN whose name, email or consent differs from one row to another.
+pub fn parse_roster(bytes: &[u8]) -> Result<Vec<RosterRow>, CsvProblems> {
+    let CsvTable { rows, mut problems } = CsvTable::read(bytes, &COLUMNS)?;
+    let rows: Vec<RosterRow> = rows.iter().filter_map(|row| roster_row(row, &mut problems)).collect();
+    check_numbers(&rows, &mut problems);
+    check_persons(&rows, &mut problems);
+    problems.or_ok(rows)
+}
+
+fn roster_row(row: &CsvRow, problems: &mut CsvProblems) -> Option<RosterRow> {
+    let text = |column: &Column| row.get(column).to_owned();
+    Some(RosterRow {
+        line: row.line,
+        class: text(&CLASS),
+        section: text(&SECTION),
+        name: text(&NAME),
+        roll_no: text(&ROLL_NO),
+        prn: text(&PRN),
+        email: row.get_filled(&EMAIL).map(str::to_owned),
+        consent: read_consent(row, problems)?,
+    })
+}
+
+/// The consent of a row; a problem and `None` when its word means nothing.
+pub(crate) fn read_consent(row: &CsvRow, problems: &mut CsvProblems) -> Option<Consent> {
+    let consent = Consent::parse(row.get(&CONSENT));
+    if consent.is_none() {
+        let message =
+            format!("{:?} is neither yes (given) nor no (withdrawn); leave it empty if unknown", row.get(&CONSENT));
+        problems.add(row.line, CONSENT.name, message);
+    }
+    consent
+}
+
+/// Roll numbers and PRNs are unique within a class.
+fn check_numbers(rows: &[RosterRow], problems: &mut CsvProblems) {
+    let mut roll_nos = HashMap::new();
+    let mut prns = HashMap::new();
+    for row in rows {
+        let class = (fold(&row.class), fold(&row.section));
+        let of_class = |number: &str| (class.clone(), fold_identifier(number));
+        if let Some(first) = roll_nos.insert(of_class(&row.roll_no), row.line) {
+            let message = format!("{} stands in {}-{} on line {first} already", row.roll_no, row.class, row.section);
+            problems.add(row.line, ROLL_NO.name, message);
+        }
+        if let Some(first) = prns.insert(of_class(&row.prn), row.line) {
+            let message = format!("{} stands in {}-{} on line {first} already", row.prn, row.class, row.section);
+            problems.add(row.line, PRN.name, message);
+        }
+    }
+}
+
+/// A student may be in several classes and is the same person in all of them.
+fn check_persons(rows: &[RosterRow], problems: &mut CsvProblems) {
+    let mut persons: HashMap<String, Vec<&RosterRow>> = HashMap::new();
+    for row in rows {
+        let others = persons.entry(fold_identifier(&row.prn)).or_default();
+        let mut differs = |column: &Column, is_other: &dyn Fn(&RosterRow) -> bool| {
+            if let Some(other) = others.iter().find(|other| is_other(other)) {
+                let message = format!("PRN {} has another {} on line {}", row.prn, column.name, other.line);
+                problems.add(row.line, column.name, message);
+            }
+        };
+        differs(&NAME, &|other| other.name != row.name);
+        differs(&EMAIL, &|other| other.email.is_some() && row.email.is_some() && other.email != row.email);
+        let is_said = |row: &RosterRow| row.consent != Consent::Unknown;
+        differs(&CONSENT, &|other| is_said(other) && is_said(row) && other.consent != row.consent);
+        others.push(row);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::slice;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn problems(rows: &str) -> String {
+        parse_roster(format!("class,section,name,roll_no,prn,email,consent\n{rows}").as_bytes())
+            .unwrap_err()
+            .to_string()
+    }
+
+    #[test]
+    fn a_roster_is_read_under_its_usual_headers() {
+        let expected = RosterRow {
+            line: 2,
+            class: "CSE".to_owned(),
+            section: "A".to_owned(),
+            name: "Lee, Ann".to_owned(),
+            roll_no: "07".to_owned(),
+            prn: "P1".to_owned(),
+            email: Some("ann@school.example".to_owned()),
+            consent: Consent::Given,
+        };
+        let full = "class,section,name,roll_no,prn,email,consent\nCSE,A,\"Lee, Ann\",07,P1,ann@school.example,yes\n";
+        let other = "\u{feff}PRN No.;Roll No;Student Name;Div;Class;E-Mail;Consent\r\n\
+                     P1 ; 07;Lee, Ann;A;CSE;ann@school.example;GIVEN\r\n";
+        assert_eq!(parse_roster(full.as_bytes()).unwrap(), slice::from_ref(&expected));
+        assert_eq!(parse_roster(other.as_bytes()).unwrap(), slice::from_ref(&expected));
+        let without = parse_roster(b"class,section,name,roll_no,prn\nCSE,A,\"Lee, Ann\",07,P1\n").unwrap();
+        assert_eq!(without, [RosterRow { email: None, consent: Consent::Unknown, ..expected }]);
+    }
+
+    #[test]
+    fn consent_is_read_in_every_usual_word() {
+        for word in ["yes", "Y", "TRUE", "1", "given", "Recorded"] {
+            assert_eq!(Consent::parse(word), Some(Consent::Given), "{word}");
+        }
+        for word in ["no", "N", "false", "0", "withdrawn"] {
+            assert_eq!(Consent::parse(word), Some(Consent::Withdrawn), "{word}");
+        }
+        assert_eq!(Consent::parse(" "), Some(Consent::Unknown));
+        assert_eq!(Consent::parse("maybe"), None);
+        for consent in [Consent::Unknown, Consent::Given, Consent::Withdrawn] {
+            assert_eq!(Consent::parse(consent.as_str()), Some(consent));
+        }
+    }
+
+    #[test]
+    fn every_bad_row_is_reported() {
+        let rows = "CSE,A,Ann,1,P1,,\nCSE,A,,2,P2,,\nCSE,A,Cy,3,P3,,perhaps\ncse,a,Di,1,P4,,\nCSE,A,Ann,5,p1,,\n";
+        assert_eq!(
+            problems(rows),
+            "line 3, name: is empty\n\
+             line 4, consent: \"perhaps\" is neither yes (given) nor no (withdrawn); leave it empty if unknown\n\
+             line 5, roll_no: 1 stands in cse-a on line 2 already\n\
+             line 6, prn: p1 stands in CSE-A on line 2 already"
+        );
+    }
+
+    #[test]
+    fn one_person_may_be_in_several_classes_and_is_the_same_everywhere() {
+        let rows = b"class,section,name,roll_no,prn\nCSE,A,Ann,1,P1\nAIML,B,Ann,1,P1\n";
+        assert_eq!(parse_roster(rows).unwrap().len(), 2);
+        assert_eq!(
+            problems("CSE,A,Ann,1,P1,a@x.example,yes\nAIML,B,Anna,1,P1,b@x.example,no\n"),
+            "line 3, name: PRN P1 has another name on line 2\n\
+             line 3, email: PRN P1 has another email on line 2\n\
+             line 3, consent: PRN P1 has another consent on line 2"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = parse_roster(&bytes);
+        }
+
+        #[test]
+        fn accepted_rosters_have_unique_numbers(rows in proptest::collection::vec(("[AB]", "[a-c]", "[1-3]", "[1-3]"), 1..6)) {
+            let lines: String = rows.iter().map(|(class, name, roll, prn)| format!("{class},X,{name},{roll},{prn}\n")).collect();
+            let mut keys: Vec<_> = rows.iter().map(|(class, _, roll, _)| (class, roll)).collect();
+            keys.sort_unstable();
+            keys.dedup();
+            if let Ok(accepted) = parse_roster(format!("class,section,name,roll_no,prn\n{lines}").as_bytes()) {
+                prop_assert_eq!(accepted.len(), rows.len());
+                prop_assert_eq!(keys.len(), rows.len());
+            }
+        }
+    }
+}
