@@ -1,0 +1,39 @@
+# `make demo` and `make test` are all a newcomer needs; both prepare the machine first and can be repeated.
+# CARGO and PYTHON name other programs than the first ones on the PATH; WHEEL=FILE sets up without a network.
+CARGO ?= cargo
+PYTHON ?= python3
+export CARGO PYTHON WHEEL
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint bench deny
+
+help: ## list what there is
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+setup: ## check the tools, bring ONNX Runtime into runtime/ (once)
+	@sh deploy/prerequisites.sh
+	@"$(PYTHON)" deploy/setup-runtime.py $(if $(WHEEL),--wheel "$(WHEEL)")
+
+build: setup ## the program: target/release/rollcall
+	$(CARGO) build --release
+
+demo: build ## attendance of the demo school, from photos to Excel
+	./target/release/rollcall demo
+
+# Documentation examples first: the last lines are then those of the test programs.
+test: setup ## every test
+	$(CARGO) test --doc
+	$(CARGO) test --lib --bins --tests
+
+lint: ## format, clippy and documentation, without a single warning
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --lib
+
+bench: setup ## time the pipeline's operations
+	$(CARGO) bench
+
+deny: ## licences, sources, duplicates and advisories of the crates we use
+	@$(CARGO) deny --version >/dev/null 2>&1 || \
+		{ echo "cargo-deny is missing: $(CARGO) install cargo-deny --locked" >&2; exit 1; }
+	$(CARGO) deny check

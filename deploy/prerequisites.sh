@@ -1,0 +1,53 @@
+#!/bin/sh
+# Names everything that is missing before rollcall can be built, each with the command that brings it, all at once.
+# `make setup` calls this. CARGO, PYTHON and WHEEL come from the Makefile.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+cargo=${CARGO:-cargo}
+python=${PYTHON:-python3}
+missing=
+
+need() { # WHAT HOW
+    missing="$missing
+  $1
+      $2"
+}
+
+wanted=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
+if ! command -v "$cargo" >/dev/null 2>&1; then
+    if [ -x "${HOME:-}/.cargo/bin/cargo" ]; then
+        need "Rust is installed but not on the PATH of this shell" '. "$HOME/.cargo/env"'
+    else
+        need "Rust $wanted or newer" "install it with rustup (https://rustup.rs), then open a new shell"
+    fi
+else
+    found=$("$cargo" --version 2>/dev/null | sed -n 's/^cargo \([0-9]*\.[0-9]*\).*/\1/p')
+    if [ -z "$found" ]; then
+        need "a Rust toolchain ($cargo is there but does not start)" "rustup default stable"
+    elif [ "${found%.*}" -lt "${wanted%.*}" ] ||
+        { [ "${found%.*}" -eq "${wanted%.*}" ] && [ "${found#*.}" -lt "${wanted#*.}" ]; }; then
+        need "Rust $wanted or newer (found $found)" "rustup update stable (where there is no rustup: https://rustup.rs, then open a new shell)"
+    fi
+fi
+
+if ! command -v cc >/dev/null 2>&1; then
+    need "a C compiler" "apt-get install build-essential"
+elif ! echo '#include <stdio.h>' | cc -x c -fsyntax-only - >/dev/null 2>&1; then
+    need "the C library's headers" "apt-get install build-essential"
+fi
+
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 7))' >/dev/null 2>&1; then
+    need "Python 3.7 or newer, with pip" "apt-get install python3 python3-pip"
+elif [ -z "${WHEEL:-}" ] && ! ls runtime/libonnxruntime.so.* >/dev/null 2>&1 &&
+    ! "$python" -m pip --version >/dev/null 2>&1; then
+    need "pip for $python (it fetches ONNX Runtime and installs nothing)" "apt-get install python3-pip"
+fi
+
+[ -z "$missing" ] && exit 0
+cat >&2 <<END
+rollcall cannot be built here yet. This is missing:
+$missing
+
+The apt-get lines are for Debian and Ubuntu and need root; other systems have packages of similar names.
+END
+exit 1
