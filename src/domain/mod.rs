@@ -7,3 +7,4 @@ pub mod embedding;
 pub mod geometry;
 pub mod ids;
 pub mod quality;
+pub mod status;
