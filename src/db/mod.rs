@@ -1,1 +1,238 @@
-//! (being written)
+//! The database: pool, transactions, migrations, and one file per table group.
+//!
+//! Nouns are modules, verbs are functions: `students::insert`, `members::active_on`. A query takes `&mut AnyConnection`, the
+//! caller owns the transaction; `*Row` is what a query returns, `New*` what an insert takes. Times in rows are UTC. Nothing
+//! here decides anything: rules live in `domain`, what belongs into one transaction in `app`. The rules that must hold
+//! whoever writes (unique, foreign key, check) stand in the schema too, see `migrations/`.
+//!
+//! SQLite is the embedded default, Postgres joins with the feature `postgres`; queries are written once for both, see
+//! [`AnyConnection`]. Diesel is synchronous: async callers go through [`Db::run`] and [`Db::transaction`], which move to a
+//! blocking thread. No connection is held during inference or storage IO.
+
+pub mod classes;
+mod column;
+mod connection;
+mod error;
+pub mod faces;
+mod location;
+pub mod members;
+mod migrate;
+pub mod photos;
+pub mod records;
+pub mod samples;
+mod schema;
+pub mod sessions;
+pub mod students;
+pub mod subjects;
+#[cfg(test)]
+mod testing;
+#[cfg(all(test, feature = "postgres"))]
+mod testing_postgres;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use diesel::connection::{AnsiTransactionManager, Connection, TransactionManager};
+use diesel::r2d2::{Error as PoolError, ManageConnection, Pool, R2D2Connection};
+
+pub use column::Json;
+pub use connection::AnyConnection;
+pub use error::DbError;
+pub use migrate::SchemaState;
+
+use location::Location;
+
+/// Connections per program. SQLite has one writer at a time whatever the number; readers use the others.
+const POOL_SIZE: u32 = 8;
+/// How long a caller waits for a free connection before it hears [`DbError::Busy`].
+const POOL_WAIT: Duration = Duration::from_secs(30);
+
+/// A handle to the database; clones share one pool.
+#[derive(Debug, Clone)]
+pub struct Db {
+    pool: Pool<Opener>,
+}
+
+impl Db {
+    /// Opens an existing database: `sqlite:FILE`, a plain file name, or `postgres://...`. Never creates one.
+    ///
+    /// # Errors
+    /// [`DbError::Missing`] when there is none, [`DbError::Newer`] when a newer program has changed it,
+    /// [`DbError::Unopenable`] when it is something else or not allowed, [`DbError::BadUrl`], [`DbError::NoPostgres`].
+    pub fn open(url: &str) -> Result<Self, DbError> {
+        let location = Location::parse(url)?;
+        if !location.exists() {
+            return Err(DbError::Missing { location: location.to_string() });
+        }
+        Self::connect(location)
+    }
+
+    /// Opens a database, making an empty SQLite file where there is none. [`Db::migrate`] fills it with tables.
+    ///
+    /// A Postgres database is made by its server's administrator, so there it must exist.
+    ///
+    /// # Errors
+    /// Those of [`Db::open`] but [`DbError::Missing`].
+    pub fn create(url: &str) -> Result<Self, DbError> {
+        Self::connect(Location::parse(url)?)
+    }
+
+    fn connect(location: Location) -> Result<Self, DbError> {
+        // One connection by hand first: the pool would retry in silence and then only say that it has waited.
+        location
+            .connect()
+            .map_err(|error| DbError::Unopenable { location: location.to_string(), reason: error.to_string() })?;
+        let pool = Pool::builder()
+            .max_size(POOL_SIZE)
+            .min_idle(Some(1))
+            .connection_timeout(POOL_WAIT)
+            .build_unchecked(Opener { location });
+        let db = Self { pool };
+        match db.schema_state()? {
+            SchemaState::Newer(version) => Err(DbError::Newer { version }),
+            SchemaState::Current | SchemaState::Pending(_) => Ok(db),
+        }
+    }
+
+    /// Runs `work` with a connection, on this thread. Each statement commits by itself.
+    ///
+    /// # Errors
+    /// [`DbError::Busy`] when no connection became free, and those of `work`.
+    pub fn run_blocking<T, E: From<DbError>>(
+        &self,
+        work: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut conn = self.pool.get().map_err(|_| DbError::Busy)?;
+        work(&mut conn)
+    }
+
+    /// [`Db::run_blocking`] on a thread where blocking is allowed.
+    ///
+    /// # Errors
+    /// As [`Db::run_blocking`], and [`DbError::Stopped`] when the program is shutting down.
+    ///
+    /// # Panics
+    /// When `work` does.
+    pub async fn run<T, E>(
+        &self,
+        work: impl FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        let db = self.clone();
+        match tokio::task::spawn_blocking(move || db.run_blocking(work)).await {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err(DbError::Stopped.into()),
+            },
+        }
+    }
+
+    /// [`transaction`] on a connection of the pool and a thread where blocking is allowed.
+    ///
+    /// # Errors
+    /// As [`Db::run`] and [`transaction`].
+    pub async fn transaction<T, E>(
+        &self,
+        work: impl FnOnce(&mut AnyConnection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DbError> + Send + 'static,
+    {
+        self.run(|conn| transaction(conn, work)).await
+    }
+
+    /// Compares the tables with what this program knows.
+    ///
+    /// # Errors
+    /// [`DbError::Migration`] when the database does not answer, [`DbError::Busy`].
+    pub fn schema_state(&self) -> Result<SchemaState, DbError> {
+        self.run_blocking(migrate::schema_state)
+    }
+
+    /// Brings the tables up to date, all or nothing; returns how many migrations were run.
+    ///
+    /// # Errors
+    /// [`DbError::Newer`], [`DbError::Migration`], [`DbError::Busy`].
+    pub fn migrate(&self) -> Result<usize, DbError> {
+        self.run_blocking(migrate::migrate)
+    }
+
+    /// Refuses a database on which this program's queries would fail.
+    ///
+    /// # Errors
+    /// [`DbError::Outdated`] or [`DbError::Newer`], saying what to do.
+    pub fn require_current(&self) -> Result<(), DbError> {
+        match self.schema_state()? {
+            SchemaState::Current => Ok(()),
+            SchemaState::Pending(pending) => Err(DbError::Outdated { pending }),
+            SchemaState::Newer(version) => Err(DbError::Newer { version }),
+        }
+    }
+}
+
+/// Runs `work` in a transaction: committed when it returns `Ok`, otherwise nothing has happened.
+///
+/// On SQLite the outermost one is `BEGIN IMMEDIATE`: it waits for its turn to write at the start. A transaction that begins
+/// by reading and then writes would fail at once, without waiting, when somebody has written in between. Inside another
+/// transaction this is a savepoint.
+///
+/// # Errors
+/// Those of `work`, and [`DbError`] when the transaction cannot be begun or committed.
+pub fn transaction<T, E: From<DbError>>(
+    conn: &mut AnyConnection,
+    work: impl FnOnce(&mut AnyConnection) -> Result<T, E>,
+) -> Result<T, E> {
+    begin(conn).map_err(DbError::from)?;
+    match work(conn) {
+        Ok(value) => {
+            <AnyConnection as Connection>::TransactionManager::commit_transaction(conn).map_err(DbError::from)?;
+            Ok(value)
+        }
+        Err(error) => match <AnyConnection as Connection>::TransactionManager::rollback_transaction(conn) {
+            // The connection is lost or already rolled back; the reason is what `work` has reported.
+            Ok(()) | Err(diesel::result::Error::BrokenTransactionManager) => Err(error),
+            Err(rollback) => Err(DbError::from(rollback).into()),
+        },
+    }
+}
+
+fn begin(conn: &mut AnyConnection) -> diesel::QueryResult<()> {
+    let status = <AnyConnection as Connection>::TransactionManager::transaction_manager_status_mut(conn);
+    let is_outermost = status.transaction_depth()?.is_none();
+    match conn {
+        AnyConnection::Sqlite(sqlite) if is_outermost => {
+            AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")
+        }
+        _ => <AnyConnection as Connection>::TransactionManager::begin_transaction(conn),
+    }
+}
+
+/// Opens and checks connections for the pool.
+#[derive(Debug)]
+struct Opener {
+    location: Location,
+}
+
+impl ManageConnection for Opener {
+    type Connection = AnyConnection;
+    type Error = PoolError;
+
+    fn connect(&self) -> Result<AnyConnection, PoolError> {
+        self.location.connect().map_err(PoolError::ConnectionError)
+    }
+
+    fn is_valid(&self, conn: &mut AnyConnection) -> Result<(), PoolError> {
+        conn.ping().map_err(PoolError::QueryError)
+    }
+
+    /// A connection whose user panicked may hold an open transaction; closing it rolls back.
+    fn has_broken(&self, conn: &mut AnyConnection) -> bool {
+        std::thread::panicking() || conn.is_broken()
+    }
+}

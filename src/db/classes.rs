@@ -1,0 +1,141 @@
+//! Classes: name and section of one term. Names are kept as written and compared without case and outer blanks.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use super::column::key;
+use super::connection::each_backend;
+use super::error::OrNotFound;
+use super::schema::classes;
+use super::{AnyConnection, DbError};
+use crate::domain::ids::ClassId;
+
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = classes)]
+pub struct ClassRow {
+    pub id: ClassId,
+    pub name: String,
+    /// Empty for a class without sections.
+    pub section: String,
+    pub term: String,
+    pub created_at: NaiveDateTime,
+}
+
+#[derive(Insertable)]
+#[diesel(table_name = classes)]
+struct NewClass<'a> {
+    name: &'a str,
+    section: &'a str,
+    term: &'a str,
+    name_key: String,
+    section_key: String,
+    term_key: String,
+    created_at: NaiveDateTime,
+}
+
+/// The class with this id.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn get(conn: &mut AnyConnection, id: ClassId) -> Result<ClassRow, DbError> {
+    classes::table.find(id).select(ClassRow::as_select()).first(conn).or_not_found("the class")
+}
+
+/// The class of that name, section and term, if there is one.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn find(conn: &mut AnyConnection, name: &str, section: &str, term: &str) -> Result<Option<ClassRow>, DbError> {
+    let row = classes::table
+        .filter(classes::term_key.eq(key(term)))
+        .filter(classes::name_key.eq(key(name)))
+        .filter(classes::section_key.eq(key(section)))
+        .select(ClassRow::as_select())
+        .first(conn)
+        .optional()?;
+    Ok(row)
+}
+
+/// [`find`], or else a new class written as given (without outer blanks).
+///
+/// # Errors
+/// [`DbError::Rule`] for an empty name.
+pub fn find_or_insert(
+    conn: &mut AnyConnection,
+    name: &str,
+    section: &str,
+    term: &str,
+    now: NaiveDateTime,
+) -> Result<ClassRow, DbError> {
+    if let Some(row) = find(conn, name, section, term)? {
+        return Ok(row);
+    }
+    let new = NewClass {
+        name: name.trim(),
+        section: section.trim(),
+        term: term.trim(),
+        name_key: key(name),
+        section_key: key(section),
+        term_key: key(term),
+        created_at: now,
+    };
+    let insert = diesel::insert_into(classes::table).values(&new);
+    each_backend!(conn, c => insert.on_conflict_do_nothing().execute(c))?;
+    find(conn, name, section, term)?.ok_or(DbError::NotFound { what: "the class" })
+}
+
+/// All classes, of one term or of all, ordered by term, name and section.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn list(conn: &mut AnyConnection, term: Option<&str>) -> Result<Vec<ClassRow>, DbError> {
+    let mut query = classes::table.select(ClassRow::as_select()).into_boxed();
+    if let Some(term) = term {
+        query = query.filter(classes::term_key.eq(key(term)));
+    }
+    Ok(query.order((classes::term_key, classes::name_key, classes::section_key)).load(conn)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::testing::{at, on_each_database};
+
+    on_each_database! {
+        fn names_are_kept_as_written_and_compared_without_case(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let first = find_or_insert(conn, "10th Grade", " A ", "2025-26", at("2025-07-01 08:00:00"))?;
+                let again = find_or_insert(conn, " 10TH grade", "a", "2025-26", at("2025-07-02 08:00:00"))?;
+                assert_eq!(first, again);
+                assert_eq!((first.name.as_str(), first.section.as_str()), ("10th Grade", "A"));
+                assert_eq!(find(conn, "10th grade", "A", "2025-26")?.as_ref(), Some(&first));
+                assert_eq!(get(conn, first.id)?, first);
+                // Not only ASCII letters have a case.
+                let first = find_or_insert(conn, "École", "Ü", "2025-26", at("2025-07-01 08:00:00"))?;
+                assert_eq!(find(conn, "éCOLE", "ü", "2025-26")?, Some(first));
+                Ok(())
+            }).unwrap();
+        }
+
+        fn the_same_name_in_another_term_or_section_is_another_class(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let now = at("2025-07-01 08:00:00");
+                for (name, section, term) in [("9", "B", "2025"), ("9", "A", "2025"), ("9", "A", "2024"), ("10", "", "2025")] {
+                    find_or_insert(conn, name, section, term, now)?;
+                }
+                let names = |rows: Vec<ClassRow>| {
+                    rows.into_iter().map(|row| format!("{} {}{}", row.term, row.name, row.section)).collect::<Vec<_>>()
+                };
+                assert_eq!(names(list(conn, None)?), ["2024 9A", "2025 10", "2025 9A", "2025 9B"]);
+                assert_eq!(names(list(conn, Some("2024"))?), ["2024 9A"]);
+                assert_eq!(find(conn, "9", "C", "2025")?, None);
+                Ok(())
+            }).unwrap();
+        }
+
+        fn a_class_needs_a_name(db) {
+            let refused = db.run_blocking(|conn| find_or_insert(conn, " ", "A", "2025", at("2025-07-01 08:00:00")));
+            assert!(matches!(refused, Err(DbError::Rule(_))), "{refused:?}");
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Faces: one detection in a photo, and what recognition says about it.
+//!
+//! Detections are written per photo, verdicts per session, because a verdict looks at all photos of the session.
+
+use diesel::prelude::*;
+
+use super::column::Json;
+use super::connection::each_backend;
+use super::error::OrNotFound;
+use super::schema::{faces, session_photos};
+use super::{AnyConnection, DbError};
+use crate::domain::embedding::Embedding;
+use crate::domain::geometry::{BoundingBox, Landmarks};
+use crate::domain::ids::{FaceId, MemberId, PhotoId, SessionId};
+use crate::domain::quality::FaceQuality;
+use crate::domain::status::Verdict;
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = faces)]
+pub struct FaceRow {
+    pub id: FaceId,
+    pub photo_id: PhotoId,
+    /// Place in the photo's list of detections, from 0.
+    pub ordinal: i32,
+    /// Box in pixels of the upright photo, origin top left.
+    pub x: f32,
+    pub y: f32,
+    pub w: f32,
+    pub h: f32,
+    pub landmarks: Json<Landmarks>,
+    /// 0..1, as the detector says.
+    pub detection_score: f32,
+    pub quality: Json<FaceQuality>,
+    /// Gone once a stranger's session is confirmed.
+    pub embedding: Option<Embedding>,
+    pub verdict: Option<Verdict>,
+    pub member_id: Option<MemberId>,
+    /// Of the face and the nearest candidate; lower is nearer.
+    pub combined: Option<f64>,
+    /// -1..1.
+    pub cosine: Option<f64>,
+    /// 0..1.
+    pub confidence: Option<f64>,
+    pub runner_up_member_id: Option<MemberId>,
+    pub runner_up_combined: Option<f64>,
+    /// Why the verdict is not a plain match.
+    pub reason: Option<String>,
+    /// Faces of one session with the same number are the same person.
+    pub person: Option<i32>,
+}
+
+impl FaceRow {
+    pub const fn bounds(&self) -> BoundingBox {
+        BoundingBox::from_xywh(self.x, self.y, self.w, self.h)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Insertable)]
+#[diesel(table_name = faces, treat_none_as_default_value = false)]
+pub struct NewFace {
+    pub ordinal: i32,
+    pub x: f32,
+    pub y: f32,
+    pub w: f32,
+    pub h: f32,
+    pub landmarks: Json<Landmarks>,
+    pub detection_score: f32,
+    pub quality: Json<FaceQuality>,
+    #[diesel(skip_insertion)]
+    pub embedding: Option<Embedding>,
+}
+
+/// What recognition says about a stored face. `None` is written as such.
+#[derive(Debug, Clone, PartialEq, AsChangeset)]
+#[diesel(table_name = faces, treat_none_as_null = true)]
+pub struct FaceVerdict {
+    #[diesel(skip_update)]
+    pub face: FaceId,
+    pub verdict: Verdict,
+    /// Always for a match, never for a stranger.
+    pub member_id: Option<MemberId>,
+    pub combined: Option<f64>,
+    pub cosine: Option<f64>,
+    pub confidence: Option<f64>,
+    pub runner_up_member_id: Option<MemberId>,
+    pub runner_up_combined: Option<f64>,
+    pub reason: Option<String>,
+    pub person: Option<i32>,
+}
+
+/// Replaces all faces of a photo; returns the new ids in the order of `new`. Records that pointed at the old ones lose
+/// the pointer, not their status. Belongs into a transaction.
+///
+/// # Errors
+/// [`DbError::Duplicate`] when two faces have the same ordinal, [`DbError::Reference`] for an unknown photo.
+pub fn replace_for_photo(conn: &mut AnyConnection, photo: PhotoId, new: &[NewFace]) -> Result<Vec<FaceId>, DbError> {
+    diesel::delete(faces::table.filter(faces::photo_id.eq(photo))).execute(conn)?;
+    let rows: Vec<_> = new
+        .iter()
+        .map(|face| {
+            let embedding = face.embedding.as_ref().map(Embedding::to_le_bytes);
+            (face, faces::photo_id.eq(photo), faces::embedding.eq(embedding))
+        })
+        .collect();
+    each_backend!(conn, c => diesel::insert_into(faces::table).values(rows).execute(c))?;
+    let mut ids: Vec<(i32, FaceId)> =
+        faces::table.filter(faces::photo_id.eq(photo)).select((faces::ordinal, faces::id)).load(conn)?;
+    ids.sort_unstable_by_key(|(ordinal, _)| *ordinal);
+    Ok(new
+        .iter()
+        .map(|face| {
+            let at = ids.binary_search_by_key(&face.ordinal, |(ordinal, _)| *ordinal);
+            ids[at.expect("the photo's faces were written above")].1
+        })
+        .collect())
+}
+
+/// All faces of a session, ordered by photo and ordinal.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn list_for_session(conn: &mut AnyConnection, session: SessionId) -> Result<Vec<FaceRow>, DbError> {
+    Ok(faces::table
+        .inner_join(session_photos::table)
+        .filter(session_photos::session_id.eq(session))
+        .order((faces::photo_id, faces::ordinal))
+        .select(FaceRow::as_select())
+        .load(conn)?)
+}
+
+/// Replaces the verdicts of a session: faces that are not named have none afterwards. Belongs into a transaction.
+///
+/// # Errors
+/// [`DbError::NotFound`] for a face that is not of this session, [`DbError::Duplicate`] when two faces of one photo
+/// match the same member, [`DbError::Rule`] when verdict and member do not go together.
+pub fn set_verdicts(conn: &mut AnyConnection, session: SessionId, verdicts: &[FaceVerdict]) -> Result<(), DbError> {
+    clear_verdicts(conn, session)?;
+    for verdict in verdicts {
+        diesel::update(faces::table.find(verdict.face).filter(faces::photo_id.eq_any(photos_of(session))))
+            .set(verdict)
+            .execute(conn)?
+            .or_not_found("the face")?;
+    }
+    Ok(())
+}
+
+/// Deletes the embeddings of the strangers of a session; returns how many. Scores and decisions stay.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn forget_strangers(conn: &mut AnyConnection, session: SessionId) -> Result<usize, DbError> {
+    let strangers = faces::table
+        .filter(faces::photo_id.eq_any(photos_of(session)))
+        .filter(faces::verdict.eq(Verdict::Stranger))
+        .filter(faces::embedding.is_not_null());
+    Ok(diesel::update(strangers).set(faces::embedding.eq(None::<Vec<u8>>)).execute(conn)?)
+}
+
+/// Written one after the other, two faces that swap their members would for a moment match the same one.
+fn clear_verdicts(conn: &mut AnyConnection, session: SessionId) -> Result<(), DbError> {
+    diesel::update(faces::table.filter(faces::photo_id.eq_any(photos_of(session))))
+        .set((
+            faces::verdict.eq(None::<Verdict>),
+            faces::member_id.eq(None::<MemberId>),
+            faces::combined.eq(None::<f64>),
+            faces::cosine.eq(None::<f64>),
+            faces::confidence.eq(None::<f64>),
+            faces::runner_up_member_id.eq(None::<MemberId>),
+            faces::runner_up_combined.eq(None::<f64>),
+            faces::reason.eq(None::<String>),
+            faces::person.eq(None::<i32>),
+        ))
+        .execute(conn)?;
+    Ok(())
+}
+
+#[diesel::dsl::auto_type]
+fn photos_of(session: SessionId) -> _ {
+    let id: i64 = session.0;
+    session_photos::table.filter(session_photos::session_id.eq(id)).select(session_photos::id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::photos;
+    use crate::db::testing::{new_face, new_photo, on_each_database, school};
+
+    fn matched(face: FaceId, member: MemberId) -> FaceVerdict {
+        FaceVerdict {
+            face,
+            verdict: Verdict::Match,
+            member_id: Some(member),
+            combined: Some(14.25),
+            cosine: Some(0.7),
+            confidence: Some(0.999),
+            runner_up_member_id: None,
+            runner_up_combined: None,
+            reason: None,
+            person: Some(0),
+        }
+    }
+
+    fn stranger(face: FaceId) -> FaceVerdict {
+        FaceVerdict {
+            verdict: Verdict::Stranger,
+            member_id: None,
+            confidence: None,
+            reason: Some("nobody is near".into()),
+            ..matched(face, MemberId(0))
+        }
+    }
+
+    on_each_database! {
+        fn faces_are_replaced_and_read_back_as_written(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let photo = photos::insert(conn, &new_photo(school.session, 1))?;
+                let old = replace_for_photo(conn, photo, &[new_face(0), new_face(1), new_face(2)])?;
+                // Not in order, and one without an embedding.
+                let new = [new_face(1), NewFace { embedding: None, x: 7.25, ..new_face(0) }];
+                let ids = replace_for_photo(conn, photo, &new)?;
+                let rows = list_for_session(conn, school.session)?;
+                assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[1], ids[0]]);
+                assert!(ids.iter().all(|id| !old.contains(id)));
+                assert_eq!((&rows[0].embedding, &rows[1].embedding), (&None, &new[0].embedding));
+                assert_eq!((&rows[1].landmarks, &rows[1].quality), (&new[0].landmarks, &new[0].quality));
+                assert_eq!((rows[0].x, rows[0].verdict), (7.25, None));
+                assert_eq!(rows[0].bounds().width(), new[1].w);
+                assert_eq!(replace_for_photo(conn, photo, &[])?, []);
+                assert_eq!(list_for_session(conn, school.session)?, []);
+                Ok(())
+            }).unwrap();
+        }
+
+        fn faces_are_ordered_by_photo_then_ordinal(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let first = photos::insert(conn, &new_photo(school.session, 1))?;
+                let second = photos::insert(conn, &new_photo(school.session, 2))?;
+                replace_for_photo(conn, second, &[new_face(0)])?;
+                replace_for_photo(conn, first, &[new_face(1), new_face(0)])?;
+                let order: Vec<_> =
+                    list_for_session(conn, school.session)?.iter().map(|row| (row.photo_id, row.ordinal)).collect();
+                assert_eq!(order, [(first, 0), (first, 1), (second, 0)]);
+                Ok(())
+            }).unwrap();
+        }
+
+        fn a_hundred_faces_fit_into_one_photo(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let photo = photos::insert(conn, &new_photo(school.session, 1))?;
+                let faces: Vec<_> = (0..100).map(new_face).collect();
+                assert_eq!(replace_for_photo(conn, photo, &faces)?.len(), 100);
+                assert_eq!(list_for_session(conn, school.session)?.len(), 100);
+                Ok(())
+            }).unwrap();
+        }
+
+        fn two_faces_may_swap_their_members(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let [asha, ravi, _] = school.members;
+                let photo = photos::insert(conn, &new_photo(school.session, 1))?;
+                let ids = replace_for_photo(conn, photo, &[new_face(0), new_face(1)])?;
+                set_verdicts(conn, school.session, &[matched(ids[0], asha), matched(ids[1], ravi)])?;
+                set_verdicts(conn, school.session, &[matched(ids[0], ravi), matched(ids[1], asha)])?;
+                let rows = list_for_session(conn, school.session)?;
+                assert_eq!((rows[0].member_id, rows[1].member_id), (Some(ravi), Some(asha)));
+                assert_eq!((rows[0].combined, rows[0].cosine, rows[0].confidence), (Some(14.25), Some(0.7), Some(0.999)));
+                Ok(())
+            }).unwrap();
+        }
+
+        fn a_face_that_is_not_named_has_no_verdict_afterwards(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let photo = photos::insert(conn, &new_photo(school.session, 1))?;
+                let ids = replace_for_photo(conn, photo, &[new_face(0), new_face(1)])?;
+                set_verdicts(conn, school.session, &[matched(ids[0], school.members[0]), stranger(ids[1])])?;
+                set_verdicts(conn, school.session, &[stranger(ids[1])])?;
+                let rows = list_for_session(conn, school.session)?;
+                assert_eq!((rows[0].verdict, rows[0].member_id, rows[0].person), (None, None, None));
+                assert_eq!((rows[1].verdict, rows[1].reason.as_deref()), (Some(Verdict::Stranger), Some("nobody is near")));
+                Ok(())
+            }).unwrap();
+        }
+
+        fn one_student_has_one_face_in_a_photo(db) {
+            let refused = db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let photo = photos::insert(conn, &new_photo(school.session, 1))?;
+                let ids = replace_for_photo(conn, photo, &[new_face(0), new_face(1)])?;
+                let member = school.members[0];
+                set_verdicts(conn, school.session, &[matched(ids[0], member), matched(ids[1], member)])
+            });
+            assert!(matches!(refused, Err(DbError::Duplicate { .. })), "{refused:?}");
+        }
+
+        fn a_match_needs_a_member_and_a_stranger_has_none(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let photo = photos::insert(conn, &new_photo(school.session, 1))?;
+                let face = replace_for_photo(conn, photo, &[new_face(0)])?[0];
+                let nobody = FaceVerdict { member_id: None, ..matched(face, MemberId(0)) };
+                assert!(matches!(set_verdicts(conn, school.session, &[nobody]), Err(DbError::Rule(_))));
+                let somebody = FaceVerdict { member_id: Some(school.members[0]), ..stranger(face) };
+                assert!(matches!(set_verdicts(conn, school.session, &[somebody]), Err(DbError::Rule(_))));
+                let elsewhere = set_verdicts(conn, SessionId(404), &[stranger(face)]);
+                assert!(matches!(elsewhere, Err(DbError::NotFound { .. })));
+                Ok(())
+            }).unwrap();
+        }
+
+        fn strangers_are_forgotten_and_matches_are_not(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let photo = photos::insert(conn, &new_photo(school.session, 1))?;
+                let ids = replace_for_photo(conn, photo, &[new_face(0), new_face(1)])?;
+                set_verdicts(conn, school.session, &[matched(ids[0], school.members[0]), stranger(ids[1])])?;
+                assert_eq!(forget_strangers(conn, school.session)?, 1);
+                assert_eq!(forget_strangers(conn, school.session)?, 0);
+                let rows = list_for_session(conn, school.session)?;
+                assert!(rows[0].embedding.is_some() && rows[1].embedding.is_none());
+                assert_eq!(rows[1].combined, Some(14.25), "scores stay");
+                Ok(())
+            }).unwrap();
+        }
+    }
+}

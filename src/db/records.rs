@@ -1,0 +1,257 @@
+//! Records: a member's status in a session, and where it comes from. What a person said is never overwritten by a run.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+use diesel::upsert::excluded;
+
+use super::connection::each_backend;
+use super::schema::{attendance_records as records, attendance_sessions, class_members};
+use super::{AnyConnection, DbError};
+use crate::domain::ids::{ClassId, FaceId, MemberId, SessionId, StudentId};
+use crate::domain::status::{AttendanceStatus, RecordSource};
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = records)]
+pub struct RecordRow {
+    pub session_id: SessionId,
+    pub member_id: MemberId,
+    pub status: AttendanceStatus,
+    pub source: RecordSource,
+    /// 0..1, of an automatic one.
+    pub confidence: Option<f64>,
+    /// The face that shows the member, if there is one.
+    pub face_id: Option<FaceId>,
+    pub note: Option<String>,
+    pub updated_at: NaiveDateTime,
+}
+
+#[derive(Debug, Clone, PartialEq, Insertable)]
+#[diesel(table_name = records, treat_none_as_default_value = false)]
+pub struct NewRecord {
+    pub session_id: SessionId,
+    pub member_id: MemberId,
+    pub status: AttendanceStatus,
+    pub source: RecordSource,
+    pub confidence: Option<f64>,
+    pub face_id: Option<FaceId>,
+    pub note: Option<String>,
+    pub updated_at: NaiveDateTime,
+}
+
+/// A record with what a sheet shows beside it.
+#[derive(Debug, Clone, PartialEq, Queryable)]
+pub struct RegisterRow {
+    pub session_id: SessionId,
+    /// UTC.
+    pub starts_at: NaiveDateTime,
+    pub member_id: MemberId,
+    pub student_id: StudentId,
+    pub roll_no: String,
+    pub status: AttendanceStatus,
+    pub source: RecordSource,
+    pub confidence: Option<f64>,
+    pub note: Option<String>,
+}
+
+/// Writes records, in place of those the members have in the session; returns how many were written. An automatic record
+/// never replaces a manual or imported one: that member is passed over. Belongs into a transaction.
+///
+/// # Errors
+/// [`DbError::Reference`] for an unknown session, member or face.
+pub fn upsert(conn: &mut AnyConnection, new: &[NewRecord]) -> Result<usize, DbError> {
+    use diesel::query_dsl::methods::FilterDsl; // for `DO UPDATE ... WHERE`; the prelude's is for selects
+
+    let mut written = 0;
+    // One statement each: for SQLite diesel has no `on_conflict` over several rows.
+    for new in new {
+        written += each_backend!(conn, c => diesel::insert_into(records::table)
+            .values(new)
+            .on_conflict((records::session_id, records::member_id))
+            .do_update()
+            .set((
+                records::status.eq(excluded(records::status)),
+                records::source.eq(excluded(records::source)),
+                records::confidence.eq(excluded(records::confidence)),
+                records::face_id.eq(excluded(records::face_id)),
+                records::note.eq(excluded(records::note)),
+                records::updated_at.eq(excluded(records::updated_at)),
+            ))
+            .filter(records::source.eq(RecordSource::Auto).or(excluded(records::source).ne(RecordSource::Auto)))
+            .execute(c))?;
+    }
+    Ok(written)
+}
+
+/// The records of a session, ordered by member.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn list(conn: &mut AnyConnection, session: SessionId) -> Result<Vec<RecordRow>, DbError> {
+    Ok(records::table
+        .filter(records::session_id.eq(session))
+        .order(records::member_id)
+        .select(RecordRow::as_select())
+        .load(conn)?)
+}
+
+/// The records of all sessions of a class that start at `from` or later and before `to` (UTC), in order of time, then of
+/// member. A session nobody has a record in does not show here; `sessions::list` has it.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn register(
+    conn: &mut AnyConnection,
+    class: ClassId,
+    from: NaiveDateTime,
+    to: NaiveDateTime,
+) -> Result<Vec<RegisterRow>, DbError> {
+    Ok(records::table
+        .inner_join(attendance_sessions::table)
+        .inner_join(class_members::table)
+        .filter(attendance_sessions::class_id.eq(class))
+        .filter(attendance_sessions::starts_at.ge(from))
+        .filter(attendance_sessions::starts_at.lt(to))
+        .order((attendance_sessions::starts_at, records::session_id, records::member_id))
+        .select((
+            records::session_id,
+            attendance_sessions::starts_at,
+            records::member_id,
+            class_members::student_id,
+            class_members::roll_no,
+            records::status,
+            records::source,
+            records::confidence,
+            records::note,
+        ))
+        .load(conn)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::connection::SimpleConnection;
+
+    use super::*;
+    use crate::db::testing::{at, new_face, new_photo, new_session, on_each_database, school};
+    use crate::db::{faces, photos, sessions};
+
+    fn record(session_id: SessionId, member_id: MemberId, status: AttendanceStatus, source: RecordSource) -> NewRecord {
+        NewRecord {
+            session_id,
+            member_id,
+            status,
+            source,
+            confidence: None,
+            face_id: None,
+            note: None,
+            updated_at: at("2025-09-01 05:00:00"),
+        }
+    }
+
+    use AttendanceStatus::{Absent, Excused, Late, Present, Unmarked};
+    use RecordSource::{Auto, Import, Manual};
+
+    on_each_database! {
+        fn an_automatic_run_replaces_its_own_records_and_nobody_elses(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let (session, [asha, ravi, mina]) = (school.session, school.members);
+                let first = [
+                    record(session, asha, Unmarked, Auto),
+                    record(session, ravi, Late, Manual),
+                    record(session, mina, Excused, Import),
+                ];
+                assert_eq!(upsert(conn, &first)?, 3);
+                let again: Vec<_> = school.members.map(|member| record(session, member, Absent, Auto)).into();
+                assert_eq!(upsert(conn, &again)?, 1, "only the automatic one is written");
+                let now: Vec<_> = list(conn, session)?.iter().map(|row| (row.member_id, row.status, row.source)).collect();
+                assert_eq!(now, [(asha, Absent, Auto), (ravi, Late, Manual), (mina, Excused, Import)]);
+                Ok(())
+            }).unwrap();
+        }
+
+        fn a_person_may_correct_everything(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let (session, [asha, ravi, mina]) = (school.session, school.members);
+                upsert(conn, &[record(session, asha, Absent, Auto), record(session, ravi, Late, Manual), record(session, mina, Late, Import)])?;
+                let corrected = NewRecord {
+                    note: Some("was at the dentist".into()),
+                    updated_at: at("2025-09-01 06:00:00"),
+                    ..record(session, asha, Excused, Manual)
+                };
+                upsert(conn, &[corrected, record(session, ravi, Present, Manual), record(session, mina, Present, Manual)])?;
+                let rows = list(conn, session)?;
+                assert_eq!(rows.iter().map(|row| row.status).collect::<Vec<_>>(), [Excused, Present, Present]);
+                assert_eq!(rows[0].note.as_deref(), Some("was at the dentist"));
+                assert_eq!(rows[0].updated_at, at("2025-09-01 06:00:00"));
+                Ok(())
+            }).unwrap();
+        }
+
+        fn a_record_survives_the_face_it_points_at(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let photo = photos::insert(conn, &new_photo(school.session, 1))?;
+                let face = faces::replace_for_photo(conn, photo, &[new_face(0)])?[0];
+                let seen = NewRecord {
+                    face_id: Some(face),
+                    confidence: Some(0.5),
+                    ..record(school.session, school.members[0], Present, Auto)
+                };
+                upsert(conn, &[seen])?;
+                assert_eq!(list(conn, school.session)?[0].face_id, Some(face));
+                faces::replace_for_photo(conn, photo, &[])?;
+                let row = &list(conn, school.session)?[0];
+                assert_eq!((row.face_id, row.status, row.confidence), (None, Present, Some(0.5)));
+                Ok(())
+            }).unwrap();
+        }
+
+        fn the_register_has_the_records_of_the_class_in_the_range(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let [asha, ravi, _] = school.members;
+                let later = sessions::find_or_insert(conn, &new_session(school.class, "2025-09-08 03:30:00"))?.id;
+                let outside = sessions::find_or_insert(conn, &new_session(school.class, "2025-09-09 00:00:00"))?.id;
+                upsert(conn, &[
+                    record(later, asha, Late, Manual),
+                    record(outside, asha, Absent, Auto),
+                    record(school.session, ravi, Absent, Auto),
+                    record(school.session, asha, Present, Auto),
+                ])?;
+                let (from, to) = (at("2025-09-01 00:00:00"), at("2025-09-09 00:00:00"));
+                let rows = register(conn, school.class, from, to)?;
+                let seen: Vec<_> = rows.iter().map(|row| (row.session_id, row.roll_no.as_str(), row.status)).collect();
+                assert_eq!(seen, [(school.session, "1", Present), (school.session, "2", Absent), (later, "1", Late)]);
+                assert_eq!(rows[2].starts_at, at("2025-09-08 03:30:00"));
+                assert_eq!(register(conn, ClassId(404), from, to)?, []);
+                Ok(())
+            }).unwrap();
+        }
+
+        fn a_session_takes_its_records_along_and_a_recorded_member_stays(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                upsert(conn, &[record(school.session, school.members[0], Present, Auto)])?;
+                let refused = conn.batch_execute("DELETE FROM class_members").map_err(DbError::from);
+                assert!(matches!(refused, Err(DbError::Reference)), "{refused:?}");
+                conn.batch_execute("DELETE FROM attendance_sessions")?;
+                assert_eq!(list(conn, school.session)?, []);
+                conn.batch_execute("DELETE FROM class_members")?;
+                Ok(())
+            }).unwrap();
+        }
+
+        fn an_unknown_member_and_an_impossible_confidence_are_refused(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let refused = upsert(conn, &[record(school.session, MemberId(404), Present, Auto)]);
+                assert!(matches!(refused, Err(DbError::Reference)), "{refused:?}");
+                let sure = NewRecord { confidence: Some(1.5), ..record(school.session, school.members[0], Present, Auto) };
+                let refused = upsert(conn, &[sure]);
+                assert!(matches!(refused, Err(DbError::Rule(_))), "{refused:?}");
+                Ok(())
+            }).unwrap();
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Samples: one enrolment photo's embedding by one pack. A student's template is built from them by `domain::template`.
+
+use chrono::NaiveDateTime;
+use diesel::prelude::*;
+
+use super::column::Json;
+use super::error::OrNotFound;
+use super::schema::face_samples;
+use super::{AnyConnection, DbError};
+use crate::domain::embedding::Embedding;
+use crate::domain::ids::{SampleId, StudentId};
+use crate::domain::quality::FaceQuality;
+
+/// Ids per query; SQLite allows 32766 bound values in a statement.
+const IDS_PER_QUERY: usize = 1000;
+
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = face_samples)]
+pub struct SampleRow {
+    pub id: SampleId,
+    pub student_id: StudentId,
+    pub pack_id: String,
+    pub pack_version: String,
+    /// Of the image, 64 hex digits.
+    pub sha256: String,
+    /// Where the image is stored.
+    pub object_key: String,
+    pub embedding: Embedding,
+    pub quality: Json<FaceQuality>,
+    /// Share in the template, above 0.
+    pub weight: f64,
+    pub created_at: NaiveDateTime,
+}
+
+#[derive(Debug, Clone, PartialEq, Insertable)]
+#[diesel(table_name = face_samples)]
+pub struct NewSample {
+    pub student_id: StudentId,
+    pub pack_id: String,
+    pub pack_version: String,
+    pub sha256: String,
+    pub object_key: String,
+    pub embedding: Embedding,
+    pub quality: Json<FaceQuality>,
+    pub weight: f64,
+    pub created_at: NaiveDateTime,
+}
+
+/// A new sample.
+///
+/// # Errors
+/// [`DbError::Duplicate`] when the pack has seen this image of the student, [`DbError::Reference`] for an unknown student.
+pub fn insert(conn: &mut AnyConnection, new: &NewSample) -> Result<SampleId, DbError> {
+    let dims = i32::try_from(new.embedding.dims()).expect("an embedding has some hundred dimensions");
+    Ok(diesel::insert_into(face_samples::table)
+        .values((new, face_samples::dims.eq(dims)))
+        .returning(face_samples::id)
+        .get_result(conn)?)
+}
+
+/// The samples of these students for one version of one pack, ordered by student and age.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn for_students(
+    conn: &mut AnyConnection,
+    pack_id: &str,
+    pack_version: &str,
+    students: &[StudentId],
+) -> Result<Vec<SampleRow>, DbError> {
+    let mut ids: Vec<i64> = students.iter().map(|student| student.0).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut rows = Vec::new();
+    for ids in ids.chunks(IDS_PER_QUERY) {
+        rows.extend(
+            face_samples::table
+                .filter(face_samples::student_id.eq_any(ids))
+                .filter(face_samples::pack_id.eq(pack_id))
+                .filter(face_samples::pack_version.eq(pack_version))
+                .order((face_samples::student_id, face_samples::id))
+                .select(SampleRow::as_select())
+                .load(conn)?,
+        );
+    }
+    Ok(rows)
+}
+
+/// The student's sample from this image by any version of the pack that is asked for.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn find_by_sha256(
+    conn: &mut AnyConnection,
+    student: StudentId,
+    (pack_id, pack_version): (&str, &str),
+    sha256: &str,
+) -> Result<Option<SampleId>, DbError> {
+    Ok(face_samples::table
+        .filter(face_samples::student_id.eq(student))
+        .filter(face_samples::pack_id.eq(pack_id))
+        .filter(face_samples::pack_version.eq(pack_version))
+        .filter(face_samples::sha256.eq(sha256))
+        .select(face_samples::id)
+        .first(conn)
+        .optional()?)
+}
+
+/// Removes a sample.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn delete(conn: &mut AnyConnection, sample: SampleId) -> Result<(), DbError> {
+    diesel::delete(face_samples::table.find(sample)).execute(conn)?.or_not_found("the sample")
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::connection::SimpleConnection;
+
+    use super::*;
+    use crate::db::testing::{at, on_each_database, quality, sha256, student};
+
+    fn new_sample(student_id: StudentId, image: u8) -> NewSample {
+        NewSample {
+            student_id,
+            pack_id: "starter".into(),
+            pack_version: "1".into(),
+            sha256: sha256(image),
+            object_key: format!("samples/{}/{}.jpg", student_id.0, sha256(image)),
+            embedding: Embedding::new(vec![f32::from(image), -0.5, 1.0e-7]).unwrap(),
+            quality: Json(quality()),
+            weight: 0.75,
+            created_at: at("2025-07-01 08:00:00"),
+        }
+    }
+
+    on_each_database! {
+        fn a_sample_reads_back_to_the_last_bit(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let new = new_sample(student(conn, "P1")?, 1);
+                let id = insert(conn, &new)?;
+                let rows = for_students(conn, "starter", "1", &[new.student_id])?;
+                assert_eq!(rows.len(), 1);
+                assert_eq!((rows[0].id, &rows[0].embedding, &rows[0].quality), (id, &new.embedding, &new.quality));
+                assert_eq!((rows[0].weight, &rows[0].object_key), (new.weight, &new.object_key));
+                Ok(())
+            }).unwrap();
+        }
+
+        fn samples_of_other_packs_and_students_stay_out(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let (asha, ravi, mina) = (student(conn, "P1")?, student(conn, "P2")?, student(conn, "P3")?);
+                let second = insert(conn, &new_sample(ravi, 1))?;
+                let first = insert(conn, &new_sample(asha, 1))?;
+                insert(conn, &new_sample(mina, 1))?;
+                insert(conn, &NewSample { pack_version: "2".into(), ..new_sample(asha, 1) })?;
+                let many: Vec<_> = [ravi, asha, asha].into_iter().chain((10_000..12_500).map(StudentId)).collect();
+                let ids: Vec<_> = for_students(conn, "starter", "1", &many)?.iter().map(|row| row.id).collect();
+                assert_eq!(ids, [first, second]);
+                assert_eq!(for_students(conn, "starter", "1", &[])?, []);
+                Ok(())
+            }).unwrap();
+        }
+
+        fn the_same_image_again_is_a_duplicate_until_it_is_deleted(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let new = new_sample(student(conn, "P1")?, 1);
+                let id = insert(conn, &new)?;
+                assert!(matches!(insert(conn, &new), Err(DbError::Duplicate { .. })));
+                let pack = ("starter", "1");
+                assert_eq!(find_by_sha256(conn, new.student_id, pack, &new.sha256)?, Some(id));
+                assert_eq!(find_by_sha256(conn, new.student_id, ("starter", "2"), &new.sha256)?, None);
+                delete(conn, id)?;
+                assert_eq!(find_by_sha256(conn, new.student_id, pack, &new.sha256)?, None);
+                assert!(matches!(delete(conn, id), Err(DbError::NotFound { .. })));
+                Ok(())
+            }).unwrap();
+        }
+
+        fn a_student_takes_the_samples_along_and_the_id_is_not_used_again(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let first = student(conn, "P1")?;
+                insert(conn, &new_sample(first, 1))?;
+                conn.batch_execute("DELETE FROM students")?;
+                assert_eq!(for_students(conn, "starter", "1", &[first])?, []);
+                assert!(student(conn, "P2")? > first, "object keys are made of ids");
+                Ok(())
+            }).unwrap();
+        }
+
+        fn a_weight_must_be_above_zero(db) {
+            let refused = db.run_blocking(|conn| {
+                let new = NewSample { weight: 0.0, ..new_sample(student(conn, "P1")?, 1) };
+                insert(conn, &new)
+            });
+            assert!(matches!(refused, Err(DbError::Rule(_))), "{refused:?}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The tables as diesel sees them; what `migrations/` creates, valid for both databases.
+//!
+//! Written by hand. The migrations carry the rules (unique, check, foreign key); here are names and types only.
+
+use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
+
+table! {
+    classes (id) {
+        id -> BigInt,
+        name -> Text,
+        section -> Text,
+        term -> Text,
+        name_key -> Text,
+        section_key -> Text,
+        term_key -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+table! {
+    students (id) {
+        id -> BigInt,
+        prn -> Text,
+        name -> Text,
+        email -> Nullable<Text>,
+        consent -> Text,
+        consent_at -> Nullable<Timestamp>,
+        active -> Bool,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+table! {
+    class_members (id) {
+        id -> BigInt,
+        class_id -> BigInt,
+        student_id -> BigInt,
+        roll_no -> Text,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+    }
+}
+
+table! {
+    subjects (id) {
+        id -> BigInt,
+        name -> Text,
+        name_key -> Text,
+    }
+}
+
+table! {
+    face_samples (id) {
+        id -> BigInt,
+        student_id -> BigInt,
+        pack_id -> Text,
+        pack_version -> Text,
+        sha256 -> Text,
+        object_key -> Text,
+        embedding -> Binary,
+        dims -> Integer,
+        quality -> Text,
+        weight -> Double,
+        created_at -> Timestamp,
+    }
+}
+
+table! {
+    attendance_sessions (id) {
+        id -> BigInt,
+        class_id -> BigInt,
+        subject_id -> Nullable<BigInt>,
+        name -> Nullable<Text>,
+        name_key -> Text,
+        starts_at -> Timestamp,
+        state -> Text,
+        flags -> Text,
+        gallery_fingerprint -> Nullable<Text>,
+        strangers -> Integer,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+table! {
+    session_photos (id) {
+        id -> BigInt,
+        session_id -> BigInt,
+        sha256 -> Text,
+        object_key -> Text,
+        original_name -> Text,
+        bytes -> BigInt,
+        state -> Text,
+        error_code -> Nullable<Text>,
+        error_message -> Nullable<Text>,
+        width -> Nullable<Integer>,
+        height -> Nullable<Integer>,
+        captured_at -> Nullable<Timestamp>,
+        smallest_face_px -> Nullable<Float>,
+        faces_left_out -> Integer,
+        warnings -> Text,
+        timings -> Text,
+        pack_id -> Nullable<Text>,
+        pack_version -> Nullable<Text>,
+        provider -> Nullable<Text>,
+        policy -> Text,
+        processed_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+    }
+}
+
+table! {
+    faces (id) {
+        id -> BigInt,
+        photo_id -> BigInt,
+        ordinal -> Integer,
+        x -> Float,
+        y -> Float,
+        w -> Float,
+        h -> Float,
+        landmarks -> Text,
+        detection_score -> Float,
+        quality -> Text,
+        embedding -> Nullable<Binary>,
+        verdict -> Nullable<Text>,
+        member_id -> Nullable<BigInt>,
+        combined -> Nullable<Double>,
+        cosine -> Nullable<Double>,
+        confidence -> Nullable<Double>,
+        runner_up_member_id -> Nullable<BigInt>,
+        runner_up_combined -> Nullable<Double>,
+        reason -> Nullable<Text>,
+        person -> Nullable<Integer>,
+    }
+}
+
+table! {
+    attendance_records (id) {
+        id -> BigInt,
+        session_id -> BigInt,
+        member_id -> BigInt,
+        status -> Text,
+        source -> Text,
+        confidence -> Nullable<Double>,
+        face_id -> Nullable<BigInt>,
+        note -> Nullable<Text>,
+        updated_at -> Timestamp,
+    }
+}
+
+joinable!(class_members -> students (student_id));
+joinable!(class_members -> classes (class_id));
+joinable!(face_samples -> students (student_id));
+joinable!(attendance_sessions -> classes (class_id));
+joinable!(session_photos -> attendance_sessions (session_id));
+joinable!(faces -> session_photos (photo_id));
+joinable!(attendance_records -> attendance_sessions (session_id));
+joinable!(attendance_records -> class_members (member_id));
+
+allow_tables_to_appear_in_same_query!(
+    classes,
+    students,
+    class_members,
+    subjects,
+    face_samples,
+    attendance_sessions,
+    session_photos,
+    faces,
+    attendance_records,
+);

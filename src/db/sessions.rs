@@ -1,0 +1,265 @@
+//! Sessions: one meeting of a class, told apart by class, start and name.
+
+use chrono::{NaiveDateTime, TimeDelta};
+use diesel::prelude::*;
+
+use super::column::{Json, key};
+use super::connection::each_backend;
+use super::error::OrNotFound;
+use super::schema::attendance_sessions as sessions;
+use super::{AnyConnection, DbError};
+use crate::domain::ids::{ClassId, SessionId, SubjectId};
+use crate::domain::status::SessionState;
+
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+pub struct SessionRow {
+    pub id: SessionId,
+    pub class_id: ClassId,
+    pub subject_id: Option<SubjectId>,
+    pub name: Option<String>,
+    /// UTC.
+    pub starts_at: NaiveDateTime,
+    pub state: SessionState,
+    /// Why the session waits for the teacher, in the words of `app`.
+    pub flags: Json<Vec<String>>,
+    /// Of the gallery that the stored verdicts come from.
+    pub gallery_fingerprint: Option<String>,
+    /// People nobody knows, grouped over the session's photos.
+    pub strangers: i32,
+    pub created_at: NaiveDateTime,
+    pub updated_at: NaiveDateTime,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewSession {
+    pub class_id: ClassId,
+    pub subject_id: Option<SubjectId>,
+    pub name: Option<String>,
+    /// UTC.
+    pub starts_at: NaiveDateTime,
+    pub created_at: NaiveDateTime,
+}
+
+/// What changes about a session; `None` leaves a field as it is.
+#[derive(Debug, Clone, PartialEq, Eq, AsChangeset)]
+#[diesel(table_name = sessions)]
+pub struct SessionChange {
+    pub state: Option<SessionState>,
+    pub flags: Option<Json<Vec<String>>>,
+    pub gallery_fingerprint: Option<String>,
+    pub strangers: Option<i32>,
+    pub updated_at: NaiveDateTime,
+}
+
+impl SessionChange {
+    /// Nothing but the time of the change; fill in the rest with `..`.
+    pub const fn at(updated_at: NaiveDateTime) -> Self {
+        Self { state: None, flags: None, gallery_fingerprint: None, strangers: None, updated_at }
+    }
+}
+
+/// The session with this id.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn get(conn: &mut AnyConnection, id: SessionId) -> Result<SessionRow, DbError> {
+    sessions::table.find(id).select(SessionRow::as_select()).first(conn).or_not_found("the session")
+}
+
+/// [`get`], and until the end of the caller's transaction nobody else gets this session by `lock`.
+///
+/// On SQLite a [`transaction`](super::transaction) is alone already; Postgres locks the row.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn lock(conn: &mut AnyConnection, id: SessionId) -> Result<SessionRow, DbError> {
+    let session = sessions::table.find(id).select(SessionRow::as_select());
+    match conn {
+        AnyConnection::Sqlite(sqlite) => session.first(sqlite),
+        #[cfg(feature = "postgres")]
+        AnyConnection::Postgres(postgres) => {
+            sessions::table.find(id).for_update().select(SessionRow::as_select()).first(postgres)
+        }
+    }
+    .or_not_found("the session")
+}
+
+/// The session of this class, start and name, or else a new open one.
+///
+/// # Errors
+/// [`DbError::Reference`] for an unknown class or subject.
+pub fn find_or_insert(conn: &mut AnyConnection, new: &NewSession) -> Result<SessionRow, DbError> {
+    if let Some(row) = find(conn, new.class_id, new.starts_at, new.name.as_deref())? {
+        return Ok(row);
+    }
+    let name = new.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    let insert = diesel::insert_into(sessions::table).values((
+        sessions::class_id.eq(new.class_id),
+        sessions::subject_id.eq(new.subject_id),
+        sessions::name.eq(name),
+        sessions::name_key.eq(name.map(key).unwrap_or_default()),
+        sessions::starts_at.eq(new.starts_at),
+        sessions::state.eq(SessionState::Open),
+        sessions::flags.eq(Json(Vec::<String>::new())),
+        sessions::strangers.eq(0),
+        sessions::created_at.eq(new.created_at),
+        sessions::updated_at.eq(new.created_at),
+    ));
+    each_backend!(conn, c => insert.on_conflict_do_nothing().execute(c))?;
+    find(conn, new.class_id, new.starts_at, new.name.as_deref())?.ok_or(DbError::NotFound { what: "the session" })
+}
+
+/// The session of this class, start (UTC) and name, if there is one; names are compared without case.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn find(
+    conn: &mut AnyConnection,
+    class: ClassId,
+    starts_at: NaiveDateTime,
+    name: Option<&str>,
+) -> Result<Option<SessionRow>, DbError> {
+    Ok(sessions::table
+        .filter(sessions::class_id.eq(class))
+        .filter(sessions::starts_at.eq(starts_at))
+        .filter(sessions::name_key.eq(name.map(key).unwrap_or_default()))
+        .select(SessionRow::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+/// The session of a class that starts nearest to a time (UTC), at most `minutes` before or after; of two equally near
+/// the earlier one.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn find_nearest(
+    conn: &mut AnyConnection,
+    class: ClassId,
+    time: NaiveDateTime,
+    minutes: u32,
+) -> Result<Option<SessionRow>, DbError> {
+    let reach = TimeDelta::minutes(i64::from(minutes));
+    let around: Vec<SessionRow> = sessions::table
+        .filter(sessions::class_id.eq(class))
+        .filter(sessions::starts_at.between(time - reach, time + reach))
+        .order((sessions::starts_at, sessions::id))
+        .select(SessionRow::as_select())
+        .load(conn)?;
+    Ok(around.into_iter().min_by_key(|session| (session.starts_at - time).abs()))
+}
+
+/// The sessions of a class that start at `from` or later and before `to` (UTC), in order of time.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn list(
+    conn: &mut AnyConnection,
+    class: ClassId,
+    from: NaiveDateTime,
+    to: NaiveDateTime,
+) -> Result<Vec<SessionRow>, DbError> {
+    Ok(sessions::table
+        .filter(sessions::class_id.eq(class))
+        .filter(sessions::starts_at.ge(from))
+        .filter(sessions::starts_at.lt(to))
+        .order((sessions::starts_at, sessions::id))
+        .select(SessionRow::as_select())
+        .load(conn)?)
+}
+
+/// Changes a session.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn update(conn: &mut AnyConnection, id: SessionId, change: &SessionChange) -> Result<(), DbError> {
+    diesel::update(sessions::table.find(id)).set(change).execute(conn)?.or_not_found("the session")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::subjects;
+    use crate::db::testing::{at, class, new_session, on_each_database};
+    use crate::db::transaction;
+
+    on_each_database! {
+        fn the_same_class_time_and_name_is_the_same_session(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let class = class(conn, "9")?;
+                let unnamed = new_session(class, "2025-09-01 03:30:00");
+                let first = find_or_insert(conn, &unnamed)?;
+                assert_eq!((first.state, first.strangers, &first.flags), (SessionState::Open, 0, &Json(vec![])));
+                assert_eq!(find_or_insert(conn, &unnamed)?, first);
+                assert_eq!(find_or_insert(conn, &NewSession { name: Some(" ".into()), ..unnamed.clone() })?, first);
+                let named = find_or_insert(conn, &NewSession { name: Some("Maths".into()), ..unnamed.clone() })?;
+                assert_ne!(named.id, first.id);
+                assert_eq!(find_or_insert(conn, &NewSession { name: Some("MATHS ".into()), ..unnamed })?, named);
+                assert_eq!(get(conn, named.id)?.name.as_deref(), Some("Maths"));
+                Ok(())
+            }).unwrap();
+        }
+
+        fn the_nearest_session_within_reach_is_found(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let (nine, ten) = (class(conn, "9")?, class(conn, "10")?);
+                let early = find_or_insert(conn, &new_session(nine, "2025-09-01 03:30:00"))?;
+                let late = find_or_insert(conn, &new_session(nine, "2025-09-01 04:00:00"))?;
+                let mut nearest = |class, time, minutes| find_nearest(conn, class, at(time), minutes).unwrap();
+                assert_eq!(nearest(nine, "2025-09-01 03:50:00", 20).as_ref(), Some(&late));
+                assert_eq!(nearest(nine, "2025-09-01 03:45:00", 20).as_ref(), Some(&early), "the earlier of two");
+                assert_eq!(nearest(nine, "2025-09-01 03:10:00", 20).as_ref(), Some(&early), "the reach is included");
+                assert_eq!(nearest(nine, "2025-09-01 03:09:59", 20), None);
+                assert_eq!(nearest(ten, "2025-09-01 03:30:00", 20), None);
+                Ok(())
+            }).unwrap();
+        }
+
+        fn a_range_includes_its_start_and_not_its_end(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let class = class(conn, "9")?;
+                let mut ids = Vec::new();
+                for time in ["2025-09-02 00:00:00", "2025-09-01 00:00:00", "2025-09-01 23:59:59.999"] {
+                    ids.push(find_or_insert(conn, &new_session(class, time))?.id);
+                }
+                let rows = list(conn, class, at("2025-09-01 00:00:00"), at("2025-09-02 00:00:00"))?;
+                assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[1], ids[2]]);
+                Ok(())
+            }).unwrap();
+        }
+
+        fn an_update_under_a_lock_is_kept(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let class = class(conn, "9")?;
+                let subject = subjects::find_or_insert(conn, "Maths")?;
+                let new = NewSession { subject_id: Some(subject.id), ..new_session(class, "2025-09-01 03:30:00") };
+                let before = find_or_insert(conn, &new)?;
+                let later = at("2025-09-01 04:30:00");
+                let change = SessionChange {
+                    state: Some(SessionState::Review),
+                    flags: Some(Json(vec!["empty_room".into()])),
+                    gallery_fingerprint: Some("abc".into()),
+                    strangers: Some(2),
+                    updated_at: later,
+                };
+                transaction(conn, |conn| {
+                    assert_eq!(lock(conn, before.id)?, before);
+                    update(conn, before.id, &change)
+                })?;
+                update(conn, before.id, &SessionChange::at(later))?;
+                let expected = SessionRow {
+                    state: SessionState::Review,
+                    flags: Json(vec!["empty_room".into()]),
+                    gallery_fingerprint: Some("abc".into()),
+                    strangers: 2,
+                    updated_at: later,
+                    ..before
+                };
+                assert_eq!(get(conn, expected.id)?, expected);
+                assert!(matches!(lock(conn, SessionId(404)), Err(DbError::NotFound { .. })));
+                Ok(())
+            }).unwrap();
+        }
+    }
+}

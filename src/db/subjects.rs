@@ -1,0 +1,60 @@
+//! Subjects: what is taught in a session.
+
+use diesel::prelude::*;
+
+use super::column::key;
+use super::connection::each_backend;
+use super::schema::subjects;
+use super::{AnyConnection, DbError};
+use crate::domain::ids::SubjectId;
+
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = subjects)]
+pub struct SubjectRow {
+    pub id: SubjectId,
+    pub name: String,
+}
+
+/// The subject of that name, compared without case and outer blanks, or else a new one.
+///
+/// # Errors
+/// [`DbError::Rule`] for an empty name.
+pub fn find_or_insert(conn: &mut AnyConnection, name: &str) -> Result<SubjectRow, DbError> {
+    if let Some(row) = find(conn, name)? {
+        return Ok(row);
+    }
+    let insert =
+        diesel::insert_into(subjects::table).values((subjects::name.eq(name.trim()), subjects::name_key.eq(key(name))));
+    each_backend!(conn, c => insert.on_conflict_do_nothing().execute(c))?;
+    find(conn, name)?.ok_or(DbError::NotFound { what: "the subject" })
+}
+
+/// The subject of that name, if there is one.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn find(conn: &mut AnyConnection, name: &str) -> Result<Option<SubjectRow>, DbError> {
+    Ok(subjects::table
+        .filter(subjects::name_key.eq(key(name)))
+        .select(SubjectRow::as_select())
+        .first(conn)
+        .optional()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::testing::on_each_database;
+
+    on_each_database! {
+        fn a_subject_is_found_again_whatever_its_case(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let maths = find_or_insert(conn, "Mathematics")?;
+                assert_eq!(find_or_insert(conn, " mathematics ")?, maths);
+                assert_ne!(find_or_insert(conn, "Physics")?.id, maths.id);
+                assert_eq!(find(conn, "Chemistry")?, None);
+                Ok(())
+            }).unwrap();
+        }
+    }
+}
