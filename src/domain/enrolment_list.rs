@@ -8,8 +8,9 @@ use std::fmt;
 
 use crate::domain::csv_table::{Column, CsvProblem, CsvProblems, CsvRow, CsvTable, Need};
 use crate::domain::folder_name::RosterEntry;
-use crate::domain::roster::{CLASS, CONSENT, Consent, PRN_ALIASES, ROLL_NO, ROLL_NO_ALIASES, SECTION, read_consent};
+use crate::domain::roster::{CLASS, CONSENT, PRN_ALIASES, ROLL_NO, ROLL_NO_ALIASES, SECTION, read_consent};
 use crate::domain::spelling::{fold, fold_identifier};
+use crate::domain::status::Consent;
 
 const IMAGE: Column = Column::filled("image", &["photo", "file", "filename", "file name", "path"]);
 const LIST_CLASS: Column = Column { need: Need::Optional, ..CLASS };

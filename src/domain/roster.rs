@@ -4,12 +4,10 @@
 //! [`roster_diff`](super::roster_diff)'s to say.
 
 use std::collections::HashMap;
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
 
 use crate::domain::csv_table::{Column, CsvProblems, CsvRow, CsvTable};
 use crate::domain::spelling::{fold, fold_identifier};
+use crate::domain::status::Consent;
 
 pub(crate) const CLASS: Column = Column::filled("class", &["class name"]);
 pub(crate) const SECTION: Column = Column::filled("section", &["sec", "div", "division"]);
@@ -22,40 +20,13 @@ const EMAIL: Column = Column::optional("email", &["e-mail", "mail", "email addre
 pub(crate) const CONSENT: Column = Column::optional("consent", &["consent given"]);
 const COLUMNS: [Column; 7] = [CLASS, SECTION, NAME, ROLL_NO, PRN, EMAIL, CONSENT];
 
-/// Whether a student agreed to be recognised. Without `Given` there is no template.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Consent {
-    #[default]
-    Unknown,
-    Given,
-    Withdrawn,
-}
-
-impl Consent {
-    /// Reads a cell; empty and `unknown` are [`Consent::Unknown`], `None` is a word that means nothing here.
-    pub fn parse(text: &str) -> Option<Self> {
-        match fold(text).as_str() {
-            "" | "unknown" | "?" => Some(Self::Unknown),
-            "yes" | "y" | "true" | "1" | "given" | "recorded" => Some(Self::Given),
-            "no" | "n" | "false" | "0" | "withdrawn" | "refused" => Some(Self::Withdrawn),
-            _ => None,
-        }
-    }
-
-    /// The word that is stored and shown.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Given => "given",
-            Self::Withdrawn => "withdrawn",
-        }
-    }
-}
-
-impl fmt::Display for Consent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+/// Reads a consent cell; empty and `unknown` are [`Consent::Unknown`], `None` is a word that means nothing here.
+pub fn parse_consent(text: &str) -> Option<Consent> {
+    match fold(text).as_str() {
+        "" | "unknown" | "?" => Some(Consent::Unknown),
+        "yes" | "y" | "true" | "1" | "given" | "recorded" => Some(Consent::Given),
+        "no" | "n" | "false" | "0" | "withdrawn" | "refused" => Some(Consent::Withdrawn),
+        _ => None,
     }
 }
 
@@ -102,7 +73,7 @@ fn roster_row(row: &CsvRow, problems: &mut CsvProblems) -> Option<RosterRow> {
 
 /// The consent of a row; a problem and `None` when its word means nothing.
 pub(crate) fn read_consent(row: &CsvRow, problems: &mut CsvProblems) -> Option<Consent> {
-    let consent = Consent::parse(row.get(&CONSENT));
+    let consent = parse_consent(row.get(&CONSENT));
     if consent.is_none() {
         let message =
             format!("{:?} is neither yes (given) nor no (withdrawn); leave it empty if unknown", row.get(&CONSENT));
@@ -186,15 +157,15 @@ mod tests {
     #[test]
     fn consent_is_read_in_every_usual_word() {
         for word in ["yes", "Y", "TRUE", "1", "given", "Recorded"] {
-            assert_eq!(Consent::parse(word), Some(Consent::Given), "{word}");
+            assert_eq!(parse_consent(word), Some(Consent::Given), "{word}");
         }
         for word in ["no", "N", "false", "0", "withdrawn"] {
-            assert_eq!(Consent::parse(word), Some(Consent::Withdrawn), "{word}");
+            assert_eq!(parse_consent(word), Some(Consent::Withdrawn), "{word}");
         }
-        assert_eq!(Consent::parse(" "), Some(Consent::Unknown));
-        assert_eq!(Consent::parse("maybe"), None);
+        assert_eq!(parse_consent(" "), Some(Consent::Unknown));
+        assert_eq!(parse_consent("maybe"), None);
         for consent in [Consent::Unknown, Consent::Given, Consent::Withdrawn] {
-            assert_eq!(Consent::parse(consent.as_str()), Some(consent));
+            assert_eq!(parse_consent(consent.as_str()), Some(consent));
         }
     }
 

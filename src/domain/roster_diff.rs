@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use crate::domain::csv_table::CsvProblems;
-use crate::domain::roster::{Consent, ROLL_NO, RosterRow};
+use crate::domain::roster::{ROLL_NO, RosterRow};
 use crate::domain::spelling::{fold, fold_identifier};
+use crate::domain::status::Consent;
 
 /// Name and section of a class of the term.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
