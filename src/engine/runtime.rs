@@ -86,7 +86,7 @@ impl Runtime {
         &self.library
     }
 
-    /// Version, commit and compiler flags, as the library words it.
+    /// Commit and build flags, as the library words it.
     pub fn build_info(&self) -> &'static str {
         ort::info()
     }
