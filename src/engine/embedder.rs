@@ -1,0 +1,106 @@
+//! Aligned faces in, embeddings out.
+
+use image::RgbImage;
+use rayon::prelude::*;
+
+use super::error::EngineError;
+use super::net::{Dim, Net, NetSpec, Tensor};
+use super::runtime::{Provider, Runtime};
+use super::stage::{Admission, Stage, StageOptions, StageStats};
+use crate::domain::embedding::{Embedding, EmbeddingError};
+use crate::pack::Pack;
+use crate::pack::manifest::{Colour, EmbedderSpec};
+use crate::vision::tensor::{self, ColourOrder, Normalisation};
+
+/// Faces of all photos in flight that go through the net together.
+pub const EMBED_BATCH: usize = 100;
+/// Requests (one for each photo, as a rule) that may wait.
+const QUEUE: usize = 16;
+
+/// Turns aligned faces into vectors. Called from many photo threads at once; see [`Detector`](super::detector::Detector).
+pub trait Embedder: Send + Sync + std::fmt::Debug {
+    /// One result for each face, in order: the net's own vector, not normalised. `faces` are 112 x 112 RGB on the ArcFace
+    /// template.
+    ///
+    /// # Errors
+    /// What the net reports. A face whose vector is no embedding has its own error and spoils no other.
+    fn embed(&self, faces: &[RgbImage]) -> Result<Vec<Result<Embedding, EmbeddingError>>, EngineError>;
+
+    /// Length of the embeddings.
+    fn dims(&self) -> usize;
+
+    /// What each net has done so far, by name.
+    fn stats(&self) -> Vec<(&'static str, StageStats)> {
+        Vec::new()
+    }
+}
+
+/// The embedder of a pack.
+#[derive(Debug)]
+pub struct OnnxEmbedder {
+    stage: Stage,
+    normalisation: Normalisation,
+    size_px: [u32; 2],
+    dims: usize,
+}
+
+impl OnnxEmbedder {
+    /// # Errors
+    /// [`EngineError::ModelNotLoaded`], [`EngineError::ProviderUnavailable`].
+    pub fn open(runtime: &Runtime, provider: Provider, pack: &Pack, spec: &EmbedderSpec) -> Result<Self, EngineError> {
+        let [width, height] = spec.size_px;
+        let net_spec = NetSpec {
+            name: "embedder",
+            path: pack.file(&spec.file),
+            input: vec![Dim::Free, Dim::Fixed(3), Dim::Fixed(height as usize), Dim::Fixed(width as usize)],
+            outputs: vec![(None, vec![Dim::Free, Dim::Fixed(spec.dims)])],
+        };
+        let mut net = Net::load(runtime, provider, net_spec)?;
+        let options = StageOptions { max_batch: EMBED_BATCH, queue: QUEUE };
+        let order = match spec.colour {
+            Colour::Rgb => ColourOrder::Rgb,
+            Colour::Bgr => ColourOrder::Bgr,
+        };
+        let embedder = Self {
+            stage: Stage::start(net.name(), options, move |input| net.run(input))?,
+            normalisation: Normalisation { order, mean: spec.mean, std: spec.std },
+            size_px: spec.size_px,
+            dims: spec.dims,
+        };
+        // The first run sets up memory and shows a broken provider.
+        embedder.embed(&[RgbImage::new(width, height)])?;
+        Ok(embedder)
+    }
+
+    fn tensor(&self, faces: &[RgbImage]) -> Tensor {
+        let [width, height] = self.size_px;
+        let item = 3 * width as usize * height as usize;
+        let mut data = vec![0.0; faces.len() * item];
+        data.par_chunks_mut(item).zip(faces).for_each(|(out, face)| tensor::picture(face, &self.normalisation, out));
+        Tensor::new(vec![faces.len(), 3, height as usize, width as usize], data)
+    }
+}
+
+impl Embedder for OnnxEmbedder {
+    fn embed(&self, faces: &[RgbImage]) -> Result<Vec<Result<Embedding, EmbeddingError>>, EngineError> {
+        let mut embeddings = Vec::with_capacity(faces.len());
+        self.stage.stream(
+            faces.chunks(EMBED_BATCH),
+            Admission::Wait,
+            |chunk| self.tensor(chunk),
+            |_, outputs| {
+                embeddings.extend(outputs[0].data.chunks(self.dims).map(|values| Embedding::new(values.to_vec())));
+                Ok(())
+            },
+        )?;
+        Ok(embeddings)
+    }
+
+    fn dims(&self) -> usize {
+        self.dims
+    }
+
+    fn stats(&self) -> Vec<(&'static str, StageStats)> {
+        vec![(self.stage.name(), self.stage.stats())]
+    }
+}

@@ -1,0 +1,265 @@
+//! The MTCNN cascade: P-Net proposes on a pyramid of the photo, R-Net and O-Net refine crops of the full-resolution photo.
+//!
+//! K. Zhang et al., "Joint face detection and alignment using multitask cascaded convolutional networks", 2016; the rules
+//! are those of facenet-pytorch `detect_face` (thresholds: P-Net `>=`, R- and O-Net `>`), so that original weights give
+//! the original's faces. Tiles and crops of all photos in flight meet in the three stages.
+
+mod candidate;
+mod pyramid;
+
+use image::RgbImage;
+use rayon::prelude::*;
+
+use candidate::{Candidate, Measure, cell_box, crop, square};
+use pyramid::{CELL_PX, Level, levels};
+
+use super::detector::Detector;
+use super::error::EngineError;
+use super::net::{Dim, Net, NetSpec, Tensor};
+use super::runtime::{Provider, Runtime};
+use super::stage::{Admission, Stage, StageOptions, StageStats};
+use crate::domain::geometry::{BoundingBox, Detection};
+use crate::pack::Pack;
+use crate::pack::manifest::MtcnnSpec;
+use crate::vision::nms::{Overlap, suppress};
+use crate::vision::tensor::{AreaGrid, Normalisation, PixelRect};
+
+/// Side of a P-Net tile in pixels of the pyramid level.
+const TILE_PX: u32 = 512;
+const RNET_PX: u32 = 24;
+const ONET_PX: u32 = 48;
+const RNET_BATCH: usize = 256;
+const ONET_BATCH: usize = 64;
+/// Requests that may wait for one net. A P-Net tile holds 3 MB.
+const QUEUE: usize = 16;
+
+/// The cascade with its three nets.
+#[derive(Debug)]
+pub struct Mtcnn {
+    spec: MtcnnSpec,
+    min_face_px: u32,
+    pnet: Stage,
+    rnet: Stage,
+    onet: Stage,
+}
+
+impl Mtcnn {
+    /// Loads the three nets of `pack`; faces from `min_face_px` pixels (12 or more) on are found.
+    ///
+    /// # Errors
+    /// [`EngineError::ModelNotLoaded`] naming the net, [`EngineError::ProviderUnavailable`].
+    pub fn open(
+        runtime: &Runtime,
+        provider: Provider,
+        pack: &Pack,
+        spec: &MtcnnSpec,
+        min_face_px: u32,
+    ) -> Result<Self, EngineError> {
+        // On a CPU a batch of tiles is no faster than one after the other, and joining them costs a copy.
+        let tiles = if provider == Provider::Cpu { 1 } else { 8 };
+        let start = |spec: NetSpec, max_batch| {
+            let mut net = Net::load(runtime, provider, spec)?;
+            Stage::start(net.name(), StageOptions { max_batch, queue: QUEUE }, move |input| net.run(input))
+        };
+        let mtcnn = Self {
+            spec: spec.clone(),
+            min_face_px: min_face_px.max(CELL_PX),
+            pnet: start(pnet_spec(pack, &spec.pnet), tiles)?,
+            rnet: start(crop_net_spec(pack, "rnet", &spec.rnet, RNET_PX), RNET_BATCH)?,
+            onet: start(crop_net_spec(pack, "onet", &spec.onet, ONET_PX), ONET_BATCH)?,
+        };
+        mtcnn.warm_up()?;
+        Ok(mtcnn)
+    }
+
+    /// Runs every net once, so that the first photo does not pay for it and a broken provider shows now.
+    fn warm_up(&self) -> Result<(), EngineError> {
+        for (stage, side) in [(&self.pnet, TILE_PX), (&self.rnet, RNET_PX), (&self.onet, ONET_PX)] {
+            let blank = PixelRect::whole(side, side).tensor_len();
+            let input = Tensor::new(vec![1, 3, side as usize, side as usize], vec![0.0; blank]);
+            stage.submit(input, Admission::Wait)?.wait()?;
+        }
+        Ok(())
+    }
+
+    /// First stage: every tile of every level through P-Net.
+    fn propose(&self, photo: &RgbImage, admission: Admission) -> Result<Vec<BoundingBox>, EngineError> {
+        let levels = levels(photo.width(), photo.height(), self.min_face_px, self.spec.pyramid_factor);
+        let jobs =
+            levels.iter().enumerate().flat_map(|(n, level)| level.tiles(TILE_PX).into_iter().map(move |t| (n, t)));
+        let mut found: Vec<Vec<Cell>> = vec![Vec::new(); levels.len()];
+        self.pnet.stream(
+            jobs,
+            admission,
+            |(n, tile)| tile_tensor(photo, levels[*n], *tile),
+            |(n, tile), outputs| {
+                check_finite("pnet", &outputs)?;
+                cells(tile, &outputs, self.spec.thresholds[0], &mut found[n]);
+                Ok(())
+            },
+        )?;
+        let mut all = Vec::new();
+        for (level, mut cells) in levels.iter().zip(found) {
+            cells.sort_by_key(|cell| (cell.row, cell.column));
+            let candidates: Vec<_> = cells.iter().map(|cell| cell.candidate(level.scale)).collect();
+            all.extend(strongest(&candidates, self.spec.nms.pnet_level));
+        }
+        let kept = strongest(&all, self.spec.nms.pnet_all);
+        Ok(kept.iter().map(|candidate| square(candidate.moved(Measure::Distance))).collect())
+    }
+
+    /// Second stage: proposals through R-Net.
+    fn refine(&self, photo: &RgbImage, boxes: &[BoundingBox]) -> Result<Vec<BoundingBox>, EngineError> {
+        let answers = classify(&self.rnet, photo, boxes, RNET_PX, RNET_BATCH)?;
+        let candidates: Vec<_> = answers.into_iter().map(|a| a.candidate).collect();
+        let passed: Vec<_> = candidates.into_iter().filter(|c| c.score > self.spec.thresholds[1]).collect();
+        let kept = strongest(&passed, self.spec.nms.rnet);
+        Ok(kept.iter().map(|candidate| square(candidate.moved(Measure::Inclusive))).collect())
+    }
+
+    /// Third stage: what is left through O-Net, with landmarks.
+    fn decide(&self, photo: &RgbImage, boxes: &[BoundingBox]) -> Result<Vec<Detection>, EngineError> {
+        let answers = classify(&self.onet, photo, boxes, ONET_PX, ONET_BATCH)?;
+        let passed = answers.iter().filter(|a| a.candidate.score > self.spec.thresholds[2]);
+        let faces: Vec<_> = passed.map(|a| a.candidate.detection(&a.landmarks)).collect();
+        let (boxes, scores): (Vec<_>, Vec<_>) = faces.iter().map(|f| (f.bbox, f.score)).unzip();
+        let kept = suppress(&boxes, &scores, self.spec.nms.onet, Overlap::Smaller);
+        Ok(kept.into_iter().map(|i| faces[i]).collect())
+    }
+}
+
+impl Detector for Mtcnn {
+    fn detect(&self, photo: &RgbImage, admission: Admission) -> Result<Vec<Detection>, EngineError> {
+        let proposals = self.propose(photo, admission)?;
+        let refined = self.refine(photo, &proposals)?;
+        let mut faces = self.decide(photo, &refined)?;
+        let place = |f: &Detection| (f.bbox.y1, f.bbox.x1);
+        faces.sort_by(|a, b| {
+            b.score
+                .total_cmp(&a.score)
+                .then_with(|| place(a).partial_cmp(&place(b)).expect("boxes of finite nets are finite"))
+        });
+        Ok(faces)
+    }
+
+    fn stats(&self) -> Vec<(&'static str, StageStats)> {
+        [&self.pnet, &self.rnet, &self.onet].map(|stage| (stage.name(), stage.stats())).to_vec()
+    }
+}
+
+/// A P-Net cell that may hold a face.
+#[derive(Debug, Clone, Copy)]
+struct Cell {
+    row: u32,
+    column: u32,
+    score: f32,
+    shift: [f32; 4],
+}
+
+impl Cell {
+    fn candidate(&self, scale: f64) -> Candidate {
+        Candidate { bbox: cell_box(self.row, self.column, scale), score: self.score, shift: self.shift }
+    }
+}
+
+/// What R- or O-Net said about a crop; R-Net gives no landmarks.
+struct Judged {
+    candidate: Candidate,
+    landmarks: Vec<f32>,
+}
+
+fn pnet_spec(pack: &Pack, file: &str) -> NetSpec {
+    NetSpec {
+        name: "pnet",
+        path: pack.file(file),
+        input: vec![Dim::Free, Dim::Fixed(3), Dim::Free, Dim::Free],
+        outputs: vec![
+            (Some("prob"), vec![Dim::Free, Dim::Fixed(2), Dim::Free, Dim::Free]),
+            (Some("reg"), vec![Dim::Free, Dim::Fixed(4), Dim::Free, Dim::Free]),
+        ],
+    }
+}
+
+fn crop_net_spec(pack: &Pack, name: &'static str, file: &str, side: u32) -> NetSpec {
+    let side = Dim::Fixed(side as usize);
+    let mut outputs =
+        vec![(Some("prob"), vec![Dim::Free, Dim::Fixed(2)]), (Some("reg"), vec![Dim::Free, Dim::Fixed(4)])];
+    if name == "onet" {
+        outputs.push((Some("landmarks"), vec![Dim::Free, Dim::Fixed(10)]));
+    }
+    NetSpec { name, path: pack.file(file), input: vec![Dim::Free, Dim::Fixed(3), side, side], outputs }
+}
+
+fn tile_tensor(photo: &RgbImage, level: Level, tile: PixelRect) -> Tensor {
+    let grid =
+        AreaGrid { source: PixelRect::whole(photo.width(), photo.height()), width: level.width, height: level.height };
+    let mut data = vec![0.0; tile.tensor_len()];
+    grid.fill(photo, tile, &Normalisation::MTCNN, &mut data);
+    Tensor::new(vec![1, 3, tile.height as usize, tile.width as usize], data)
+}
+
+/// Appends the cells of a tile that pass. How many cells there are is read from the output: nets differ on odd sizes.
+fn cells(tile: PixelRect, outputs: &[Tensor], threshold: f32, found: &mut Vec<Cell>) {
+    let [prob, reg] = outputs else { unreachable!("P-Net has two outputs by its spec") };
+    let (rows, columns) = (prob.shape[2], prob.shape[3]);
+    let plane = rows * columns;
+    for (i, score) in prob.data[plane..2 * plane].iter().enumerate().filter(|(_, score)| **score >= threshold) {
+        let (row, column) = (tile.y / 2 + (i / columns) as u32, tile.x / 2 + (i % columns) as u32);
+        let shift = std::array::from_fn(|k| reg.data[k * plane + i]);
+        found.push(Cell { row, column, score: *score, shift });
+    }
+}
+
+/// Crops of the full-resolution photo, `side` pixels wide and high, through a net. Boxes that lie outside of the photo have
+/// no crop and get no answer.
+fn classify(
+    stage: &Stage,
+    photo: &RgbImage,
+    boxes: &[BoundingBox],
+    side: u32,
+    batch: usize,
+) -> Result<Vec<Judged>, EngineError> {
+    let (width, height) = photo.dimensions();
+    let crops: Vec<_> = boxes.iter().filter_map(|b| Some((*b, crop(*b, width, height)?))).collect();
+    let mut judged = Vec::with_capacity(crops.len());
+    stage.stream(
+        crops.chunks(batch),
+        Admission::Wait,
+        |chunk| crops_tensor(photo, chunk, side),
+        |chunk, outputs| {
+            check_finite(stage.name(), &outputs)?;
+            judged.extend(chunk.iter().enumerate().map(|(i, (bbox, _))| judge(*bbox, &outputs, i)));
+            Ok(())
+        },
+    )?;
+    Ok(judged)
+}
+
+fn crops_tensor(photo: &RgbImage, crops: &[(BoundingBox, PixelRect)], side: u32) -> Tensor {
+    let whole = PixelRect::whole(side, side);
+    let mut data = vec![0.0; crops.len() * whole.tensor_len()];
+    data.par_chunks_mut(whole.tensor_len()).zip(crops).for_each(|(out, (_, source))| {
+        AreaGrid { source: *source, width: side, height: side }.fill(photo, whole, &Normalisation::MTCNN, out);
+    });
+    Tensor::new(vec![crops.len(), 3, side as usize, side as usize], data)
+}
+
+fn judge(bbox: BoundingBox, outputs: &[Tensor], i: usize) -> Judged {
+    let reg = &outputs[1].data[4 * i..4 * i + 4];
+    let shift = std::array::from_fn(|k| reg[k]);
+    let landmarks = outputs.get(2).map_or_else(Vec::new, |t| t.data[10 * i..10 * i + 10].to_vec());
+    Judged { candidate: Candidate { bbox, score: outputs[0].data[2 * i + 1], shift }, landmarks }
+}
+
+fn strongest(candidates: &[Candidate], threshold: f32) -> Vec<Candidate> {
+    let (boxes, scores): (Vec<_>, Vec<_>) = candidates.iter().map(|c| (c.bbox, c.score)).unzip();
+    suppress(&boxes, &scores, threshold, Overlap::Union).into_iter().map(|i| candidates[i]).collect()
+}
+
+/// A score that is no number would compare as "no face", and a full room would look empty.
+fn check_finite(net: &'static str, outputs: &[Tensor]) -> Result<(), EngineError> {
+    if outputs.iter().flat_map(|t| &t.data).all(|v| v.is_finite()) {
+        return Ok(());
+    }
+    Err(EngineError::Inference { net: net.to_owned(), reason: "it gave values that are not finite numbers".to_owned() })
+}

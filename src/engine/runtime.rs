@@ -1,0 +1,224 @@
+//! Finds and loads ONNX Runtime, once in the life of the process, and tells the truth about what it runs on.
+//!
+//! The library is opened at run time (`ort`, feature `load-dynamic`), so a missing or old one is an error with a remedy,
+//! not a program that does not start. Where to look is given by the caller; nothing here reads the environment.
+
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use ort::environment::{Environment, GlobalThreadPoolOptions};
+use ort::ep::{self, ExecutionProviderDispatch};
+use ort::logging::LogLevel;
+
+use super::error::EngineError;
+
+/// Where ONNX Runtime may be and how many threads its nets share.
+#[derive(Debug, Clone, Default)]
+pub struct RuntimeOptions {
+    /// This file and no other.
+    pub explicit: Option<PathBuf>,
+    /// Folders to look into, in order; the newest `libonnxruntime.so*` of each is tried first. The system's loader comes last.
+    pub dirs: Vec<PathBuf>,
+    /// Threads of the one pool that all nets share. `None`: one for each processor core.
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// The loaded library. Cheap to clone; the library and its thread pool stay until the process ends.
+#[derive(Debug, Clone)]
+pub struct Runtime {
+    environment: Environment,
+    library: PathBuf,
+}
+
+/// What somebody asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ProviderChoice {
+    Cpu,
+    /// CUDA or an error.
+    Cuda,
+    /// TensorRT (with CUDA for what it cannot run) or an error.
+    TensorRt,
+    /// CUDA where it works, otherwise the CPU and a reason.
+    #[default]
+    Auto,
+}
+
+/// What nets really run on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Provider {
+    Cpu,
+    Cuda,
+    TensorRt,
+}
+
+/// The provider behind every result, and why it is not the one hoped for. Whoever opens an engine says the reason aloud.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderReport {
+    pub provider: Provider,
+    /// Only after [`ProviderChoice::Auto`] fell back to the CPU.
+    pub fallback_reason: Option<String>,
+}
+
+static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
+
+impl Runtime {
+    /// Loads ONNX Runtime (1.31 or later), or returns the one that is loaded already: the options of the first success hold
+    /// for the whole process. After a failure it may be called again.
+    ///
+    /// # Errors
+    /// [`EngineError::RuntimeMissing`] when there is none, [`EngineError::RuntimeUnusable`] when `explicit` or all that was
+    /// found is too old or broken.
+    pub fn load(options: &RuntimeOptions) -> Result<Self, EngineError> {
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = &*loaded {
+            return Ok(runtime.clone());
+        }
+        let library = open_first(options)?;
+        let runtime = Self { environment: environment(options.threads, &library)?, library };
+        tracing::info!(library = %runtime.library.display(), build = ort::info(), "ONNX Runtime loaded");
+        Ok(loaded.insert(runtime).clone())
+    }
+
+    /// The file that was loaded; a bare name when the system's loader found it.
+    pub fn library(&self) -> &Path {
+        &self.library
+    }
+
+    /// Commit and build flags, as the library words it.
+    pub fn build_info(&self) -> &'static str {
+        ort::info()
+    }
+
+    pub(super) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+}
+
+impl Provider {
+    /// The execution providers to register, best first; registering fails loudly.
+    pub(super) fn execution_providers(self) -> Vec<ExecutionProviderDispatch> {
+        // Pyramid tiles come in many shapes; an exhaustive search of algorithms for each would never end.
+        let cuda = || {
+            let search = ep::cuda::ConvAlgorithmSearch::Heuristic;
+            ep::CUDA::default().with_conv_algorithm_search(search).build().error_on_failure()
+        };
+        match self {
+            Self::Cpu => Vec::new(),
+            Self::Cuda => vec![cuda()],
+            Self::TensorRt => vec![ep::TensorRT::default().build().error_on_failure(), cuda()],
+        }
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::TensorRt => "tensorrt",
+        })
+    }
+}
+
+/// Opens the first library that works. `ort` checks the version (its `api-31` feature asks for 1.31).
+fn open_first(options: &RuntimeOptions) -> Result<PathBuf, EngineError> {
+    if let Some(path) = &options.explicit {
+        if !path.is_file() {
+            return Err(EngineError::RuntimeMissing { tried: format!("no file {}", path.display()) });
+        }
+        return open(path).map_err(|reason| unusable(path, reason));
+    }
+    let mut broken = None;
+    for path in options.dirs.iter().flat_map(|dir| libraries_in(dir)) {
+        match open(&path) {
+            Ok(path) => return Ok(path),
+            Err(reason) => broken = broken.or(Some(unusable(&path, reason))),
+        }
+    }
+    let by_name = format!("{}onnxruntime{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    open(Path::new(&by_name)).map_err(|_| {
+        broken.unwrap_or_else(|| {
+            let dirs: Vec<_> = options.dirs.iter().map(|dir| dir.display().to_string()).collect();
+            EngineError::RuntimeMissing { tried: format!("looked in {} and the system", dirs.join(", ")) }
+        })
+    })
+}
+
+fn open(path: &Path) -> Result<PathBuf, String> {
+    // An absolute path: `ort` would look for a relative one beside the program.
+    let path = if path.is_file() { std::path::absolute(path).map_err(|e| e.to_string())? } else { path.to_owned() };
+    ort::init_from(&path).map(|_| path).map_err(|e| e.to_string())
+}
+
+fn unusable(path: &Path, reason: String) -> EngineError {
+    EngineError::RuntimeUnusable { path: path.display().to_string(), reason }
+}
+
+/// Files named like the library in `dir`, highest version first.
+fn libraries_in(dir: &Path) -> Vec<PathBuf> {
+    let mut found: Vec<(Vec<u32>, PathBuf)> = Vec::new();
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let stem = format!("{}onnxruntime.", std::env::consts::DLL_PREFIX);
+        if name.starts_with(&stem) && name.contains(std::env::consts::DLL_SUFFIX) {
+            found.push((name.split('.').filter_map(|part| part.parse().ok()).collect(), entry.path()));
+        }
+    }
+    found.sort_by(|a, b| b.cmp(a));
+    found.into_iter().map(|(_, path)| path).collect()
+}
+
+fn environment(threads: Option<NonZeroUsize>, library: &Path) -> Result<Environment, EngineError> {
+    let build = || {
+        let pool = GlobalThreadPoolOptions::default()
+            .with_intra_threads(threads.map_or(0, NonZeroUsize::get))?
+            .with_inter_threads(1)?
+            // Waiting threads sleep: the cores are shared with decoding, resampling and the rest of the machine.
+            .with_spin_control(false)?;
+        ort::init().with_name("rollcall").with_telemetry(false).with_global_thread_pool(pool).build()
+    };
+    let environment = build().map_err(|e: ort::Error| unusable(library, e.to_string()))?;
+    environment.set_log_level(LogLevel::Warning);
+    Ok(environment)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_library_of_a_folder_comes_first_and_providers_are_no_libraries() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = [
+            "libonnxruntime.so.1.9.0",
+            "libonnxruntime.so.1.31.1",
+            "libonnxruntime.so",
+            "libonnxruntime_providers_cuda.so",
+        ];
+        for name in names {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        let found: Vec<_> = libraries_in(dir.path()).into_iter().map(|p| p.file_name().unwrap().to_owned()).collect();
+        assert_eq!(found, ["libonnxruntime.so.1.31.1", "libonnxruntime.so.1.9.0", "libonnxruntime.so"]);
+    }
+
+    #[test]
+    fn a_missing_library_is_one_sentence_that_says_what_to_do() {
+        let explicit = Some(PathBuf::from("/nowhere/libonnxruntime.so"));
+        let error = open_first(&RuntimeOptions { explicit, ..Default::default() }).unwrap_err();
+        assert!(matches!(error, EngineError::RuntimeMissing { .. }));
+        let text = error.to_string();
+        assert!(text.contains("make setup") && text.contains("ROLLCALL_ORT") && text.contains("/nowhere"), "{text}");
+    }
+
+    #[test]
+    fn a_file_that_is_no_library_is_named_with_the_reason() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("libonnxruntime.so");
+        std::fs::write(&path, "not a library").unwrap();
+        let explicit = open_first(&RuntimeOptions { explicit: Some(path.clone()), ..Default::default() }).unwrap_err();
+        assert!(matches!(&explicit, EngineError::RuntimeUnusable { path: p, .. } if *p == path.display().to_string()));
+    }
+}
