@@ -3,5 +3,7 @@
 //! Pure: nothing here reads files, knows a neural network or keeps state. The engine calls it for every photo.
 
 pub mod align;
+pub mod decode;
+pub mod measure;
 pub mod nms;
 pub mod tensor;
