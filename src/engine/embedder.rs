@@ -89,7 +89,7 @@ impl Embedder for OnnxEmbedder {
             Admission::Wait,
             |chunk| self.tensor(chunk),
             |_, outputs| {
-                embeddings.extend(outputs[0].data.chunks(self.dims).map(|values| Embedding::new(values.to_vec())));
+                embeddings.extend(rows(&outputs[0]));
                 Ok(())
             },
         )?;
@@ -102,5 +102,22 @@ impl Embedder for OnnxEmbedder {
 
     fn stats(&self) -> Vec<(&'static str, StageStats)> {
         vec![(self.stage.name(), self.stage.stats())]
+    }
+}
+
+/// One embedding, or the reason why it is none, for each item of a `[n, dims]` tensor.
+fn rows(output: &Tensor) -> impl Iterator<Item = Result<Embedding, EmbeddingError>> {
+    output.data.chunks(output.shape[1]).map(|values| Embedding::new(values.to_vec()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_vector_that_is_no_embedding_spoils_no_other() {
+        let output = Tensor::new(vec![3, 2], vec![1.0, 2.0, f32::NAN, 0.0, 3.0, 4.0]);
+        let found: Vec<_> = rows(&output).map(|row| row.map(|e| e.values().to_vec())).collect();
+        assert_eq!(found, [Ok(vec![1.0, 2.0]), Err(EmbeddingError::NotFinite), Ok(vec![3.0, 4.0])]);
     }
 }

@@ -142,3 +142,54 @@ fn direction(person: u16) -> Vec<f32> {
     };
     (0..DIMS).map(|_| (-2.0 * (1.0 - uniform()).ln()).sqrt() * (TAU * uniform()).cos()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Engine;
+
+    const fn face(x: u32, y: u32, side: u32, person: u16) -> FakeFace {
+        FakeFace { x, y, side, person }
+    }
+
+    fn embeddings(photo: &RgbImage) -> Vec<Embedding> {
+        Engine::fake().analyse(photo).unwrap().faces.into_iter().map(|f| f.embedding.unwrap()).collect()
+    }
+
+    #[test]
+    fn every_painted_face_is_found_where_it_is() {
+        let photo = photo(400, 300, &[face(10, 20, 40, 3), face(200, 100, 64, 200), face(300, 5, 5, 7)]);
+        let boxes: Vec<_> = Engine::fake().detect(&photo).unwrap().into_iter().map(|f| f.bbox).collect();
+        // In the order of the first pixel; the third is too small to be a face.
+        assert_eq!(
+            boxes,
+            [BoundingBox::from_xywh(10.0, 20.0, 40.0, 40.0), BoundingBox::from_xywh(200.0, 100.0, 64.0, 64.0)]
+        );
+    }
+
+    #[test]
+    fn a_person_looks_the_same_in_every_photo_and_unlike_all_others() {
+        let all: Vec<_> = (0..PEOPLE).map(|n| embeddings(&photo(60, 60, &[face(5, 5, 40, n)])).remove(0)).collect();
+        for (n, one) in all.iter().enumerate() {
+            let larger = embeddings(&photo(300, 200, &[face(31, 17, 150, n as u16)])).remove(0);
+            assert_eq!(*one, larger, "person {n}");
+            for other in &all[n + 1..] {
+                assert!(one.cosine(other) < 0.25, "person {n}: {}", one.cosine(other));
+            }
+        }
+    }
+
+    #[test]
+    fn jpeg_changes_nobody() {
+        let photo = photo(300, 200, &[face(20, 20, 100, 131)]);
+        let mut bytes = std::io::Cursor::new(Vec::new());
+        photo.write_to(&mut bytes, image::ImageFormat::Jpeg).unwrap();
+        let decoded = image::load_from_memory(bytes.get_ref()).unwrap().to_rgb8();
+        assert_eq!(embeddings(&decoded), embeddings(&photo));
+    }
+
+    #[test]
+    fn a_dark_photo_has_no_faces() {
+        assert!(embeddings(&photo(100, 100, &[])).is_empty());
+    }
+}

@@ -99,7 +99,10 @@ impl Engine {
             ProviderChoice::TensorRt => open(Provider::TensorRt),
             ProviderChoice::Auto => open(Provider::Cuda).or_else(|reason| {
                 let mut engine = open(Provider::Cpu)?;
-                engine.provider.fallback_reason = Some(reason.to_string());
+                engine.provider.fallback_reason = Some(match reason {
+                    EngineError::ProviderUnavailable { reason, .. } => reason,
+                    other => other.to_string(),
+                });
                 Ok(engine)
             }),
         }
