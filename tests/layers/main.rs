@@ -32,7 +32,8 @@ const MAY_IMPORT: &[(&str, &str)] = &[
     ("lib", ""),
 ];
 
-/// A path that begins like this may stand only in these places (files or folders, relative to `src/`).
+/// A path that begins like this may stand only in these places (files or folders, relative to `src/`). The first line
+/// that fits counts.
 const ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["ort"], &["engine"]),
     (&["ort_sys"], &["engine"]),
@@ -42,6 +43,8 @@ const ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["axum"], &["http"]),
     (&["aws_sdk_s3"], &["storage/s3.rs"]),
     (&["clap"], &["cli", "main.rs"]),
+    // Facts of the platform, known when the program is compiled.
+    (&["std", "env", "consts"], &[""]),
     // `main` hands the arguments on and reads nothing else.
     (&["std", "env", "args"], &["config.rs", "main.rs"]),
     (&["std", "env", "args_os"], &["config.rs", "main.rs"]),
@@ -230,6 +233,7 @@ mod checker {
     fn only_config_reads_the_environment() {
         assert_eq!(broken("app/photo.rs", "use std::{env, fs};"), ["1 std::env belongs only in src/config.rs"]);
         assert_eq!(broken("engine/runtime.rs", "fn f() { ::std::env::var(\"X\"); }").len(), 1);
+        assert_eq!(broken("engine/runtime.rs", "const D: &str = std::env::consts::DLL_SUFFIX;"), NOTHING);
         assert_eq!(broken("config.rs", "use std::env;"), NOTHING);
         assert_eq!(broken("main.rs", "fn main() { std::env::args_os(); }"), NOTHING);
         assert_eq!(broken("main.rs", "fn main() { std::env::var(\"X\"); }").len(), 1);
