@@ -7,3 +7,5 @@ pub mod embedding;
 pub mod geometry;
 pub mod ids;
 pub mod quality;
+pub mod sheet;
+pub mod status;
