@@ -90,13 +90,17 @@ impl StatusCounts {
         self.present + self.absent + self.late + self.excused
     }
 
-    /// Attended over counted records as `policy` says, 0..=100, not rounded; `None` while no record counts.
-    pub fn percentage(self, policy: PercentagePolicy) -> Option<f64> {
+    /// The percentage's fraction as `policy` makes it: attended records, counted records.
+    pub fn fraction(self, policy: PercentagePolicy) -> (u32, u32) {
         let sum = |stands: &dyn Fn(AttendanceStatus) -> bool| -> u32 {
             Self::ORDER.into_iter().filter(|status| stands(*status)).map(|status| self.of(status)).sum()
         };
-        let counted = sum(&|status| policy.counted(status));
-        let attended = sum(&|status| policy.attended(status));
+        (sum(&|status| policy.attended(status)), sum(&|status| policy.counted(status)))
+    }
+
+    /// Attended over counted records as `policy` says, 0..=100, not rounded; `None` while no record counts.
+    pub fn percentage(self, policy: PercentagePolicy) -> Option<f64> {
+        let (attended, counted) = self.fraction(policy);
         // One rounding only: 3 of 4 is exactly 75, so a member on the line is never below it.
         (counted > 0).then(|| 100.0 * f64::from(attended) / f64::from(counted))
     }

@@ -4,6 +4,8 @@
 //! records go into it is decided by `app::report`, which builds these values.
 
 mod count;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod labels;
 mod order;
 mod register;

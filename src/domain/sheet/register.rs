@@ -156,61 +156,15 @@ impl RegisterRow {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use crate::domain::sheet::session;
+    use crate::domain::sheet::fixtures::{FIRST_DAY, column, empty_register, member, register};
     use chrono::Days;
     use proptest::prelude::*;
 
-    pub(crate) const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(2025, 3, 3).expect("a day that exists");
-
-    pub(crate) fn member(number: i64) -> RegisterMember {
-        RegisterMember {
-            id: MemberId(number),
-            roll_no: format!("CSE-A-{number}"),
-            prn: format!("PRN{number:04}"),
-            name: format!("Student {number}"),
-            from: None,
-            to: None,
-        }
-    }
-
-    /// A session a day at 09:30, counted from 0.
-    pub(crate) fn column(day: u32) -> RegisterColumn {
-        let date = FIRST_DAY + Days::new(u64::from(day));
-        RegisterColumn {
-            id: SessionId(i64::from(day)),
-            starts_at: date.and_hms_opt(9, 30, 0).unwrap(),
-            name: Some(format!("Lecture {}", day + 1)),
-        }
-    }
-
-    pub(crate) fn empty() -> RegisterSheet {
-        let heading = session::tests::sheet(&[]).heading;
-        RegisterSheet::new(heading, SheetRules::default(), FIRST_DAY, FIRST_DAY + Days::new(30))
-    }
-
-    /// The register in which member `m` has `statuses[m][d]` on day `d`; a missing status is a missing record.
-    pub(crate) fn register(statuses: &[Vec<RegisterCell>]) -> RegisterSheet {
-        let days = statuses.iter().map(Vec::len).max().unwrap_or(0);
-        let cell = |(m, row): (usize, &Vec<RegisterCell>)| -> Vec<RegisterRecord> {
-            let record = |(day, status): (usize, &RegisterCell)| {
-                status.map(|status| RegisterRecord {
-                    session: SessionId(day as i64),
-                    member: MemberId(m as i64 + 1),
-                    status,
-                })
-            };
-            row.iter().enumerate().filter_map(record).collect()
-        };
-        let records: Vec<RegisterRecord> = statuses.iter().enumerate().flat_map(cell).collect();
-        let members = (0..statuses.len()).map(|m| member(m as i64 + 1)).collect();
-        empty().filled(members, (0..days as u32).map(column).collect(), &records)
-    }
-
     #[test]
     fn members_and_sessions_come_in_order_whatever_order_they_arrive_in() {
-        let sheet = empty().filled(vec![member(10), member(2)], vec![column(1), column(0)], &[]);
+        let sheet = empty_register().filled(vec![member(10), member(2)], vec![column(1), column(0)], &[]);
         let rolls: Vec<&str> = sheet.rows().iter().map(|row| row.roll_no.as_str()).collect();
         assert_eq!(rolls, ["CSE-A-2", "CSE-A-10"]);
         assert_eq!(sheet.sessions(), [column(0), column(1)]);
@@ -221,7 +175,7 @@ pub(crate) mod tests {
         let mut late_comer = member(1);
         late_comer.from = Some(FIRST_DAY + Days::new(1));
         late_comer.to = Some(FIRST_DAY + Days::new(2));
-        let sheet = empty().filled(vec![late_comer], (0..4).map(column).collect(), &[]);
+        let sheet = empty_register().filled(vec![late_comer], (0..4).map(column).collect(), &[]);
         let waiting = Some(AttendanceStatus::Unmarked);
         assert_eq!(sheet.rows()[0].cells, [None, waiting, waiting, None]);
     }
@@ -231,7 +185,7 @@ pub(crate) mod tests {
         let mut gone = member(1);
         gone.to = FIRST_DAY.pred_opt();
         let record = RegisterRecord { session: SessionId(0), member: MemberId(1), status: AttendanceStatus::Present };
-        let sheet = empty().filled(vec![gone], vec![column(0)], &[record]);
+        let sheet = empty_register().filled(vec![gone], vec![column(0)], &[record]);
         assert_eq!(sheet.rows()[0].cells, [Some(AttendanceStatus::Present)]);
     }
 
@@ -242,7 +196,7 @@ pub(crate) mod tests {
             member: MemberId(member),
             status: AttendanceStatus::Present,
         };
-        let sheet = empty().filled(vec![member(1)], vec![column(0)], &[stray(9, 1), stray(0, 9)]);
+        let sheet = empty_register().filled(vec![member(1)], vec![column(0)], &[stray(9, 1), stray(0, 9)]);
         assert_eq!(sheet.class_counts(), StatusCounts { unmarked: 1, ..Default::default() });
     }
 

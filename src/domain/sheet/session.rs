@@ -72,47 +72,13 @@ impl SessionSheet {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-    use chrono::{DateTime, NaiveDate};
-
-    /// A sheet whose members have `statuses`, R1, R2, ... in that order.
-    pub(crate) fn sheet(statuses: &[AttendanceStatus]) -> SessionSheet {
-        let row = |(index, status): (usize, &AttendanceStatus)| SessionRow {
-            roll_no: format!("R{}", index + 1),
-            prn: format!("PRN{:04}", index + 1),
-            name: format!("Student {}", index + 1),
-            status: *status,
-            confidence: (*status == AttendanceStatus::Present).then_some(0.97),
-            source: RecordSource::Auto,
-            note: None,
-        };
-        SessionSheet {
-            id: SessionId(1),
-            heading: SheetHeading {
-                school: "Springfield College".into(),
-                class: "CSE".into(),
-                section: "A".into(),
-                term: "2025-26".into(),
-                subject: Some("Machine Learning".into()),
-                time_zone: chrono_tz::Asia::Kolkata,
-                generated_at: DateTime::from_timestamp(1_741_000_000, 0).unwrap(),
-            },
-            rules: SheetRules::default(),
-            name: Some("Lecture 12".into()),
-            starts_at: NaiveDate::from_ymd_opt(2025, 3, 3).unwrap().and_hms_opt(9, 30, 0).unwrap(),
-            state: SessionState::Review,
-            photos: 3,
-            strangers: 2,
-            flags: vec!["photo 2 is blurred".into()],
-            provenance: "starter 1.0.0 on cpu".into(),
-            rows: statuses.iter().enumerate().map(row).collect(),
-        }
-    }
+    use crate::domain::sheet::fixtures;
 
     #[test]
     fn rows_follow_the_roll_numbers() {
-        let mut sheet = sheet(&[AttendanceStatus::Present; 12]);
+        let mut sheet = fixtures::session(&[AttendanceStatus::Present; 12]);
         sheet.rows.reverse();
         let rolls: Vec<String> = sheet.in_roll_order().rows.into_iter().map(|row| row.roll_no).collect();
         assert_eq!(rolls[..3], ["R1", "R2", "R3"]);
@@ -121,7 +87,7 @@ pub(crate) mod tests {
 
     #[test]
     fn notices_name_strangers_before_the_flags() {
-        let mut sheet = sheet(&[]);
+        let mut sheet = fixtures::session(&[]);
         assert_eq!(sheet.notices(), ["2 strangers", "photo 2 is blurred"]);
         (sheet.strangers, sheet.flags) = (0, Vec::new());
         assert!(sheet.notices().is_empty());
@@ -129,7 +95,7 @@ pub(crate) mod tests {
 
     #[test]
     fn heading_shows_school_time_and_class_without_section() {
-        let mut heading = sheet(&[]).heading;
+        let mut heading = fixtures::session(&[]).heading;
         assert_eq!(heading.generated_local().to_string(), "2025-03-03 16:36:40");
         assert_eq!(heading.class_and_section(), "CSE-A");
         heading.section.clear();
