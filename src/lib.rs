@@ -1,9 +1,9 @@
 //! rollcall turns photos of a classroom into attendance.
 
-pub mod db;
 pub mod domain;
 pub mod engine;
-pub mod export;
 pub mod pack;
-pub mod storage;
 pub mod vision;
+pub mod storage;
+pub mod db;
+pub mod export;
