@@ -23,6 +23,7 @@ pub mod roster;
 pub mod roster_diff;
 pub mod score;
 pub mod session_group;
+pub mod sheet;
 pub mod spelling;
 pub mod status;
 pub mod template;

@@ -1,0 +1,237 @@
+//! A class over a range of days: a row per member, a column per session.
+
+use std::collections::HashMap;
+
+use chrono::{NaiveDate, NaiveDateTime};
+
+use crate::domain::ids::{MemberId, SessionId};
+use crate::domain::sheet::{PercentagePolicy, SheetHeading, SheetRules, StatusCounts, natural_order};
+use crate::domain::status::AttendanceStatus;
+
+/// A member of the class at any time in the range.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisterMember {
+    pub id: MemberId,
+    pub roll_no: String,
+    pub prn: String,
+    pub name: String,
+    /// First day in the class; `None` = since the start of the term.
+    pub from: Option<NaiveDate>,
+    /// Last day in the class; `None` = still a member.
+    pub to: Option<NaiveDate>,
+}
+
+impl RegisterMember {
+    fn belongs_on(&self, day: NaiveDate) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| day <= to)
+    }
+}
+
+/// One session of the class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisterColumn {
+    pub id: SessionId,
+    /// On the school's clocks.
+    pub starts_at: NaiveDateTime,
+    /// The session's name, or its subject where a register spans subjects.
+    pub name: Option<String>,
+}
+
+/// The status of a member in a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RegisterRecord {
+    pub session: SessionId,
+    pub member: MemberId,
+    pub status: AttendanceStatus,
+}
+
+/// A status, or `None` for somebody who was not a member on that day.
+pub type RegisterCell = Option<AttendanceStatus>;
+
+/// One member over all sessions of the range.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RegisterRow {
+    pub roll_no: String,
+    pub prn: String,
+    pub name: String,
+    /// One per session, in the order of [`RegisterSheet::sessions`].
+    pub cells: Vec<RegisterCell>,
+    pub counts: StatusCounts,
+    /// 0..=100 by the sheet's policy; `None` while no record of this member counts.
+    pub percentage: Option<f64>,
+}
+
+/// Everything the register of a class shows. Made by [`RegisterSheet::new`] only, so that every row has a cell per
+/// session and totals that belong to its cells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RegisterSheet {
+    heading: SheetHeading,
+    rules: SheetRules,
+    from: NaiveDate,
+    to: NaiveDate,
+    sessions: Vec<RegisterColumn>,
+    rows: Vec<RegisterRow>,
+}
+
+impl RegisterSheet {
+    /// An empty register of the days `from..=to`.
+    pub fn new(heading: SheetHeading, rules: SheetRules, from: NaiveDate, to: NaiveDate) -> Self {
+        Self { heading, rules, from, to, sessions: Vec::new(), rows: Vec::new() }
+    }
+
+    /// Fills the register: sessions by time, members by roll number (natural order), then name, then PRN.
+    ///
+    /// A record is a cell. Without one, a member of that day is *unmarked* and anybody else has no cell. Records of
+    /// sessions or members that are not on the sheet are left out.
+    #[must_use]
+    pub fn filled(
+        mut self,
+        mut members: Vec<RegisterMember>,
+        mut sessions: Vec<RegisterColumn>,
+        records: &[RegisterRecord],
+    ) -> Self {
+        sessions.sort_by_key(|session| (session.starts_at, session.id));
+        members.sort_by(|a, b| {
+            natural_order(&a.roll_no, &b.roll_no).then_with(|| (&a.name, &a.prn, a.id).cmp(&(&b.name, &b.prn, b.id)))
+        });
+        let statuses: HashMap<(MemberId, SessionId), AttendanceStatus> =
+            records.iter().map(|record| ((record.member, record.session), record.status)).collect();
+        let cell = |member: &RegisterMember, session: &RegisterColumn| {
+            let waiting = || member.belongs_on(session.starts_at.date()).then_some(AttendanceStatus::Unmarked);
+            statuses.get(&(member.id, session.id)).copied().or_else(waiting)
+        };
+        let policy = self.rules.policy;
+        let row = |member: RegisterMember| {
+            let cells = sessions.iter().map(|session| cell(&member, session)).collect();
+            RegisterRow::new(member, cells, policy)
+        };
+        self.rows = members.into_iter().map(row).collect();
+        self.sessions = sessions;
+        self
+    }
+
+    pub fn heading(&self) -> &SheetHeading {
+        &self.heading
+    }
+
+    pub fn rules(&self) -> &SheetRules {
+        &self.rules
+    }
+
+    /// First and last day of the range.
+    pub fn range(&self) -> (NaiveDate, NaiveDate) {
+        (self.from, self.to)
+    }
+
+    pub fn sessions(&self) -> &[RegisterColumn] {
+        &self.sessions
+    }
+
+    pub fn rows(&self) -> &[RegisterRow] {
+        &self.rows
+    }
+
+    /// The totals of each session, in the order of [`RegisterSheet::sessions`].
+    pub fn session_counts(&self) -> Vec<StatusCounts> {
+        (0..self.sessions.len()).map(|i| self.rows.iter().filter_map(|row| row.cells[i]).collect()).collect()
+    }
+
+    /// The totals of the whole class over the range.
+    pub fn class_counts(&self) -> StatusCounts {
+        self.rows.iter().map(|row| row.counts).sum()
+    }
+
+    /// Members whose percentage is below the line of the rules.
+    pub fn low_attendance(&self) -> impl Iterator<Item = &RegisterRow> {
+        self.rows.iter().filter(|row| self.rules.is_low(row.percentage))
+    }
+}
+
+impl RegisterRow {
+    fn new(member: RegisterMember, cells: Vec<RegisterCell>, policy: PercentagePolicy) -> Self {
+        let counts: StatusCounts = cells.iter().flatten().copied().collect();
+        let RegisterMember { roll_no, prn, name, .. } = member;
+        Self { roll_no, prn, name, cells, counts, percentage: counts.percentage(policy) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::sheet::fixtures::{FIRST_DAY, column, empty_register, member, register};
+    use chrono::Days;
+    use proptest::prelude::*;
+
+    #[test]
+    fn members_and_sessions_come_in_order_whatever_order_they_arrive_in() {
+        let sheet = empty_register().filled(vec![member(10), member(2)], vec![column(1), column(0)], &[]);
+        let rolls: Vec<&str> = sheet.rows().iter().map(|row| row.roll_no.as_str()).collect();
+        assert_eq!(rolls, ["CSE-A-2", "CSE-A-10"]);
+        assert_eq!(sheet.sessions(), [column(0), column(1)]);
+    }
+
+    #[test]
+    fn a_day_outside_the_membership_has_no_cell_and_a_day_inside_waits() {
+        let mut late_comer = member(1);
+        late_comer.from = Some(FIRST_DAY + Days::new(1));
+        late_comer.to = Some(FIRST_DAY + Days::new(2));
+        let sheet = empty_register().filled(vec![late_comer], (0..4).map(column).collect(), &[]);
+        let waiting = Some(AttendanceStatus::Unmarked);
+        assert_eq!(sheet.rows()[0].cells, [None, waiting, waiting, None]);
+    }
+
+    #[test]
+    fn a_record_counts_even_outside_the_membership() {
+        let mut gone = member(1);
+        gone.to = FIRST_DAY.pred_opt();
+        let record = RegisterRecord { session: SessionId(0), member: MemberId(1), status: AttendanceStatus::Present };
+        let sheet = empty_register().filled(vec![gone], vec![column(0)], &[record]);
+        assert_eq!(sheet.rows()[0].cells, [Some(AttendanceStatus::Present)]);
+    }
+
+    #[test]
+    fn records_of_other_sessions_and_members_are_left_out() {
+        let stray = |session, member| RegisterRecord {
+            session: SessionId(session),
+            member: MemberId(member),
+            status: AttendanceStatus::Present,
+        };
+        let sheet = empty_register().filled(vec![member(1)], vec![column(0)], &[stray(9, 1), stray(0, 9)]);
+        assert_eq!(sheet.class_counts(), StatusCounts { unmarked: 1, ..Default::default() });
+    }
+
+    #[test]
+    fn exactly_on_the_line_is_not_low() {
+        use AttendanceStatus::{Absent, Present};
+        let three_of_four = vec![Some(Present), Some(Present), Some(Present), Some(Absent)];
+        let two_of_four = vec![Some(Present), Some(Present), Some(Absent), Some(Absent)];
+        let sheet = register(&[three_of_four, two_of_four, vec![]]);
+        let low: Vec<&str> = sheet.low_attendance().map(|row| row.roll_no.as_str()).collect();
+        assert_eq!(low, ["CSE-A-2"]);
+        assert_eq!(sheet.rows()[2].percentage, None, "nothing marked is not low");
+    }
+
+    fn grids() -> impl Strategy<Value = Vec<Vec<RegisterCell>>> {
+        let cell = proptest::option::of(proptest::sample::select(StatusCounts::ORDER.as_slice()));
+        (0usize..8)
+            .prop_flat_map(move |days| proptest::collection::vec(proptest::collection::vec(cell.clone(), days), 0..8))
+    }
+
+    proptest! {
+        #[test]
+        fn totals_of_rows_and_of_sessions_agree(grid in grids()) {
+            let sheet = register(&grid);
+            prop_assert_eq!(sheet.session_counts().into_iter().sum::<StatusCounts>(), sheet.class_counts());
+            let cells = sheet.rows().iter().flat_map(|row| row.cells.iter().flatten()).count();
+            prop_assert_eq!(sheet.class_counts().total() as usize, cells);
+        }
+
+        #[test]
+        fn a_member_without_a_counted_session_has_no_percentage(grid in grids()) {
+            for row in register(&grid).rows() {
+                let counted = row.counts.present + row.counts.absent + row.counts.late;
+                prop_assert_eq!(row.percentage.is_none(), counted == 0);
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! How the register of a class workbook follows the pages of its sessions.
+
+use std::collections::HashMap;
+
+use rust_xlsxwriter::Url;
+
+use crate::domain::ids::SessionId;
+use crate::domain::sheet::{RegisterCell, RegisterRow, StatusLabels};
+use crate::domain::status::AttendanceStatus;
+use crate::export::xlsx::session::{PRN, STATUS, SessionPage};
+use crate::export::xlsx::text;
+
+/// Longest text that Excel's lookups accept (255), less some air.
+const MAX_LOOKUP_CHARS: usize = 200;
+
+/// The pages that hold sessions' own marks; empty in a workbook of the register alone.
+#[derive(Debug, Default)]
+pub(super) struct SessionLinks<'a> {
+    pages: HashMap<SessionId, LinkedPage<'a>>,
+}
+
+#[derive(Debug)]
+struct LinkedPage<'a> {
+    page: &'a SessionPage<'a>,
+    /// By PRN as a lookup sees it; `None` where several rows share one.
+    marks: HashMap<String, Option<AttendanceStatus>>,
+}
+
+impl<'a> SessionLinks<'a> {
+    /// To the `pages` that write statuses as the register does.
+    pub(super) fn to(pages: &'a [SessionPage<'a>], labels: &StatusLabels) -> Self {
+        let linked = |page: &'a SessionPage<'a>| {
+            let mut marks = HashMap::new();
+            for row in &page.sheet().rows {
+                marks.entry(lookup_key(&row.prn)).and_modify(|mark| *mark = None).or_insert(Some(row.status));
+            }
+            (page.sheet().id, LinkedPage { page, marks })
+        };
+        let alike = pages.iter().filter(|page| page.sheet().rules.labels == *labels);
+        Self { pages: alike.map(linked).collect() }
+    }
+
+    pub(super) fn any(&self) -> bool {
+        !self.pages.is_empty()
+    }
+
+    /// Leads to the session's page.
+    pub(super) fn page_link(&self, session: SessionId) -> Option<Url> {
+        let linked = self.pages.get(&session)?;
+        Some(Url::new(format!("internal:{}!A1", text::page_reference(linked.page.page_name()))))
+    }
+
+    /// The formula that fetches `member`'s mark from the session's page, if it would give `mark` now. `prn_cell` holds
+    /// the member's PRN.
+    pub(super) fn mark_formula(
+        &self,
+        session: SessionId,
+        member: &RegisterRow,
+        mark: RegisterCell,
+        prn_cell: &str,
+    ) -> Option<String> {
+        let linked = self.pages.get(&session)?;
+        let found = *linked.marks.get(&lookup_key(&member.prn))?;
+        if found != mark || !can_be_looked_up(&member.prn) {
+            return None;
+        }
+        let (first, last) = linked.page.rows();
+        let page = text::page_reference(linked.page.page_name());
+        let range = format!("{}:{}", text::absolute(first, PRN), text::absolute(last, STATUS));
+        Some(format!("IFERROR(VLOOKUP({prn_cell},{page}!{range},{},FALSE)&\"\",\"\")", STATUS - PRN + 1))
+    }
+}
+
+/// Lookups do not see case.
+fn lookup_key(prn: &str) -> String {
+    text::cleaned(prn).to_lowercase()
+}
+
+/// Lookups take `? * ~` for wildcards and give up on long texts.
+fn can_be_looked_up(prn: &str) -> bool {
+    !prn.is_empty() && !prn.contains(['?', '*', '~']) && prn.chars().count() <= MAX_LOOKUP_CHARS
+}

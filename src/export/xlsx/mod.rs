@@ -1,0 +1,84 @@
+//! Sheets as Excel workbooks that stay alive: totals are formulas with their results stored, statuses are picked from
+//! a list and coloured by rule, so that a teacher's corrections are counted and coloured at once.
+//!
+//! This file puts pages into a workbook; `session` and `register` each write one page, `link` ties them together, `style`
+//! holds what they look like, `text` what Excel accepts as text, names and formulas.
+
+mod link;
+mod register;
+mod session;
+mod style;
+mod text;
+
+use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook, XlsxError};
+
+use crate::domain::sheet::{RegisterSheet, SessionSheet, SheetHeading};
+use crate::export::ExportError;
+use link::SessionLinks;
+use register::RegisterPage;
+use session::SessionPage;
+use text::SheetNames;
+
+/// A workbook with one page, "Attendance": heading, counts, what needs an eye, and a row per member.
+///
+/// # Errors
+/// [`ExportError::Workbook`] beyond the limits of the format.
+pub fn session_workbook(sheet: &SessionSheet) -> Result<Vec<u8>, ExportError> {
+    let title = format!("Attendance {}", sheet.starts_at.format("%Y-%m-%d %H:%M"));
+    written(&sheet.heading, &title, |workbook| {
+        let page = SessionPage::new(sheet, "Attendance".to_owned());
+        page.write(workbook.add_worksheet())
+    })
+}
+
+/// A workbook with one page, "Register": members down, sessions across, totals and percentages.
+///
+/// # Errors
+/// [`ExportError::Workbook`] beyond the limits of the format.
+pub fn register_workbook(sheet: &RegisterSheet) -> Result<Vec<u8>, ExportError> {
+    written(sheet.heading(), "Register", |workbook| {
+        RegisterPage::new(sheet, SessionLinks::default()).write(workbook.add_worksheet())
+    })
+}
+
+/// One workbook per class: the register first, then a page per session in the order given.
+///
+/// A mark on the register whose session has its own page is a formula that looks it up there by PRN, so the two cannot
+/// disagree; corrections belong on the session's page.
+///
+/// # Errors
+/// [`ExportError::Workbook`] beyond the limits of the format.
+pub fn class_workbook(register: &RegisterSheet, sessions: &[SessionSheet]) -> Result<Vec<u8>, ExportError> {
+    let mut names = SheetNames::new("Register");
+    let page = |sheet| SessionPage::new(sheet, names.take(&session::page_name(sheet)));
+    let pages: Vec<SessionPage<'_>> = sessions.iter().map(page).collect();
+    written(register.heading(), "Class register", |workbook| {
+        RegisterPage::new(register, SessionLinks::to(&pages, &register.rules().labels))
+            .write(workbook.add_worksheet())?;
+        pages.iter().try_for_each(|page| page.write(workbook.add_worksheet()))
+    })
+}
+
+fn written(
+    heading: &SheetHeading,
+    title: &str,
+    write: impl FnOnce(&mut Workbook) -> Result<(), XlsxError>,
+) -> Result<Vec<u8>, ExportError> {
+    let class = heading.class_and_section();
+    let save = || -> Result<Vec<u8>, XlsxError> {
+        let mut workbook = Workbook::new();
+        let created = ExcelDateTime::from_timestamp(heading.generated_at.timestamp())?;
+        let properties = DocProperties::new()
+            .set_title(text::cleaned(&format!("{class} {title}")))
+            .set_company(text::cleaned(&heading.school))
+            .set_author("rollcall")
+            .set_creation_datetime(&created);
+        workbook.set_properties(&properties);
+        write(&mut workbook)?;
+        workbook.save_to_buffer()
+    };
+    save().map_err(|source| ExportError::Workbook { class, source })
+}
+
+#[cfg(test)]
+mod tests;
