@@ -120,7 +120,8 @@ mod tests {
         fn the_same_name_in_another_term_or_section_is_another_class(db) {
             db.run_blocking::<_, DbError>(|conn| {
                 let now = at("2025-07-01 08:00:00");
-                for (name, section, term) in [("9", "B", "2025"), ("9", "A", "2025"), ("9", "A", "2024"), ("10", "", "2025")] {
+                let all = [("9", "B", "2025"), ("9", "A", "2025"), ("9", "A", "2024"), ("10", "", "2025")];
+                for (name, section, term) in all {
                     find_or_insert(conn, name, section, term, now)?;
                 }
                 let names = |rows: Vec<ClassRow>| {

@@ -1,7 +1,8 @@
-//! How domain values stand in columns: ids as `BigInt`, words as `Text`, structures as JSON in `Text`, embeddings as `Binary`.
+//! How domain values stand in columns: ids as `BigInt`, words as `Text`, structures as JSON in `Text`, embeddings as
+//! `Binary`.
 //!
-//! The domain knows nothing of diesel, so its traits are implemented here, by delegating to `i64`, `str`, `String` and `Vec<u8>`; that
-//! makes each of them valid for every database at once. Nobody outside `db` needs more than [`Json`].
+//! The domain knows nothing of diesel, so its traits are implemented here, by delegating to `i64`, `str`, `String` and
+//! `Vec<u8>`; that makes each of them valid for every database at once. Nobody outside `db` needs more than [`Json`].
 
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, Queryable};

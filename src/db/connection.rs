@@ -1,7 +1,7 @@
 //! One connection type for both databases.
 //!
-//! Queries are written once against [`AnyConnection`]. Where diesel's `MultiConnection` has no common form (`on_conflict`,
-//! several rows in one insert, row locks) a function looks at the variant with [`each_backend`].
+//! Queries are written once against [`AnyConnection`]. Where diesel's `MultiConnection` has no common form
+//! (`on_conflict`, several rows in one insert, row locks) a function looks at the variant, mostly with `each_backend!`.
 
 use diesel::SqliteConnection;
 #[cfg(feature = "postgres")]

@@ -31,7 +31,7 @@ pub enum DbError {
     /// A check or not-null rule of the schema does not hold.
     #[error("the entry breaks a rule of the database")]
     Rule(#[source] DieselError),
-    #[error("the database is busy; try again")]
+    #[error("the database is busy or does not answer; try again")]
     Busy,
     #[error("the database work was stopped because the program is shutting down")]
     Stopped,
@@ -63,7 +63,10 @@ fn from_database(kind: DatabaseErrorKind, info: Box<dyn DatabaseErrorInformation
         DatabaseErrorKind::CheckViolation | DatabaseErrorKind::NotNullViolation => {
             DbError::Rule(DieselError::DatabaseError(kind, info))
         }
-        // SQLite reports ON DELETE RESTRICT as if it were a trigger, and a lock it waited for in vain as nothing special.
+        // Postgres has ended one of two transactions that stood in each other's way.
+        DatabaseErrorKind::SerializationFailure => DbError::Busy,
+        _ if info.message().contains("deadlock detected") => DbError::Busy,
+        // SQLite has no kind of error for ON DELETE RESTRICT nor for a lock that was waited for in vain.
         _ if info.message().contains("FOREIGN KEY constraint failed") => DbError::Reference,
         _ if info.message().contains("database is locked") => DbError::Busy,
         _ => DbError::Query(DieselError::DatabaseError(kind, info)),

@@ -176,8 +176,7 @@ fn clear_verdicts(conn: &mut AnyConnection, session: SessionId) -> Result<(), Db
 
 #[diesel::dsl::auto_type]
 fn photos_of(session: SessionId) -> _ {
-    let id: i64 = session.0;
-    session_photos::table.filter(session_photos::session_id.eq(id)).select(session_photos::id)
+    session_photos::table.filter(session_photos::session_id.eq(session)).select(session_photos::id)
 }
 
 #[cfg(test)]
@@ -268,7 +267,8 @@ mod tests {
                 set_verdicts(conn, school.session, &[matched(ids[0], ravi), matched(ids[1], asha)])?;
                 let rows = list_for_session(conn, school.session)?;
                 assert_eq!((rows[0].member_id, rows[1].member_id), (Some(ravi), Some(asha)));
-                assert_eq!((rows[0].combined, rows[0].cosine, rows[0].confidence), (Some(14.25), Some(0.7), Some(0.999)));
+                let scores = (rows[0].combined, rows[0].cosine, rows[0].confidence);
+                assert_eq!(scores, (Some(14.25), Some(0.7), Some(0.999)));
                 Ok(())
             }).unwrap();
         }
@@ -282,7 +282,8 @@ mod tests {
                 set_verdicts(conn, school.session, &[stranger(ids[1])])?;
                 let rows = list_for_session(conn, school.session)?;
                 assert_eq!((rows[0].verdict, rows[0].member_id, rows[0].person), (None, None, None));
-                assert_eq!((rows[1].verdict, rows[1].reason.as_deref()), (Some(Verdict::Stranger), Some("nobody is near")));
+                assert_eq!(rows[1].verdict, Some(Verdict::Stranger));
+                assert_eq!(rows[1].reason.as_deref(), Some("nobody is near"));
                 Ok(())
             }).unwrap();
         }

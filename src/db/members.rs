@@ -2,9 +2,11 @@
 //! one leaves it open on that side.
 
 use chrono::NaiveDate;
+use diesel::dsl::AsSelect;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 
+use super::connection::MultiBackend;
 use super::error::OrNotFound;
 use super::schema::{class_members, students};
 use super::students::StudentRow;
@@ -109,20 +111,12 @@ extern "SQL" {
     fn length(text: Text) -> diesel::sql_types::Integer;
 }
 
-type Enrolled<'a> = diesel::helper_types::IntoBoxed<
-    'a,
-    diesel::dsl::Select<
-        diesel::dsl::InnerJoin<class_members::table, students::table>,
-        diesel::dsl::AsSelect<EnrolledRow, super::connection::MultiBackend>,
-    >,
-    super::connection::MultiBackend,
->;
-
-fn on_date<'a>(class: ClassId, date: NaiveDate) -> Enrolled<'a> {
+#[diesel::dsl::auto_type]
+fn on_date(class: ClassId, date: NaiveDate) -> _ {
+    let enrolled: AsSelect<EnrolledRow, MultiBackend> = EnrolledRow::as_select();
     class_members::table
         .inner_join(students::table)
-        .select(EnrolledRow::as_select())
-        .into_boxed()
+        .select(enrolled)
         .filter(class_members::class_id.eq(class))
         .filter(class_members::valid_from.is_null().or(class_members::valid_from.le(date)))
         .filter(class_members::valid_to.is_null().or(class_members::valid_to.ge(date)))
@@ -203,7 +197,9 @@ mod tests {
                 let (class, student) = (class(conn, "9")?, student(conn, "P1")?);
                 let first = insert(conn, &new_member(class, student, "1"))?;
                 end(conn, first, day("2025-08-31"))?;
-                let back = |first_day| NewMember { valid_from: Some(day(first_day)), ..new_member(class, student, "7") };
+                let back = |first_day| {
+                    NewMember { valid_from: Some(day(first_day)), ..new_member(class, student, "7") }
+                };
                 let refused = insert(conn, &back("2025-08-31"));
                 assert!(matches!(refused, Err(DbError::Duplicate { .. })), "both were there on that day: {refused:?}");
                 let second = insert(conn, &back("2025-10-01"))?;

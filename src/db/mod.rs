@@ -1,13 +1,14 @@
 //! The database: pool, transactions, migrations, and one file per table group.
 //!
-//! Nouns are modules, verbs are functions: `students::insert`, `members::active_on`. A query takes `&mut AnyConnection`, the
-//! caller owns the transaction; `*Row` is what a query returns, `New*` what an insert takes. Times in rows are UTC. Nothing
-//! here decides anything: rules live in `domain`, what belongs into one transaction in `app`. The rules that must hold
-//! whoever writes (unique, foreign key, check) stand in the schema too, see `migrations/`.
+//! Nouns are modules, verbs are functions: `students::insert`, `members::active_on`. A query takes
+//! `&mut AnyConnection`, the caller owns the transaction; `*Row` is what a query returns, `New*` what an insert takes.
+//! Times in rows are UTC. Nothing here decides anything: rules live in `domain`, what belongs into one transaction in
+//! `app`. The rules that must hold whoever writes (unique, foreign key, check) stand in the schema too, see
+//! `migrations/`.
 //!
 //! SQLite is the embedded default, Postgres joins with the feature `postgres`; queries are written once for both, see
-//! [`AnyConnection`]. Diesel is synchronous: async callers go through [`Db::run`] and [`Db::transaction`], which move to a
-//! blocking thread. No connection is held during inference or storage IO.
+//! [`AnyConnection`]. Diesel is synchronous: async callers go through [`Db::run`] and [`Db::transaction`], which move
+//! to a blocking thread. No connection is held during inference or storage IO.
 
 pub mod classes;
 mod column;
@@ -26,8 +27,6 @@ pub mod students;
 pub mod subjects;
 #[cfg(test)]
 mod testing;
-#[cfg(all(test, feature = "postgres"))]
-mod testing_postgres;
 #[cfg(test)]
 mod tests;
 
@@ -178,9 +177,9 @@ impl Db {
 
 /// Runs `work` in a transaction: committed when it returns `Ok`, otherwise nothing has happened.
 ///
-/// On SQLite the outermost one is `BEGIN IMMEDIATE`: it waits for its turn to write at the start. A transaction that begins
-/// by reading and then writes would fail at once, without waiting, when somebody has written in between. Inside another
-/// transaction this is a savepoint.
+/// On SQLite the outermost one is `BEGIN IMMEDIATE`: it waits for its turn to write at the start. A transaction that
+/// begins by reading and then writes would fail at once, without waiting, when somebody has written in between. Inside
+/// another transaction this is a savepoint.
 ///
 /// # Errors
 /// Those of `work`, and [`DbError`] when the transaction cannot be begun or committed.

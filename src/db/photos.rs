@@ -260,7 +260,8 @@ mod tests {
                 let session = session(conn)?;
                 let id = insert(conn, &new_photo(session, 1))?;
                 let queued = get(conn, id)?;
-                assert_eq!((queued.state, queued.faces_left_out, queued.policy.clone()), (PhotoState::Queued, 0, Json(Value::Null)));
+                assert_eq!((queued.state, queued.faces_left_out), (PhotoState::Queued, 0));
+                assert_eq!(queued.policy, Json(Value::Null));
                 start(conn, id)?;
                 assert_eq!(get(conn, id)?.state, PhotoState::Processing);
                 let result = photo_result();

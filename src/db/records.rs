@@ -53,8 +53,8 @@ pub struct RegisterRow {
     pub note: Option<String>,
 }
 
-/// Writes records, in place of those the members have in the session; returns how many were written. An automatic record
-/// never replaces a manual or imported one: that member is passed over. Belongs into a transaction.
+/// Writes records, in place of those the members have in the session; returns how many were written. An automatic
+/// record never replaces a manual or imported one: that member is passed over. Belongs into a transaction.
 ///
 /// # Errors
 /// [`DbError::Reference`] for an unknown session, member or face.
@@ -94,8 +94,8 @@ pub fn list(conn: &mut AnyConnection, session: SessionId) -> Result<Vec<RecordRo
         .load(conn)?)
 }
 
-/// The records of all sessions of a class that start at `from` or later and before `to` (UTC), in order of time, then of
-/// member. A session nobody has a record in does not show here; `sessions::list` has it.
+/// The records of all sessions of a class that start at `from` or later and before `to` (UTC), in order of time, then
+/// of member. A session nobody has a record in does not show here; `sessions::list` has it.
 ///
 /// # Errors
 /// [`DbError::Query`] and its like when the database fails.
@@ -163,7 +163,8 @@ mod tests {
                 assert_eq!(upsert(conn, &first)?, 3);
                 let again: Vec<_> = school.members.map(|member| record(session, member, Absent, Auto)).into();
                 assert_eq!(upsert(conn, &again)?, 1, "only the automatic one is written");
-                let now: Vec<_> = list(conn, session)?.iter().map(|row| (row.member_id, row.status, row.source)).collect();
+                let rows = list(conn, session)?;
+                let now: Vec<_> = rows.iter().map(|row| (row.member_id, row.status, row.source)).collect();
                 assert_eq!(now, [(asha, Absent, Auto), (ravi, Late, Manual), (mina, Excused, Import)]);
                 Ok(())
             }).unwrap();
@@ -173,13 +174,21 @@ mod tests {
             db.run_blocking::<_, DbError>(|conn| {
                 let school = school(conn)?;
                 let (session, [asha, ravi, mina]) = (school.session, school.members);
-                upsert(conn, &[record(session, asha, Absent, Auto), record(session, ravi, Late, Manual), record(session, mina, Late, Import)])?;
+                upsert(conn, &[
+                    record(session, asha, Absent, Auto),
+                    record(session, ravi, Late, Manual),
+                    record(session, mina, Late, Import),
+                ])?;
                 let corrected = NewRecord {
                     note: Some("was at the dentist".into()),
                     updated_at: at("2025-09-01 06:00:00"),
                     ..record(session, asha, Excused, Manual)
                 };
-                upsert(conn, &[corrected, record(session, ravi, Present, Manual), record(session, mina, Present, Manual)])?;
+                upsert(conn, &[
+                    corrected,
+                    record(session, ravi, Present, Manual),
+                    record(session, mina, Present, Manual),
+                ])?;
                 let rows = list(conn, session)?;
                 assert_eq!(rows.iter().map(|row| row.status).collect::<Vec<_>>(), [Excused, Present, Present]);
                 assert_eq!(rows[0].note.as_deref(), Some("was at the dentist"));
@@ -247,8 +256,8 @@ mod tests {
                 let school = school(conn)?;
                 let refused = upsert(conn, &[record(school.session, MemberId(404), Present, Auto)]);
                 assert!(matches!(refused, Err(DbError::Reference)), "{refused:?}");
-                let sure = NewRecord { confidence: Some(1.5), ..record(school.session, school.members[0], Present, Auto) };
-                let refused = upsert(conn, &[sure]);
+                let possible = record(school.session, school.members[0], Present, Auto);
+                let refused = upsert(conn, &[NewRecord { confidence: Some(1.5), ..possible }]);
                 assert!(matches!(refused, Err(DbError::Rule(_))), "{refused:?}");
                 Ok(())
             }).unwrap();

@@ -49,7 +49,8 @@ pub struct NewSample {
 /// A new sample.
 ///
 /// # Errors
-/// [`DbError::Duplicate`] when the pack has seen this image of the student, [`DbError::Reference`] for an unknown student.
+/// [`DbError::Duplicate`] when the pack has seen this image of the student, [`DbError::Reference`] for an unknown
+/// student.
 pub fn insert(conn: &mut AnyConnection, new: &NewSample) -> Result<SampleId, DbError> {
     let dims = i32::try_from(new.embedding.dims()).expect("an embedding has some hundred dimensions");
     Ok(diesel::insert_into(face_samples::table)
@@ -86,7 +87,7 @@ pub fn for_students(
     Ok(rows)
 }
 
-/// The student's sample from this image by any version of the pack that is asked for.
+/// The student's sample from this image by this version (id, version) of a pack, if there is one.
 ///
 /// # Errors
 /// [`DbError::Query`] and its like when the database fails.

@@ -1,5 +1,8 @@
 //! Databases for tests, and the smallest school that queries can be tried on.
 
+#[cfg(feature = "postgres")]
+pub(super) mod postgres;
+
 use chrono::{NaiveDate, NaiveDateTime};
 use serde_json::json;
 use tempfile::TempDir;
@@ -51,7 +54,7 @@ macro_rules! on_each_database {
             #[cfg(feature = "postgres")]
             #[test]
             fn postgres() {
-                let server = $crate::db::testing_postgres::Server::shared();
+                let server = $crate::db::testing::postgres::Server::shared();
                 let db = $crate::db::Db::open(&server.new_database()).unwrap();
                 db.migrate().unwrap();
                 check(&db);

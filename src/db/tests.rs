@@ -100,7 +100,8 @@ on_each_database! {
             }).await;
             assert_eq!(refused, Err(AppError::Refused));
             let db = db.clone();
-            let panicked = tokio::spawn(async move { db.run(|_| -> Result<(), DbError> { panic!("a bug") }).await }).await;
+            let buggy = async move { db.run(|_| -> Result<(), DbError> { panic!("a bug") }).await };
+            let panicked = tokio::spawn(buggy).await;
             assert!(panicked.unwrap_err().is_panic());
         });
         assert!(!exists(db, "P2"));

@@ -15,7 +15,10 @@ pub struct UnknownWord {
 }
 
 macro_rules! words {
-    ($($(#[$doc:meta])* $name:ident, $what:literal: { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ })+) => {$(
+    ($(
+        $(#[$doc:meta])*
+        $name:ident, $what:literal: { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }
+    )+) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "lowercase")]

@@ -43,7 +43,6 @@ CREATE TABLE class_members (
 CREATE UNIQUE INDEX class_members_roll_no ON class_members (class_id, roll_no) WHERE valid_to IS NULL;
 CREATE UNIQUE INDEX class_members_current ON class_members (class_id, student_id) WHERE valid_to IS NULL;
 CREATE UNIQUE INDEX class_members_stay ON class_members (class_id, student_id, coalesce(valid_from, DATE '0001-01-01'));
-CREATE INDEX class_members_class ON class_members (class_id);
 CREATE INDEX class_members_student ON class_members (student_id);
 
 CREATE TABLE subjects (

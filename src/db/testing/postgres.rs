@@ -14,14 +14,14 @@ use diesel::{Connection, PgConnection};
 use tempfile::TempDir;
 
 /// Stopped and removed with the last test that uses it.
-pub(super) struct Server {
+pub(in crate::db) struct Server {
     folder: TempDir,
     databases: AtomicU32,
 }
 
 impl Server {
     /// The running server, or a new one.
-    pub(super) fn shared() -> Arc<Self> {
+    pub(in crate::db) fn shared() -> Arc<Self> {
         static RUNNING: Mutex<Weak<Server>> = Mutex::new(Weak::new());
         let mut running = RUNNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         running.upgrade().unwrap_or_else(|| {
@@ -32,7 +32,7 @@ impl Server {
     }
 
     /// Makes an empty database and returns its URL.
-    pub(super) fn new_database(&self) -> String {
+    pub(in crate::db) fn new_database(&self) -> String {
         let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
         let mut admin = PgConnection::establish(&self.url("postgres")).unwrap();
         admin.batch_execute(&format!("CREATE DATABASE {name}")).unwrap();
