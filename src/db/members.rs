@@ -51,7 +51,7 @@ pub struct EnrolledRow {
 /// # Errors
 /// [`DbError::Query`] and its like when the database fails.
 pub fn active_on(conn: &mut AnyConnection, class: ClassId, date: NaiveDate) -> Result<Vec<EnrolledRow>, DbError> {
-    Ok(on_date(class, date)
+    Ok(in_days(class, date, date)
         .order((length(class_members::roll_no), class_members::roll_no, class_members::id))
         .load(conn)?)
 }
@@ -66,7 +66,7 @@ pub fn find_by_roll_no(
     roll_no: &str,
     date: NaiveDate,
 ) -> Result<Option<EnrolledRow>, DbError> {
-    Ok(on_date(class, date).filter(class_members::roll_no.eq(roll_no)).first(conn).optional()?)
+    Ok(in_days(class, date, date).filter(class_members::roll_no.eq(roll_no)).first(conn).optional()?)
 }
 
 /// All stays of a student in all classes, the earliest first.
@@ -79,6 +79,32 @@ pub fn of_student(conn: &mut AnyConnection, student: StudentId) -> Result<Vec<Me
         .order(class_members::id)
         .select(MemberRow::as_select())
         .load(conn)?)
+}
+
+/// Everybody who is a member of a class on some day from `first` to `last`, ordered as [`active_on`].
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn between(
+    conn: &mut AnyConnection,
+    class: ClassId,
+    first: NaiveDate,
+    last: NaiveDate,
+) -> Result<Vec<EnrolledRow>, DbError> {
+    Ok(in_days(class, first, last)
+        .order((length(class_members::roll_no), class_members::roll_no, class_members::id))
+        .load(conn)?)
+}
+
+/// Gives a member another roll number.
+///
+/// # Errors
+/// [`DbError::NotFound`]; [`DbError::Duplicate`] when the number is taken.
+pub fn set_roll_no(conn: &mut AnyConnection, member: MemberId, roll_no: &str) -> Result<(), DbError> {
+    diesel::update(class_members::table.find(member))
+        .set(class_members::roll_no.eq(roll_no))
+        .execute(conn)?
+        .or_not_found("the member")
 }
 
 /// A new member.
@@ -112,14 +138,14 @@ extern "SQL" {
 }
 
 #[diesel::dsl::auto_type]
-fn on_date(class: ClassId, date: NaiveDate) -> _ {
+fn in_days(class: ClassId, first: NaiveDate, last: NaiveDate) -> _ {
     let enrolled: AsSelect<EnrolledRow, MultiBackend> = EnrolledRow::as_select();
     class_members::table
         .inner_join(students::table)
         .select(enrolled)
         .filter(class_members::class_id.eq(class))
-        .filter(class_members::valid_from.is_null().or(class_members::valid_from.le(date)))
-        .filter(class_members::valid_to.is_null().or(class_members::valid_to.ge(date)))
+        .filter(class_members::valid_from.is_null().or(class_members::valid_from.le(last)))
+        .filter(class_members::valid_to.is_null().or(class_members::valid_to.ge(first)))
 }
 
 fn overlaps(conn: &mut AnyConnection, new: &NewMember) -> Result<bool, DbError> {

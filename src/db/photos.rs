@@ -187,6 +187,14 @@ pub fn insert(conn: &mut AnyConnection, new: &NewPhoto) -> Result<PhotoId, DbErr
         .get_result(conn)?)
 }
 
+/// Removes a photo and its faces.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn delete(conn: &mut AnyConnection, id: PhotoId) -> Result<(), DbError> {
+    diesel::delete(session_photos::table.find(id)).execute(conn)?.or_not_found("the photo")
+}
+
 /// Puts a photo back to the start, from whatever state. What an earlier run has found stays until the next one ends.
 ///
 /// # Errors

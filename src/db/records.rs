@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 
 use super::connection::each_backend;
-use super::schema::{attendance_records as records, attendance_sessions, class_members};
+use super::schema::{attendance_records as records, attendance_sessions, class_members, students};
 use super::{AnyConnection, DbError};
 use crate::domain::ids::{ClassId, FaceId, MemberId, SessionId, StudentId};
 use crate::domain::status::{AttendanceStatus, RecordSource};
@@ -53,6 +53,19 @@ pub struct RegisterRow {
     pub note: Option<String>,
 }
 
+/// A record of a session with who it is about.
+#[derive(Debug, Clone, PartialEq, Queryable)]
+pub struct SessionRecordRow {
+    pub member_id: MemberId,
+    pub roll_no: String,
+    pub prn: String,
+    pub name: String,
+    pub status: AttendanceStatus,
+    pub source: RecordSource,
+    pub confidence: Option<f64>,
+    pub note: Option<String>,
+}
+
 /// Writes records, in place of those the members have in the session; returns how many were written. An automatic
 /// record never replaces a manual or imported one: that member is passed over. Belongs into a transaction.
 ///
@@ -91,6 +104,28 @@ pub fn list(conn: &mut AnyConnection, session: SessionId) -> Result<Vec<RecordRo
         .filter(records::session_id.eq(session))
         .order(records::member_id)
         .select(RecordRow::as_select())
+        .load(conn)?)
+}
+
+/// The records of a session with roll number, PRN and name of each member, ordered by member.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn of_session(conn: &mut AnyConnection, session: SessionId) -> Result<Vec<SessionRecordRow>, DbError> {
+    Ok(records::table
+        .inner_join(class_members::table.inner_join(students::table))
+        .filter(records::session_id.eq(session))
+        .order(records::member_id)
+        .select((
+            records::member_id,
+            class_members::roll_no,
+            students::prn,
+            students::name,
+            records::status,
+            records::source,
+            records::confidence,
+            records::note,
+        ))
         .load(conn)?)
 }
 

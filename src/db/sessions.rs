@@ -67,6 +67,14 @@ pub fn get(conn: &mut AnyConnection, id: SessionId) -> Result<SessionRow, DbErro
     sessions::table.find(id).select(SessionRow::as_select()).first(conn).or_not_found("the session")
 }
 
+/// The session with this id, if there is one.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn find_by_id(conn: &mut AnyConnection, id: SessionId) -> Result<Option<SessionRow>, DbError> {
+    Ok(sessions::table.find(id).select(SessionRow::as_select()).first(conn).optional()?)
+}
+
 /// [`get`], and until the end of the caller's transaction nobody else gets this session by `lock`.
 ///
 /// On SQLite a [`transaction`](super::transaction) is alone already; Postgres locks the row.

@@ -90,7 +90,7 @@ CREATE TABLE session_photos (
     sha256           TEXT NOT NULL CHECK (length(sha256) = 64),
     object_key       TEXT NOT NULL,
     original_name    TEXT NOT NULL,
-    bytes            INTEGER NOT NULL CHECK (bytes > 0),
+    bytes            INTEGER NOT NULL CHECK (bytes >= 0),
     state            TEXT NOT NULL CHECK (state IN ('queued', 'processing', 'done', 'failed')),
     error_code       TEXT,
     error_message    TEXT,
