@@ -11,8 +11,9 @@ use rollcall::domain::ids::{ClassId, MemberId, StudentId};
 use rollcall::domain::manifest::parse_manifest;
 use rollcall::domain::photo_name::{looks_like_photo, read_photo_name};
 use rollcall::domain::photo_time::{NamedTime, Timestamp};
-use rollcall::domain::roster::{Consent, RosterRow, parse_roster};
+use rollcall::domain::roster::{RosterRow, parse_roster};
 use rollcall::domain::roster_diff::{RosterState, diff_roster};
+use rollcall::domain::status::Consent;
 
 fn demo(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("dataset/demo").join(path)

@@ -170,6 +170,16 @@ pub struct RowTally {
     pub wrongly_present: u32,
 }
 
+impl AddAssign for RowTally {
+    fn add_assign(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.right += other.right;
+        self.open += other.open;
+        self.wrongly_absent += other.wrongly_absent;
+        self.wrongly_present += other.wrongly_present;
+    }
+}
+
 impl RowTally {
     /// Counts one member of one session.
     pub fn count(&mut self, was_there: bool, status: AttendanceStatus) {

@@ -107,11 +107,6 @@ impl Scoring {
         self.llr.at(combined)
     }
 
-    /// The evidence says "different people" rather than "same person": the log likelihood ratio is negative.
-    pub fn looks_different(&self, score: Score) -> bool {
-        self.llr(score.combined) < 0.0
-    }
-
     /// Posterior probability that a face is the candidate at `index` of `combined` (one score for each candidate of the
     /// class), by Bayes' rule over the hypotheses "candidate i" (prior `member_prior / n` each) and "a stranger"
     /// (prior `1 - member_prior`). Sums to at most 1 over the candidates.

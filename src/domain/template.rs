@@ -7,6 +7,11 @@ use super::score::{ScaledEmbedding, Score, Scoring};
 /// From this many samples on, one that looks like somebody else is left out instead of asked about.
 const OUTLIERS_FROM_SAMPLES: usize = 3;
 
+/// Odds, before looking, that a picture in a student's folder shows the student: deliberately low for a folder that
+/// somebody sorted by hand, because a template of two people matches both. A picture contradicts the others when the
+/// evidence outweighs these odds.
+const SAME_PERSON_ODDS: f32 = 9.0;
+
 /// One enrolment photo's embedding with its weight.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
@@ -49,7 +54,7 @@ pub fn template(samples: &[Sample], scoring: &Scoring) -> Result<Template, Templ
     let scaled: Vec<ScaledEmbedding> = samples.iter().map(|s| scoring.scaled(&s.embedding)).collect();
     let mut kept: Vec<usize> = (0..samples.len()).collect();
     while let Some((position, score)) = worst_fit(samples, &scaled, &kept, scoring) {
-        if !scoring.looks_different(score) {
+        if scoring.llr(score.combined) + SAME_PERSON_ODDS.ln() >= 0.0 {
             break;
         }
         let may_leave_out = samples.len() >= OUTLIERS_FROM_SAMPLES && (kept.len() - 1) * 2 > samples.len();
