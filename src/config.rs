@@ -25,6 +25,8 @@ pub const FILE_NAME: &str = "rollcall.toml";
 pub struct Config {
     /// Holds dataset/, attendance_photos/, exports/, models/ and rollcall.db. Default: the current folder.
     pub data_dir: PathBuf,
+    /// Where sheets and annotated photos are written. Default: exports/ in the data folder.
+    pub exports_dir: Option<PathBuf>,
     /// `sqlite:PATH`. Default: rollcall.db in the data folder.
     pub database_url: Option<String>,
     /// Name of the model pack, a folder of models/. Default: `starter`.
@@ -132,6 +134,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             data_dir: PathBuf::from("."),
+            exports_dir: None,
             database_url: None,
             pack: "starter".into(),
             provider: Provider::Auto,
@@ -266,7 +269,7 @@ impl Config {
     }
 
     pub fn exports_dir(&self) -> PathBuf {
-        self.data_dir.join("exports")
+        self.exports_dir.clone().unwrap_or_else(|| self.data_dir.join("exports"))
     }
 
     /// Folders that may hold `models/` and `runtime/`: the data folder, the current folder, and where the program lies

@@ -1,5 +1,35 @@
-//! rollcall turns photos of a classroom into attendance.
+//! rollcall turns photos of a classroom into attendance: it detects every face, embeds it, matches it one to one against
+//! the students of that class, writes the session and hands out the sheet.
+//!
+//! # Map
+//!
+//! | module | what it is for |
+//! | --- | --- |
+//! | [`domain`] | what is known of faces, classes and attendance: values and pure functions |
+//! | [`vision`] | pixels: decode, resample, align, measure, annotate; pure as well |
+//! | [`pack`] | model packs: manifest, hashes |
+//! | [`engine`] | the only place that knows ONNX Runtime: nets behind threads, cascade, embedder |
+//! | [`storage`] | where photos' bytes live |
+//! | [`db`] | tables and queries |
+//! | [`export`] | sheets into Excel and CSV bytes; pure |
+//! | [`app`] | use cases: roster, enrolment, photo, session, batch, report |
+//! | [`cli`] | the command line |
+//! | [`config`], [`telemetry`] | settings, logs and progress |
+//!
+//! # Who may import whom
+//!
+//! `domain` nobody; `vision`, `export`, `db` and `config` only `domain`; `pack` also `vision`; `engine` `domain`, `vision` and
+//! `pack`; `storage` nobody; `app` all of these; `cli` everything. `ort` is known to `engine` alone, `diesel` to `db`, `clap` to
+//! `cli`, the environment to `config`. A test (`tests/layers`) holds this.
+//!
+//! # A photo's way
+//!
+//! [`app::batch`] finds it in a folder, [`app::photo::accept`] stores it, [`app::photo::process`] has [`app::Recogniser`] look
+//! at it ([`vision::decode`], [`engine::Engine::analyse`], [`vision::measure`]) and writes the faces; `app::session` settles
+//! its session anew from all its faces ([`domain::fusion`], [`domain::attendance`]); [`app::report`] makes sheets of it.
 
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod db;
 pub mod domain;

@@ -5,9 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::db::DbError;
 use crate::domain::csv_table::CsvProblems;
+use crate::domain::folder_name::FolderNameError;
+use crate::domain::photo_name::NameError;
 use crate::engine::EngineError;
+use crate::export::ExportError;
 use crate::pack::PackError;
 use crate::storage::StorageError;
+use crate::vision::annotate::AnnotateError;
 use crate::vision::decode::DecodeError;
 
 /// Stable names of everything that can go wrong; part of the contract with other programs.
@@ -49,6 +53,8 @@ pub enum Code {
     ConsentRequired,
     /// Two enrolment photos of one student show different people.
     SamplesDisagree,
+    /// A setting, flag or variable that cannot be used.
+    InvalidSettings,
     /// A CSV file with rows that cannot be used.
     InvalidTable,
     /// A file cannot be read or written.
@@ -101,5 +107,86 @@ impl Error {
     pub fn of(mut self, thing: impl std::fmt::Display) -> Self {
         self.message = format!("{thing}: {}", self.message);
         self
+    }
+}
+
+impl From<DecodeError> for Error {
+    fn from(error: DecodeError) -> Self {
+        let code = match &error {
+            DecodeError::TooLarge { .. } => Code::ImageTooLarge,
+            DecodeError::Unsupported { .. } => Code::UnsupportedFormat,
+            DecodeError::Invalid { .. } => Code::InvalidImage,
+        };
+        Self::wrapping(code, error)
+    }
+}
+
+impl From<EngineError> for Error {
+    fn from(error: EngineError) -> Self {
+        let code = match &error {
+            EngineError::RuntimeMissing { .. } | EngineError::ModelNotLoaded { .. } => Code::ModelNotLoaded,
+            EngineError::ProviderUnavailable { .. } => Code::ProviderUnavailable,
+            _ => Code::ProcessingError,
+        };
+        Self::wrapping(code, error)
+    }
+}
+
+impl From<PackError> for Error {
+    fn from(error: PackError) -> Self {
+        Self::wrapping(Code::ModelNotLoaded, error)
+    }
+}
+
+impl From<DbError> for Error {
+    fn from(error: DbError) -> Self {
+        let code = if matches!(error, DbError::Missing { .. }) { Code::DatabaseMissing } else { Code::DatabaseError };
+        Self::wrapping(code, error)
+    }
+}
+
+impl From<StorageError> for Error {
+    fn from(error: StorageError) -> Self {
+        Self::wrapping(Code::StorageError, error)
+    }
+}
+
+impl From<CsvProblems> for Error {
+    fn from(problems: CsvProblems) -> Self {
+        Self::wrapping(Code::InvalidTable, problems)
+    }
+}
+
+impl From<NameError> for Error {
+    fn from(error: NameError) -> Self {
+        let code = match &error {
+            // The contract: whatever does not name exactly one existing class is ambiguous.
+            NameError::Ambiguous { .. } | NameError::UnknownClass { .. } => Code::AmbiguousName,
+            NameError::BadTimestamp { .. } => Code::InvalidName,
+        };
+        Self::wrapping(code, error)
+    }
+}
+
+impl From<FolderNameError> for Error {
+    fn from(error: FolderNameError) -> Self {
+        let code = match &error {
+            FolderNameError::Unknown { .. } => Code::StudentNotFound,
+            FolderNameError::Ambiguous { .. } => Code::AmbiguousName,
+            FolderNameError::NameMismatch { .. } => Code::InvalidName,
+        };
+        Self::wrapping(code, error)
+    }
+}
+
+impl From<ExportError> for Error {
+    fn from(error: ExportError) -> Self {
+        Self::wrapping(Code::ProcessingError, error)
+    }
+}
+
+impl From<AnnotateError> for Error {
+    fn from(error: AnnotateError) -> Self {
+        Self::wrapping(Code::ProcessingError, error)
     }
 }

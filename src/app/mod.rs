@@ -1,0 +1,102 @@
+//! The use cases: one file, one story from request to record. Every change to a school's data goes through here, whoever
+//! asks for it.
+//!
+//! [`School`] is a school's data (database, photos, settings), [`Recogniser`] an opened model pack. Commands that only read
+//! or correct need no recogniser.
+
+pub mod annotate;
+pub mod batch;
+pub mod batch_report;
+pub mod demo;
+pub mod enrol;
+pub mod error;
+pub mod evaluate;
+pub mod photo;
+pub mod recogniser;
+pub mod report;
+pub mod roster;
+pub mod session;
+
+use std::sync::Arc;
+
+pub use recogniser::Recogniser;
+
+use crate::config::Config;
+use crate::db::{AnyConnection, Db};
+use crate::storage::{LocalStore, ObjectStore};
+use error::Error;
+
+/// A school's data. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct School {
+    pub(crate) db: Db,
+    pub(crate) store: Arc<dyn ObjectStore>,
+    pub(crate) config: Arc<Config>,
+}
+
+impl School {
+    /// Opens an existing school.
+    ///
+    /// # Errors
+    /// `DATABASE_MISSING` where there is none; only `init` and `demo` make one. `DATABASE_ERROR` for one that belongs to an
+    /// older or newer program, with what to do.
+    pub async fn open(config: &Config) -> Result<Self, Error> {
+        let existing = |url: &str| {
+            let db = Db::open(url)?;
+            db.require_current().map(|()| db)
+        };
+        Self::with(config, existing).await
+    }
+
+    /// Makes the database where there is none, and brings its tables up to date.
+    ///
+    /// # Errors
+    /// As the database says.
+    pub async fn create(config: &Config) -> Result<Self, Error> {
+        let fresh = |url: &str| {
+            let db = Db::create(url)?;
+            db.migrate().map(|_| db)
+        };
+        Self::with(config, fresh).await
+    }
+
+    async fn with(
+        config: &Config,
+        connect: impl FnOnce(&str) -> Result<Db, crate::db::DbError> + Send + 'static,
+    ) -> Result<Self, Error> {
+        let url = config.database_url();
+        let db = blocking(move || Ok(connect(&url)?)).await?;
+        let store: Arc<dyn ObjectStore> = Arc::new(LocalStore::new(config.data_dir.clone()));
+        Ok(Self { db, store, config: Arc::new(config.clone()) })
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Runs `work` on a connection, away from the async threads.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut AnyConnection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.db.run(work).await
+    }
+
+    /// The same in one transaction: all of it happens, or nothing.
+    pub(crate) async fn change<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut AnyConnection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        self.db.run(move |conn| crate::db::transaction(conn, work)).await
+    }
+}
+
+/// Runs `work` that computes or waits on a thread where that is allowed.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(stopped) => Err(Error::new(error::Code::ProcessingError, format!("the work was stopped: {stopped}"))),
+    }
+}

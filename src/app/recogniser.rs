@@ -1,0 +1,270 @@
+//! An opened model pack: bytes of a photo in, measured and embedded faces out.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::NaiveDateTime;
+use image::RgbImage;
+use rayon::prelude::*;
+
+use super::School;
+use super::batch_report::TimingsMs;
+use super::error::{Code, Error};
+use super::session::Matching;
+use crate::config::{Config, Provider as ConfiguredProvider};
+use crate::domain::embedding::{Embedding, EmbeddingError};
+use crate::domain::geometry::Detection;
+use crate::domain::quality::{EnrolLines, FaceQuality};
+use crate::domain::score::{LikelihoodRatio, Lines, Scoring};
+use crate::engine::{Engine, EngineOptions, ProviderChoice, Runtime, RuntimeOptions};
+use crate::pack::{Manifest, Pack};
+use crate::vision::decode::{DecodeLimits, DecodedPhoto, decode};
+use crate::vision::margin::{is_cramped, with_margin, without_margin};
+use crate::vision::measure::measure;
+
+/// Identity of a pack: embeddings are only ever compared under the same one.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct PackKey {
+    pub id: String,
+    pub version: String,
+}
+
+/// What finds and compares faces. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Recogniser {
+    engine: Arc<Engine>,
+    key: PackKey,
+    scoring: Scoring,
+    limits: DecodeLimits,
+    enrol_lines: EnrolLines,
+}
+
+/// What was seen in one photo.
+#[derive(Debug)]
+pub struct SeenPhoto {
+    /// Width and height of the upright photo, pixels.
+    pub size: (u32, u32),
+    /// Largest first.
+    pub faces: Vec<SeenFace>,
+    pub faces_left_out: u32,
+    /// The camera's clock, without a zone.
+    pub captured_at: Option<NaiveDateTime>,
+    pub warnings: Vec<String>,
+    pub timings: TimingsMs,
+}
+
+/// One face of a photo.
+#[derive(Debug)]
+pub struct SeenFace {
+    pub detection: Detection,
+    pub quality: FaceQuality,
+    pub embedding: Result<Embedding, EmbeddingError>,
+}
+
+impl Recogniser {
+    /// Loads ONNX Runtime and the pack that the settings name.
+    ///
+    /// # Errors
+    /// `MODEL_NOT_LOADED` or `PROVIDER_UNAVAILABLE`, with what to do about it.
+    pub async fn open(config: &Config) -> Result<Self, Error> {
+        let config = config.clone();
+        super::blocking(move || Self::open_blocking(&config)).await
+    }
+
+    /// The same, on the calling thread.
+    ///
+    /// # Errors
+    /// As [`Recogniser::open`].
+    pub fn open_blocking(config: &Config) -> Result<Self, Error> {
+        let dir = config.pack_dir().ok_or_else(|| missing_pack(config))?;
+        let pack = Pack::open(&dir)?;
+        let runtime = Runtime::load(&RuntimeOptions {
+            explicit: config.ort.clone(),
+            dirs: config.install_roots().into_iter().map(|root| root.join("runtime")).collect(),
+            threads: config.threads,
+        })?;
+        let options = EngineOptions {
+            provider: match config.provider {
+                ConfiguredProvider::Auto => ProviderChoice::Auto,
+                ConfiguredProvider::Cpu => ProviderChoice::Cpu,
+                ConfiguredProvider::Cuda => ProviderChoice::Cuda,
+                ConfiguredProvider::Tensorrt => ProviderChoice::TensorRt,
+            },
+            min_face_px: Some(config.photos.min_face_px),
+            max_faces: config.photos.max_faces.get(),
+        };
+        let engine = Engine::open(&runtime, &pack, options)?;
+        tracing::info!(pack = pack.id_version(), provider = %engine.provider().provider, "pack opened");
+        Ok(Self::with(engine, pack.manifest(), config))
+    }
+
+    fn with(engine: Engine, manifest: &Manifest, config: &Config) -> Self {
+        Self {
+            engine: Arc::new(engine),
+            enrol_lines: config.enrol,
+            key: PackKey { id: manifest.id.clone(), version: manifest.version.clone() },
+            scoring: scoring(manifest, config),
+            limits: limits(config),
+        }
+    }
+
+    /// `id@version` of the pack.
+    pub fn pack(&self) -> String {
+        format!("{}@{}", self.key.id, self.key.version)
+    }
+
+    pub fn key(&self) -> &PackKey {
+        &self.key
+    }
+
+    pub fn scoring(&self) -> &Scoring {
+        &self.scoring
+    }
+
+    /// What ONNX Runtime really runs on.
+    pub fn provider(&self) -> String {
+        self.engine.provider().provider.to_string()
+    }
+
+    /// Why `auto` ended on the CPU, where a GPU was there to hope for.
+    pub fn fallback_reason(&self) -> Option<&str> {
+        self.engine.provider().fallback_reason.as_deref()
+    }
+
+    /// Decodes a photo and finds, measures and embeds its faces. Blocks; call from as many threads as there are photos in
+    /// flight, the nets batch across them.
+    ///
+    /// # Errors
+    /// `INVALID_IMAGE`, `UNSUPPORTED_FORMAT`, `IMAGE_TOO_LARGE`; `PROCESSING_ERROR` when a net fails.
+    pub fn analyse(&self, bytes: &[u8]) -> Result<SeenPhoto, Error> {
+        let start = Instant::now();
+        let photo = decode(bytes, &self.limits)?;
+        let decoded = start.elapsed();
+        self.look(&photo.pixels, &photo, decoded)
+    }
+
+    /// As [`Recogniser::analyse`] for a portrait. Portraits are often cut tightly around the face, where detectors lack
+    /// room: a picture without a face, or with its largest face near the edge, is looked at again with a grey margin.
+    ///
+    /// # Errors
+    /// As [`Recogniser::analyse`].
+    pub fn analyse_portrait(&self, bytes: &[u8]) -> Result<SeenPhoto, Error> {
+        let start = Instant::now();
+        let photo = decode(bytes, &self.limits)?;
+        let decoded = start.elapsed();
+        let seen = self.look(&photo.pixels, &photo, decoded)?;
+        let (width, height) = seen.size;
+        let largest = seen.faces.first();
+        if largest.is_some_and(|face| !is_cramped(&face.detection.bbox, width, height)) {
+            return Ok(seen);
+        }
+        let margin_px = (width.max(height) / 2).min(MAX_MARGIN_PX);
+        let mut again = self.look(&with_margin(&photo.pixels, margin_px), &photo, decoded)?;
+        if again.faces.is_empty() {
+            return Ok(seen);
+        }
+        again.size = seen.size;
+        for face in &mut again.faces {
+            face.detection = without_margin(&face.detection, margin_px);
+        }
+        Ok(again)
+    }
+
+    fn look(&self, pixels: &RgbImage, photo: &DecodedPhoto, decoded: Duration) -> Result<SeenPhoto, Error> {
+        let analysis = self.engine.analyse(pixels)?;
+        let start = Instant::now();
+        let mut faces: Vec<SeenFace> = analysis
+            .faces
+            .into_par_iter()
+            .map(|face| SeenFace {
+                quality: measure(&face.aligned, &face.detection),
+                detection: face.detection,
+                embedding: face.embedding,
+            })
+            .collect();
+        faces.sort_by(|a, b| by_size_then_place(&a.detection, &b.detection));
+        let timings = TimingsMs {
+            decode: ms(decoded),
+            detect: ms(analysis.timings.detect),
+            align: ms(analysis.timings.align + start.elapsed()),
+            embed: ms(analysis.timings.embed),
+            ..TimingsMs::default()
+        };
+        Ok(SeenPhoto {
+            size: pixels.dimensions(),
+            faces,
+            faces_left_out: analysis.faces_left_out,
+            captured_at: photo.captured_at,
+            warnings: photo.warnings.iter().map(ToString::to_string).collect(),
+            timings,
+        })
+    }
+
+    pub fn limits(&self) -> &DecodeLimits {
+        &self.limits
+    }
+
+    /// The lines that an enrolment photo must meet.
+    pub fn enrol_lines(&self) -> &EnrolLines {
+        &self.enrol_lines
+    }
+
+    /// What the faces of a school are compared by.
+    pub fn matching(&self, school: &School) -> Matching {
+        Matching { pack: self.key.clone(), scoring: self.scoring, zone: school.config.time_zone }
+    }
+}
+
+/// Widest margin around a portrait: room for a face of 1000 px, without doubling a picture of 50 megapixels.
+const MAX_MARGIN_PX: u32 = 500;
+
+/// Faces in an order that depends on the photo alone: largest first, then from the top left.
+fn by_size_then_place(a: &Detection, b: &Detection) -> std::cmp::Ordering {
+    let key = |d: &Detection| (-d.bbox.area(), d.bbox.y1, d.bbox.x1);
+    let (a, b) = (key(a), key(b));
+    a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.total_cmp(&b.2))
+}
+
+fn ms(duration: Duration) -> f32 {
+    duration.as_secs_f32() * 1000.0
+}
+
+impl TimingsMs {
+    /// Name and milliseconds of each stage, in the order of the work.
+    pub fn named(&self) -> [(&'static str, f32); 6] {
+        [
+            ("decode", self.decode),
+            ("detect", self.detect),
+            ("align", self.align),
+            ("embed", self.embed),
+            ("match", self.matching),
+            ("store", self.store),
+        ]
+    }
+}
+
+/// The pack's lines under the school's prior.
+fn scoring(manifest: &Manifest, config: &Config) -> Scoring {
+    let said = &manifest.scoring;
+    Scoring {
+        normalise: manifest.embedder.normalise,
+        lines: Lines { accept: said.accept, doubt: said.doubt, margin: said.margin },
+        llr: LikelihoodRatio { intercept: said.llr.intercept, slope: said.llr.slope },
+        member_prior: config.matching.member_prior,
+    }
+}
+
+/// The school's limits in bytes and pixels.
+pub(crate) fn limits(config: &Config) -> DecodeLimits {
+    DecodeLimits {
+        max_bytes: u64::from(config.photos.max_mb) * 1024 * 1024,
+        max_pixels: u64::from(config.photos.max_megapixels) * 1_000_000,
+    }
+}
+
+fn missing_pack(config: &Config) -> Error {
+    let looked: Vec<PathBuf> = config.install_roots().into_iter().map(|root| root.join("models")).collect();
+    let looked = looked.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ");
+    Error::new(Code::ModelNotLoaded, format!("there is no pack {:?}; looked in {looked}", config.pack))
+}

@@ -1,0 +1,268 @@
+//! Records into sheets, and sheets into files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use chrono::{NaiveDate, Utc};
+
+use super::error::{Code, Error};
+use super::{School, session};
+use crate::config::Config;
+use crate::db::classes::ClassRow;
+use crate::db::sessions::SessionRow as StoredSession;
+use crate::db::{AnyConnection, classes, members, photos, records, sessions};
+use crate::domain::attendance::Flag;
+use crate::domain::ids::{ClassId, SessionId};
+use crate::domain::sheet::{
+    ExcusedRule, PercentagePolicy, RegisterColumn, RegisterMember, RegisterRecord, RegisterSheet, SessionRow,
+    SessionSheet, SheetHeading, SheetRules, StatusLabels,
+};
+use crate::domain::status::AttendanceStatus;
+use crate::export::{Bom, class_workbook, register_csv, register_workbook, session_csv, session_workbook};
+
+/// What a file of attendance is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SheetFormat {
+    Xlsx,
+    Csv,
+}
+
+impl SheetFormat {
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Xlsx => "xlsx",
+            Self::Csv => "csv",
+        }
+    }
+}
+
+/// The sheet of one session, as bytes.
+///
+/// # Errors
+/// `SESSION_NOT_FOUND`, and what is wrong with the settings' labels.
+pub async fn session_file(school: &School, id: SessionId, format: SheetFormat) -> Result<Vec<u8>, Error> {
+    let config = school.config.clone();
+    let sheet = school.read(move |conn| session_sheet(conn, id, &config)).await?;
+    Ok(match format {
+        SheetFormat::Xlsx => session_workbook(&sheet)?,
+        SheetFormat::Csv => session_csv(&sheet, bom(&school.config))?,
+    })
+}
+
+/// The register of a class from the first to the last day, as bytes.
+///
+/// # Errors
+/// `CLASS_NOT_FOUND`, and what is wrong with the settings' labels.
+pub async fn register_file(
+    school: &School,
+    (class, section): (&str, &str),
+    days: (NaiveDate, NaiveDate),
+    format: SheetFormat,
+) -> Result<Vec<u8>, Error> {
+    let config = school.config.clone();
+    let (class, section) = (class.to_owned(), section.to_owned());
+    let sheet = school
+        .read(move |conn| {
+            let class = find_class(conn, &class, &section, &config.term)?;
+            register_sheet(conn, class.id, days, &config)
+        })
+        .await?;
+    Ok(match format {
+        SheetFormat::Xlsx => register_workbook(&sheet)?,
+        SheetFormat::Csv => register_csv(&sheet, bom(&school.config))?,
+    })
+}
+
+/// Writes one workbook and one register CSV for each class with sessions among `touched`; returns the paths. The register
+/// covers the days of those sessions; the workbook holds a sheet for each of them besides.
+///
+/// # Errors
+/// `FILE_ERROR` when the exports folder cannot be written.
+pub(crate) async fn class_workbooks(school: &School, touched: &BTreeSet<SessionId>) -> Result<Vec<String>, Error> {
+    let (config, touched) = (school.config.clone(), touched.clone());
+    let books = school.read(move |conn| books(conn, &touched, &config)).await?;
+    let dir = school.config.exports_dir();
+    tokio::fs::create_dir_all(&dir).await.map_err(|e| Error::file(&dir, &e))?;
+    let mut written = Vec::new();
+    for book in books {
+        let xlsx = class_workbook(&book.register, &book.sessions)?;
+        let csv = register_csv(&book.register, bom(&school.config))?;
+        for (format, bytes) in [(SheetFormat::Xlsx, xlsx), (SheetFormat::Csv, csv)] {
+            let file = dir.join(format!("{}.{}", book.stem, format.extension()));
+            write_whole(&file, &bytes)?;
+            written.push(file.display().to_string());
+        }
+    }
+    Ok(written)
+}
+
+/// Writes a file so that a reader finds the old or the new one, never half of it.
+pub(crate) fn write_whole(file: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let fresh: PathBuf = file.with_extension("part");
+    std::fs::write(&fresh, bytes).and_then(|()| std::fs::rename(&fresh, file)).map_err(|e| Error::file(file, &e))
+}
+
+/// A path as the stem of a flat file name: `CSE-A/left photo.jpg` becomes `CSE-A_left photo`.
+pub(crate) fn file_stem(path: &Path) -> String {
+    let text = path.with_extension("").to_string_lossy().into_owned();
+    let plain = |c: char| if c.is_control() || "/\\:*?\"<>|".contains(c) { '_' } else { c };
+    text.chars().map(plain).collect()
+}
+
+struct Book {
+    stem: String,
+    register: RegisterSheet,
+    sessions: Vec<SessionSheet>,
+}
+
+fn books(conn: &mut AnyConnection, touched: &BTreeSet<SessionId>, config: &Config) -> Result<Vec<Book>, Error> {
+    let mut of_class: BTreeMap<ClassId, Vec<StoredSession>> = BTreeMap::new();
+    for id in touched {
+        let session = sessions::get(conn, *id)?;
+        of_class.entry(session.class_id).or_default().push(session);
+    }
+    let mut books = Vec::new();
+    for (class, mut stored) in of_class {
+        stored.sort_by_key(|s| (s.starts_at, s.id));
+        let days: Vec<NaiveDate> = stored.iter().map(|s| session::day(s, config.time_zone)).collect();
+        let (first, last) = (days[0], days[days.len() - 1]);
+        let register = register_sheet(conn, class, (first, last), config)?;
+        let sheets = stored.iter().map(|s| session_sheet(conn, s.id, config)).collect::<Result<Vec<_>, _>>()?;
+        let label = register.heading().class_and_section();
+        let range = if first == last { first.to_string() } else { format!("{first}_to_{last}") };
+        books.push(Book { stem: file_stem_of(&label, &range), register, sessions: sheets });
+    }
+    Ok(books)
+}
+
+fn file_stem_of(label: &str, range: &str) -> String {
+    // The appended dot keeps a dot in a class name from being taken for an extension.
+    file_stem(Path::new(&format!("{label}_{range}.")))
+}
+
+fn bom(config: &Config) -> Bom {
+    if config.report.csv_bom { Bom::With } else { Bom::Without }
+}
+
+fn find_class(conn: &mut AnyConnection, class: &str, section: &str, term: &str) -> Result<ClassRow, Error> {
+    classes::find(conn, class, section, term)?
+        .ok_or_else(|| Error::new(Code::ClassNotFound, format!("there is no class {class}-{section}")))
+}
+
+fn rules(config: &Config) -> Result<SheetRules, Error> {
+    let labels = &config.report.labels;
+    let label = |status: AttendanceStatus| match status {
+        AttendanceStatus::Present => labels.present.clone(),
+        AttendanceStatus::Absent => labels.absent.clone(),
+        AttendanceStatus::Late => labels.late.clone(),
+        AttendanceStatus::Excused => labels.excused.clone(),
+        AttendanceStatus::Unmarked => labels.unmarked.clone(),
+    };
+    let excused =
+        if config.report.excused_counts_as_absent { ExcusedRule::CountsAsAbsent } else { ExcusedRule::LeftOut };
+    Ok(SheetRules {
+        labels: StatusLabels::new(label)
+            .map_err(|e| Error::new(Code::InvalidSettings, format!("settings: report.labels: {e}")))?,
+        policy: PercentagePolicy { excused, ..PercentagePolicy::default() },
+        low_attendance_percent: config.report.low_attendance_percent,
+    })
+}
+
+fn heading(conn: &mut AnyConnection, class: ClassId, config: &Config) -> Result<SheetHeading, Error> {
+    let class = classes::get(conn, class)?;
+    Ok(SheetHeading {
+        school: config.report.school.clone(),
+        class: class.name,
+        section: class.section,
+        term: class.term,
+        subject: None,
+        time_zone: config.time_zone,
+        generated_at: Utc::now(),
+    })
+}
+
+fn session_sheet(conn: &mut AnyConnection, id: SessionId, config: &Config) -> Result<SessionSheet, Error> {
+    let stored = sessions::find_by_id(conn, id)?
+        .ok_or_else(|| Error::new(Code::SessionNotFound, format!("there is no session {}", id.0)))?;
+    let photos = photos::list(conn, id)?;
+    let rows = records::of_session(conn, id)?;
+    let sheet = SessionSheet {
+        id,
+        heading: heading(conn, stored.class_id, config)?,
+        rules: rules(config)?,
+        name: stored.name.clone(),
+        starts_at: session::local(stored.starts_at, config.time_zone),
+        state: stored.state,
+        photos: u32::try_from(photos.len()).unwrap_or(u32::MAX),
+        strangers: u32::try_from(stored.strangers).unwrap_or(0),
+        flags: stored.flags.0.iter().filter_map(|flag| sentence(flag)).map(str::to_owned).collect(),
+        provenance: provenance(&photos),
+        rows: rows
+            .into_iter()
+            .map(|r| SessionRow {
+                roll_no: r.roll_no,
+                prn: r.prn,
+                name: r.name,
+                status: r.status,
+                confidence: r.confidence.map(|c| c as f32),
+                source: r.source,
+                note: r.note,
+            })
+            .collect(),
+    };
+    Ok(sheet.in_roll_order())
+}
+
+/// What a flag means to a teacher. Strangers are counted on the sheet itself.
+fn sentence(flag: &str) -> Option<&'static str> {
+    let is = |f: Flag| f.as_str() == flag;
+    match flag {
+        _ if is(Flag::NoFaces) => Some("no face in any photo: nobody was marked"),
+        _ if is(Flag::PhotoFailed) => Some("a photo could not be processed: nobody was marked absent"),
+        _ if is(Flag::PhotosPending) => Some("a photo is still waiting: nobody was marked absent"),
+        _ if is(Flag::FacesLeftOut) => Some("more faces than the limit: nobody was marked absent"),
+        _ if is(Flag::Conflict) => Some("photos contradict each other: please check the doubts"),
+        _ if is(Flag::Doubts) => Some("some faces may be students of the class: please decide"),
+        _ => None,
+    }
+}
+
+fn provenance(photos: &[photos::PhotoRow]) -> String {
+    let of = |photo: &photos::PhotoRow| {
+        let (id, version) = (photo.pack_id.as_ref()?, photo.pack_version.as_ref()?);
+        Some(format!("pack {id}@{version} on {}", photo.provider.as_deref().unwrap_or("an unknown provider")))
+    };
+    let packs: BTreeSet<String> = photos.iter().filter_map(of).collect();
+    packs.into_iter().collect::<Vec<_>>().join("; ")
+}
+
+fn register_sheet(
+    conn: &mut AnyConnection,
+    class: ClassId,
+    (from, to): (NaiveDate, NaiveDate),
+    config: &Config,
+) -> Result<RegisterSheet, Error> {
+    let zone = config.time_zone;
+    let (start, end) = session::utc_range(from, to, zone);
+    let stored = sessions::list(conn, class, start, end)?;
+    let columns = stored.iter().map(|s| RegisterColumn {
+        id: s.id,
+        starts_at: session::local(s.starts_at, zone),
+        name: s.name.clone(),
+    });
+    let roll = members::between(conn, class, from, to)?;
+    let roll = roll.into_iter().map(|row| RegisterMember {
+        id: row.member.id,
+        roll_no: row.member.roll_no,
+        prn: row.student.prn,
+        name: row.student.name,
+        from: row.member.valid_from,
+        to: row.member.valid_to,
+    });
+    let known: Vec<RegisterRecord> = records::register(conn, class, start, end)?
+        .into_iter()
+        .map(|r| RegisterRecord { session: r.session_id, member: r.member_id, status: r.status })
+        .collect();
+    let sheet = RegisterSheet::new(heading(conn, class, config)?, rules(config)?, from, to);
+    Ok(sheet.filled(roll.collect(), columns.collect(), &known))
+}

@@ -1,0 +1,275 @@
+//! A session: opened for photos, settled after each of them, reported.
+//!
+//! [`settle`] is the only place where verdicts and records are written by a machine. It starts from the stored faces of
+//! all photos every time, so the order in which photos come, and how often one is processed, makes no difference.
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
+use sha2::{Digest, Sha256};
+
+use super::School;
+use super::batch_report::SessionReport;
+use super::error::Error;
+use super::recogniser::PackKey;
+use crate::db::members::EnrolledRow;
+use crate::db::photos::PhotoRow;
+use crate::db::records::NewRecord;
+use crate::db::sessions::{NewSession, SessionChange, SessionRow};
+use crate::db::{AnyConnection, DbError, Json, classes, faces, members, photos, records, samples, sessions, subjects};
+use crate::domain::assign::Probe;
+use crate::domain::attendance::{Correction, Flag, Ground, PhotoOutcome, Record, settle as settle_records};
+use crate::domain::fusion::{Fused, SessionFace, fuse};
+use crate::domain::gallery::{Enrolled, Gallery};
+use crate::domain::ids::{ClassId, SessionId, StudentId};
+use crate::domain::score::Scoring;
+use crate::domain::sheet::natural_order;
+use crate::domain::status::{AttendanceStatus, PhotoState, RecordSource, SessionState};
+use crate::domain::template::Sample;
+
+/// What faces are compared by: the pack, its lines, and the school's clock.
+#[derive(Debug, Clone)]
+pub struct Matching {
+    pub pack: PackKey,
+    pub scoring: Scoring,
+    pub zone: Tz,
+}
+
+/// The session of this class, name and start (the school's time), made where there is none.
+pub(crate) async fn open(
+    school: &School,
+    class: ClassId,
+    name: Option<String>,
+    starts_at: NaiveDateTime,
+) -> Result<SessionId, Error> {
+    let starts_at = utc(starts_at, school.config.time_zone);
+    school
+        .change(move |conn| {
+            // A session called like a subject that the school teaches is a session of it.
+            let subject = name.as_deref().map(|n| subjects::find(conn, n)).transpose()?.flatten();
+            let new = NewSession {
+                class_id: class,
+                subject_id: subject.map(|s| s.id),
+                name,
+                starts_at,
+                created_at: Utc::now().naive_utc(),
+            };
+            Ok(sessions::find_or_insert(conn, &new)?.id)
+        })
+        .await
+}
+
+/// The gallery of a class on a day: its active, consenting members with what they have enrolled in the pack.
+pub(crate) fn gallery(
+    conn: &mut AnyConnection,
+    class: ClassId,
+    day: NaiveDate,
+    matching: &Matching,
+) -> Result<(Vec<EnrolledRow>, Gallery, String), DbError> {
+    let roll = members::active_on(conn, class, day)?;
+    let students: Vec<StudentId> = roll.iter().map(|row| row.student.id).collect();
+    let pack = &matching.pack;
+    let stored = samples::for_students(conn, &pack.id, &pack.version, &students)?;
+    let mut fingerprint = Sha256::new();
+    fingerprint.update(format!("{}@{} {:?}", pack.id, pack.version, matching.scoring));
+    let enrolled: Vec<Enrolled> = roll
+        .iter()
+        .map(|row| {
+            let own = stored.iter().filter(|s| s.student_id == row.student.id);
+            let samples: Vec<Sample> =
+                own.map(|s| Sample { id: s.id, embedding: s.embedding.clone(), weight: s.weight as f32 }).collect();
+            let (consent, active) = (row.student.consent, row.student.active);
+            let ids: Vec<i64> = samples.iter().map(|s| s.id.0).collect();
+            fingerprint.update(format!("{} {consent} {active} {ids:?};", row.member.id.0));
+            Enrolled { member: row.member.id, student: row.student.id, consent, active, samples }
+        })
+        .collect();
+    let fingerprint = fingerprint.finalize().iter().map(|b| format!("{b:02x}")).collect();
+    Ok((roll, Gallery::build(&enrolled, &matching.scoring), fingerprint))
+}
+
+/// Judges all faces of a session anew and writes verdicts, records, flags and state. Belongs into the transaction that
+/// changed a photo; takes the session's lock.
+pub(crate) fn settle(
+    conn: &mut AnyConnection,
+    id: SessionId,
+    matching: &Matching,
+    now: NaiveDateTime,
+) -> Result<(), DbError> {
+    let session = sessions::lock(conn, id)?;
+    let day = local(session.starts_at, matching.zone).date();
+    let (_, gallery, fingerprint) = gallery(conn, session.class_id, day, matching)?;
+    let photos = photos::list(conn, id)?;
+    let looked_at: Vec<&PhotoRow> = photos.iter().filter(|p| is_comparable(p, &matching.pack)).collect();
+    let stored = faces::list_for_session(conn, id)?;
+    let probes: Vec<Vec<Probe>> = looked_at
+        .iter()
+        .map(|photo| {
+            let own = stored.iter().filter(|f| f.photo_id == photo.id);
+            own.map(|f| Probe { face: f.id, vector: f.embedding.as_ref().map(|e| matching.scoring.scaled(e)) })
+                .collect()
+        })
+        .collect();
+    let fused = fuse(&probes, &gallery, &matching.scoring);
+    let corrections = corrections(conn, id)?;
+    let outcomes: Vec<PhotoOutcome> = photos.iter().map(|p| outcome(p, &matching.pack)).collect();
+    let settled = settle_records(gallery.standings(), &outcomes, &fused, &corrections);
+    faces::set_verdicts(conn, id, &fused.faces.iter().map(verdict_row).collect::<Vec<_>>())?;
+    let rows: Vec<NewRecord> =
+        settled.records.iter().filter(|r| r.source == RecordSource::Auto).map(|r| record_row(id, r, now)).collect();
+    records::upsert(conn, &rows)?;
+    sessions::update(conn, id, &change(&settled.flags, &fused, fingerprint, now))
+}
+
+fn change(flags: &[Flag], fused: &Fused, fingerprint: String, now: NaiveDateTime) -> SessionChange {
+    let waiting = flags.contains(&Flag::PhotosPending);
+    SessionChange {
+        state: Some(if waiting { SessionState::Open } else { SessionState::Review }),
+        flags: Some(Json(flags.iter().map(|f| f.as_str().to_owned()).collect())),
+        gallery_fingerprint: Some(fingerprint),
+        strangers: Some(i32::try_from(fused.strangers).unwrap_or(i32::MAX)),
+        ..SessionChange::at(now)
+    }
+}
+
+/// Embeddings of different packs never meet.
+fn is_comparable(photo: &PhotoRow, pack: &PackKey) -> bool {
+    let same_pack = photo.pack_id.as_ref() == Some(&pack.id) && photo.pack_version.as_ref() == Some(&pack.version);
+    photo.state == PhotoState::Done && same_pack
+}
+
+/// A photo that was done with another pack counts as waiting: nothing is concluded from it until it is processed again.
+fn outcome(photo: &PhotoRow, pack: &PackKey) -> PhotoOutcome {
+    let stale = photo.state == PhotoState::Done && !is_comparable(photo, pack);
+    PhotoOutcome {
+        state: if stale { PhotoState::Queued } else { photo.state },
+        faces_left_out: u32::try_from(photo.faces_left_out).unwrap_or(0),
+    }
+}
+
+fn corrections(conn: &mut AnyConnection, id: SessionId) -> Result<Vec<Correction>, DbError> {
+    let known = records::list(conn, id)?;
+    let by_people = known.into_iter().filter(|r| r.source != RecordSource::Auto);
+    Ok(by_people.map(|r| Correction { member: r.member_id, status: r.status, source: r.source }).collect())
+}
+
+fn verdict_row(face: &SessionFace) -> faces::FaceVerdict {
+    let v = &face.verdict;
+    faces::FaceVerdict {
+        face: v.face,
+        verdict: v.verdict,
+        member_id: v.member,
+        combined: v.score.map(|s| f64::from(s.combined)),
+        cosine: v.score.map(|s| f64::from(s.cosine)),
+        confidence: v.score.map(|_| f64::from(v.confidence)),
+        runner_up_member_id: v.runner_up.map(|r| r.member),
+        runner_up_combined: v.runner_up.map(|r| f64::from(r.score.combined)),
+        reason: Some(v.reason.as_str().to_owned()),
+        person: i32::try_from(face.person).ok(),
+    }
+}
+
+fn record_row(session: SessionId, record: &Record, now: NaiveDateTime) -> NewRecord {
+    NewRecord {
+        session_id: session,
+        member_id: record.member,
+        status: record.status,
+        source: record.source,
+        confidence: record.confidence.map(f64::from),
+        face_id: record.face,
+        note: note(record.ground).map(str::to_owned),
+        updated_at: now,
+    }
+}
+
+/// What the teacher reads beside a record that a machine left open.
+const fn note(ground: Ground) -> Option<&'static str> {
+    match ground {
+        Ground::Seen | Ground::NotSeen | Ground::Corrected => None,
+        Ground::Doubt => Some("may be in a photo: please decide"),
+        Ground::NoConsent => Some("no consent on record: never compared"),
+        Ground::NoTemplate => Some("no usable enrolment photo"),
+        Ground::Inactive => Some("marked inactive"),
+        Ground::PhotosIncomplete => Some("not every photo could be looked at completely"),
+        Ground::EmptyRoom => Some("no face in any photo"),
+    }
+}
+
+/// A session as reports show it.
+pub(crate) fn report(conn: &mut AnyConnection, id: SessionId) -> Result<SessionReport, Error> {
+    let session = sessions::get(conn, id)?;
+    let class = classes::get(conn, session.class_id)?;
+    let mut rows = records::of_session(conn, id)?;
+    rows.sort_by(|a, b| natural_order(&a.roll_no, &b.roll_no));
+    let with = |status: AttendanceStatus| -> Vec<String> {
+        rows.iter().filter(|r| r.status == status).map(|r| r.roll_no.clone()).collect()
+    };
+    Ok(SessionReport {
+        id: id.0,
+        class: class.name,
+        section: class.section,
+        name: session.name,
+        starts_at: session.starts_at.and_utc(),
+        state: session.state.to_string(),
+        flags: session.flags.0,
+        present: with(AttendanceStatus::Present),
+        late: with(AttendanceStatus::Late),
+        excused: with(AttendanceStatus::Excused),
+        absent: with(AttendanceStatus::Absent),
+        unmarked: with(AttendanceStatus::Unmarked),
+        strangers: session.strangers,
+    })
+}
+
+/// The day of a session on the school's calendar.
+pub(crate) fn day(session: &SessionRow, zone: Tz) -> NaiveDate {
+    local(session.starts_at, zone).date()
+}
+
+/// A stored time on the school's clocks.
+pub(crate) fn local(at: NaiveDateTime, zone: Tz) -> NaiveDateTime {
+    at.and_utc().with_timezone(&zone).naive_local()
+}
+
+/// A time on the school's clocks as it is stored. Where clocks are set back the earlier of both is meant; a time that they
+/// skip counts from before the skip.
+pub(crate) fn utc(at: NaiveDateTime, zone: Tz) -> NaiveDateTime {
+    let skipped = || zone.from_local_datetime(&(at - TimeDelta::hours(1))).earliest().map(|t| t + TimeDelta::hours(1));
+    let found: Option<DateTime<Tz>> = zone.from_local_datetime(&at).earliest().or_else(skipped);
+    found.map_or(at, |t| t.naive_utc())
+}
+
+/// The stored times of whole days: from the start of `first` to the start of the day after `last`.
+pub(crate) fn utc_range(first: NaiveDate, last: NaiveDate, zone: Tz) -> (NaiveDateTime, NaiveDateTime) {
+    let start = |day: NaiveDate| utc(day.and_time(NaiveTime::MIN), zone);
+    (start(first), start(last.succ_opt().unwrap_or(last)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(text: &str) -> NaiveDateTime {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn school_time_and_stored_time_are_inverse() {
+        let zone = chrono_tz::Asia::Kolkata;
+        assert_eq!(utc(at("2026-11-16T09:00:00"), zone), at("2026-11-16T03:30:00"));
+        assert_eq!(local(at("2026-11-16T03:30:00"), zone), at("2026-11-16T09:00:00"));
+    }
+
+    #[test]
+    fn skipped_and_repeated_hours_have_a_time() {
+        let zone = chrono_tz::Europe::Berlin;
+        assert_eq!(utc(at("2026-03-29T02:30:00"), zone), at("2026-03-29T01:30:00"));
+        assert_eq!(utc(at("2026-10-25T02:30:00"), zone), at("2026-10-25T00:30:00"));
+    }
+
+    #[test]
+    fn a_day_of_the_school_is_not_a_day_of_utc() {
+        let day = NaiveDate::from_ymd_opt(2026, 11, 16).unwrap();
+        let (from, to) = utc_range(day, day, chrono_tz::Asia::Kolkata);
+        assert_eq!((from, to), (at("2026-11-15T18:30:00"), at("2026-11-16T18:30:00")));
+    }
+}
