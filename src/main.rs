@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! Reads the command line, hands it to [`rollcall::cli`], and turns the outcome into an exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rollcall::cli::run(std::env::args_os())
+}

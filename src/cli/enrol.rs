@@ -1,0 +1,103 @@
+//! `rollcall enrol`: portraits in, templates out.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::output::{Output, count, table};
+use super::{ClassArgs, Outcome};
+use crate::app::enrol::{self, ConsentGiven, EnrolReport, PortraitStatus, Portraits};
+use crate::app::error::Error;
+use crate::app::{Recogniser, School};
+use crate::config::Config;
+
+#[derive(Debug, Args)]
+pub(super) struct EnrolArgs {
+    /// Folder of <Student_Name>_<Roll_No>/*.jpg
+    #[arg(required_unless_present = "csv", conflicts_with = "csv")]
+    dir: Option<PathBuf>,
+    /// CSV file instead: class,section,roll_no,image or prn,image; images relative to the file
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    #[command(flatten)]
+    class: ClassArgs,
+    /// State that the school holds the consent of everybody in this folder or file
+    #[arg(long, value_enum, value_name = "STATE")]
+    consent: Option<Consent>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Consent {
+    /// Consent is on record at the school
+    Recorded,
+}
+
+pub(super) async fn run(args: &EnrolArgs, config: &Config, output: &Output) -> Result<Outcome, Error> {
+    let school = School::open(config).await?;
+    let recogniser = open_recogniser(config, output).await?;
+    let portraits = match (&args.dir, &args.csv) {
+        (_, Some(csv)) => Portraits::Table(csv.clone()),
+        (Some(dir), None) => Portraits::Folder(dir.clone()),
+        (None, None) => unreachable!("clap requires one of both"),
+    };
+    let consent = if args.consent.is_some() { ConsentGiven::Recorded } else { ConsentGiven::AsInRoster };
+    let report = enrol_with_bar(&school, &recogniser, &portraits, (args.class.pair(), consent), output).await?;
+    output.result(&report, summary(&report));
+    Ok(if report.photos.iter().all(|p| p.status.is_fine()) { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+/// Loads the pack and says loudly when it does not run on what was hoped for.
+pub(super) async fn open_recogniser(config: &Config, output: &Output) -> Result<Recogniser, Error> {
+    let recogniser = Recogniser::open(config).await?;
+    if let Some(reason) = recogniser.fallback_reason() {
+        let reason = reason.trim_end_matches('.');
+        output.note(format_args!("running on the CPU ({reason}); `--provider cpu` asks for it and is silent"));
+    }
+    Ok(recogniser)
+}
+
+pub(super) async fn enrol_with_bar(
+    school: &School,
+    recogniser: &Recogniser,
+    portraits: &Portraits,
+    (class, consent): (Option<(&str, &str)>, ConsentGiven),
+    output: &Output,
+) -> Result<EnrolReport, Error> {
+    let bar = output.bar(0, "portraits");
+    let progress = |done: usize, all: usize| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    };
+    let report = enrol::run(school, recogniser, portraits, enrol::Options { class, consent }, &progress).await;
+    bar.finish_and_clear();
+    report
+}
+
+/// What was enrolled in one line, and every portrait that was not in one line each.
+pub(super) fn summary(report: &EnrolReport) -> String {
+    let of = |status: PortraitStatus| report.photos.iter().filter(|p| p.status == status).count();
+    let mut text = format!(
+        "{} of {} enrolled; {}: {} new, {} known already, {} refused, {} failed",
+        report.students_enrolled,
+        count(report.students, "student"),
+        count(report.photos.len(), "portrait"),
+        of(PortraitStatus::Enrolled),
+        of(PortraitStatus::Known),
+        of(PortraitStatus::Refused),
+        of(PortraitStatus::Failed),
+    );
+    let problems = report.photos.iter().filter(|p| !p.status.is_fine());
+    let rows = problems.map(|p| {
+        let code = p.error.as_ref().map(|e| e.code.as_str()).unwrap_or_default();
+        let message = p.error.as_ref().map(|e| e.message.clone()).unwrap_or_default();
+        vec![p.path.clone(), code, message]
+    });
+    let problems = table(&["portrait", "code", "reason"], &[], rows);
+    if problems.row_count() > 0 {
+        text.push_str(&format!("\n\n{problems}"));
+    }
+    for warning in &report.warnings {
+        text.push_str(&format!("\nwarning: {warning}"));
+    }
+    text
+}

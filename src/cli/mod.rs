@@ -1,0 +1,197 @@
+//! The command line: one file per command, each of which calls `app` and prints what came back.
+//!
+//! Results go to standard output, as text for people or with `--json` as one JSON value for machines. Progress, logs and
+//! errors go to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some items failed.
+
+mod batch;
+mod demo;
+mod enrol;
+mod evaluate;
+mod export;
+mod init;
+mod models;
+mod output;
+mod roster;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::app::error::{Code, Error};
+use crate::config::{Config, Overrides, Provider};
+use crate::telemetry;
+use output::{Format, Output};
+
+/// Turns photos of a classroom into attendance.
+#[derive(Debug, Parser)]
+#[command(name = "rollcall", version, max_term_width = 110, propagate_version = true, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+struct Global {
+    /// Folder of the school: dataset/, attendance_photos/, exports/, models/, rollcall.db [default: .]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Settings file [default: rollcall.toml of the data folder]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Database [default: sqlite:DATA_DIR/rollcall.db]
+    #[arg(long, global = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// Model pack, a folder of models/ [default: starter]
+    #[arg(long, global = true, value_name = "NAME")]
+    pack: Option<String>,
+    /// What the nets run on [default: auto]
+    #[arg(long, global = true, value_enum)]
+    provider: Option<ProviderArg>,
+    /// Print one JSON value instead of text
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ProviderArg {
+    Auto,
+    Cpu,
+    Cuda,
+    Tensorrt,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a data folder with an empty database
+    Init(init::InitArgs),
+    /// Run the synthetic school: roster, enrolment, photos, sheets, and what was right and wrong
+    Demo(demo::DemoArgs),
+    /// Bring in the school's list of students
+    #[command(subcommand)]
+    Roster(roster::RosterCommand),
+    /// Enrol students from portrait photos
+    Enrol(enrol::EnrolArgs),
+    /// Take attendance from a folder of class photos
+    Batch(batch::BatchArgs),
+    /// Write a session or a register as Excel or CSV
+    Export(export::ExportArgs),
+    /// Look at the model packs
+    #[command(subcommand)]
+    Models(models::ModelsCommand),
+    /// Measure recognition against labelled photos
+    #[command(subcommand)]
+    Evaluate(evaluate::EvaluateCommand),
+}
+
+/// How a command that did not fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    /// Some items failed; each was reported.
+    SomeFailed,
+}
+
+/// A class as flags name it: both or none.
+#[derive(Debug, Clone, Args)]
+struct ClassArgs {
+    /// Class, together with --section
+    #[arg(long, value_name = "CLASS", requires = "section")]
+    class: Option<String>,
+    /// Section, together with --class
+    #[arg(long, value_name = "SECTION", requires = "class")]
+    section: Option<String>,
+}
+
+impl ClassArgs {
+    fn pair(&self) -> Option<(&str, &str)> {
+        self.class.as_deref().zip(self.section.as_deref())
+    }
+}
+
+/// Runs the program on its arguments, the program's own name first.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(message) => {
+            // Nowhere to report a closed terminal to.
+            let _ = message.print();
+            return ExitCode::from(if message.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let output = Output::new(if cli.global.json { Format::Json } else { Format::Text });
+    match start(&cli, &output) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::SomeFailed) => ExitCode::from(3),
+        Err(error) => {
+            log_causes(&error);
+            output.error(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What the message does not say, such as the database's own words, goes to the log.
+fn log_causes(error: &Error) {
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    let causes: Vec<String> = causes.skip(1).map(ToString::to_string).collect();
+    if !causes.is_empty() {
+        tracing::error!(code = error.code.as_str(), cause = causes.join(": "), "failed");
+    }
+}
+
+fn start(cli: &Cli, output: &Output) -> Result<Outcome, Error> {
+    let settings = |message: String| Error::new(Code::InvalidSettings, message);
+    let config =
+        Config::load(cli.global.config.as_deref(), &cli.global.overrides()).map_err(|e| settings(e.to_string()))?;
+    telemetry::start(&config.log).map_err(settings)?;
+    tracing::debug!(?config, "settings");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::new(Code::ProcessingError, format!("the program's threads could not be started: {e}")))?;
+    runtime.block_on(dispatch(&cli.command, &config, output))
+}
+
+async fn dispatch(command: &Command, config: &Config, output: &Output) -> Result<Outcome, Error> {
+    match command {
+        Command::Init(args) => init::run(args, config, output).await,
+        Command::Demo(args) => demo::run(args, config, output).await,
+        Command::Roster(command) => roster::run(command, config, output).await,
+        Command::Enrol(args) => enrol::run(args, config, output).await,
+        Command::Batch(args) => batch::run(args, config, output).await,
+        Command::Export(args) => export::run(args, config, output).await,
+        Command::Models(command) => models::run(command, config, output),
+        Command::Evaluate(command) => evaluate::run(command, config, output).await,
+    }
+}
+
+impl Global {
+    fn overrides(&self) -> Overrides {
+        Overrides {
+            data_dir: self.data_dir.clone(),
+            database_url: self.database_url.clone(),
+            pack: self.pack.clone(),
+            provider: self.provider.map(|p| match p {
+                ProviderArg::Auto => Provider::Auto,
+                ProviderArg::Cpu => Provider::Cpu,
+                ProviderArg::Cuda => Provider::Cuda,
+                ProviderArg::Tensorrt => Provider::Tensorrt,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}
