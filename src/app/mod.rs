@@ -60,6 +60,15 @@ impl School {
         Self::with(config, fresh).await
     }
 
+    /// Brings the tables of an existing database up to date; returns how many changes were made.
+    ///
+    /// # Errors
+    /// `DATABASE_MISSING`, and what the database says.
+    pub async fn migrate(config: &Config) -> Result<usize, Error> {
+        let url = config.database_url();
+        blocking(move || Ok(Db::open(&url)?.migrate()?)).await
+    }
+
     async fn with(
         config: &Config,
         connect: impl FnOnce(&str) -> Result<Db, crate::db::DbError> + Send + 'static,

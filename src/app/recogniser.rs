@@ -16,7 +16,7 @@ use crate::config::{Config, Provider as ConfiguredProvider};
 use crate::domain::embedding::{Embedding, EmbeddingError};
 use crate::domain::geometry::Detection;
 use crate::domain::quality::{EnrolLines, FaceQuality};
-use crate::domain::score::{LikelihoodRatio, Lines, Scoring};
+use crate::domain::score::{LikelihoodRatio, Lines, Scoring, confidence_limit};
 use crate::engine::{Engine, EngineOptions, ProviderChoice, Runtime, RuntimeOptions};
 use crate::pack::{Manifest, Pack};
 use crate::vision::decode::{DecodeLimits, DecodedPhoto, decode};
@@ -252,6 +252,7 @@ fn scoring(manifest: &Manifest, config: &Config) -> Scoring {
         lines: Lines { accept: said.accept, doubt: said.doubt, margin: said.margin },
         llr: LikelihoodRatio { intercept: said.llr.intercept, slope: said.llr.slope },
         member_prior: config.matching.member_prior,
+        max_confidence: confidence_limit(said.provenance.genuine_comparisons),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Results go to standard output, as text for people or with `--json` as one JSON value for machines. Progress, logs and
 //! errors go to standard error. Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but some items failed.
 
+mod admin;
 mod batch;
 mod demo;
 mod enrol;
@@ -86,6 +87,9 @@ enum Command {
     /// Measure recognition against labelled photos
     #[command(subcommand)]
     Evaluate(evaluate::EvaluateCommand),
+    /// Look after the database
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
 }
 
 /// How a command that did not fail ended.
@@ -167,6 +171,7 @@ async fn dispatch(command: &Command, config: &Config, output: &Output) -> Result
         Command::Export(args) => export::run(args, config, output).await,
         Command::Models(command) => models::run(command, config, output),
         Command::Evaluate(command) => evaluate::run(command, config, output).await,
+        Command::Admin(command) => admin::run(command, config, output).await,
     }
 }
 

@@ -51,6 +51,14 @@ pub struct Scoring {
     /// Prior probability that a face in a class photo belongs to any candidate at all, 0..1; it is spread evenly over
     /// the candidates.
     pub member_prior: f32,
+    /// No posterior is stated above this: what so many genuine comparisons can show, see [`confidence_limit`].
+    pub max_confidence: f32,
+}
+
+/// The most that a calibration on `genuine` comparisons can vouch for: with none of `n` wrong, the error rate lies below
+/// `3 / n` with 95 % confidence (the rule of three, Hanley and Lippman-Hand 1983). At least 0.5.
+pub fn confidence_limit(genuine: u64) -> f32 {
+    (1.0 - 3.0 / genuine.max(6) as f64) as f32
 }
 
 /// The prior that the confidence is stated under unless a school sets another: a face is as likely a stranger as a
@@ -109,7 +117,7 @@ impl Scoring {
 
     /// Posterior probability that a face is the candidate at `index` of `combined` (one score for each candidate of the
     /// class), by Bayes' rule over the hypotheses "candidate i" (prior `member_prior / n` each) and "a stranger"
-    /// (prior `1 - member_prior`). Sums to at most 1 over the candidates.
+    /// (prior `1 - member_prior`). Sums to at most 1 over the candidates; never above [`Scoring::max_confidence`].
     ///
     /// # Panics
     /// When `index` is not a candidate.
@@ -121,7 +129,7 @@ impl Scoring {
         let top = llrs.iter().copied().fold(0.0, f64::max);
         let weight = |llr: f64| share * (llr - top).exp();
         let total: f64 = llrs.iter().map(|l| weight(*l)).sum::<f64>() + stranger * (-top).exp();
-        (weight(llrs[index]) / total) as f32
+        ((weight(llrs[index]) / total) as f32).min(self.max_confidence)
     }
 }
 
@@ -143,6 +151,7 @@ pub(crate) mod tests {
         lines: Lines { accept: 17.66, doubt: 20.54, margin: 1.0 },
         llr: LikelihoodRatio { intercept: 39.46, slope: 1.74 },
         member_prior: DEFAULT_MEMBER_PRIOR,
+        max_confidence: 0.998,
     };
 
     /// Two 512-d vectors with the given cosine.
@@ -185,6 +194,13 @@ pub(crate) mod tests {
         let class = [14.0, 25.0, 26.0, 27.0];
         assert!(STARTER.posterior(&class, 0) > 0.99);
         assert!(STARTER.posterior(&[25.0, 26.0], 0) < 0.1);
+    }
+
+    #[test]
+    fn nothing_is_surer_than_the_calibration() {
+        assert_eq!(STARTER.posterior(&[2.0, 30.0], 0), STARTER.max_confidence);
+        assert!((confidence_limit(1582) - 0.9981).abs() < 1e-4);
+        assert_eq!(confidence_limit(0), 0.5);
     }
 
     #[test]

@@ -41,6 +41,13 @@ impl SheetHeading {
         if self.section.is_empty() { self.class.clone() } else { format!("{}-{}", self.class, self.section) }
     }
 
+    /// Class, term and whatever else is known, as one line: `CSE-A · 2026-27 · Algebra`.
+    pub fn line(&self, more: Option<&str>) -> String {
+        let class = self.class_and_section();
+        let parts = [Some(class.as_str()), Some(self.term.as_str()), more];
+        parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ")
+    }
+
     /// [`SheetHeading::generated_at`] on the school's clocks.
     pub fn generated_local(&self) -> NaiveDateTime {
         self.generated_at.with_timezone(&self.time_zone).naive_local()

@@ -70,9 +70,7 @@ impl<'a> RegisterPage<'a> {
     fn write_heading(&self, page: &mut Worksheet) -> Result<(), XlsxError> {
         let (heading, (from, to)) = (self.sheet.heading(), self.sheet.range());
         put(page, 0, ROLL, &heading.school, &style::title())?;
-        let class = [Some(heading.class_and_section()), Some(heading.term.clone()), heading.subject.clone()];
-        let class = class.into_iter().flatten().collect::<Vec<_>>().join(" · ");
-        put_across(page, Area(1, ROLL, 1, NAME), &class, &style::subtitle())?;
+        put_across(page, Area(1, ROLL, 1, NAME), &heading.line(heading.subject.as_deref()), &style::subtitle())?;
         let format = style::date("\"From\" ddd d mmm yyyy");
         page.merge_range(2, ROLL, 2, PRN, "", &format)?;
         page.write_number_with_format(2, ROLL, text::serial(from.into()), &format)?;
@@ -265,7 +263,12 @@ impl<'a> RegisterPage<'a> {
     }
 
     fn set_up(&self, page: &mut Worksheet) -> Result<(), XlsxError> {
-        page.set_freeze_panes(FIRST_MEMBER, TOTALS)?.set_landscape();
+        page.set_freeze_panes(FIRST_MEMBER, TOTALS)?;
+        if self.sheet.sessions().len() <= PORTRAIT_SESSIONS {
+            page.set_portrait()
+        } else {
+            page.set_landscape()
+        };
         page.set_repeat_rows(DATES, TOPICS)?.set_repeat_columns(ROLL, NAME)?;
         let last_col = self.last_session().max(FIRST_SESSION + 6);
         page.set_print_area(0, ROLL, self.class_row() + 9, last_col)?;
@@ -312,6 +315,9 @@ impl<'a> RegisterPage<'a> {
         format!("{}:{}", text::in_row(FIRST_MEMBER, col), text::in_row(self.last_member(), col))
     }
 }
+
+/// Up to so many sessions the register is higher than wide, and a class fits on one upright page.
+const PORTRAIT_SESSIONS: usize = 8;
 
 /// Digits of the default font between the margins of A4 landscape (277 mm; 96 pixels to the inch, 7 to a digit of
 /// Calibri 11) at a scale, less a twentieth for fonts that run wider.

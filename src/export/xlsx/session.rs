@@ -80,8 +80,7 @@ impl<'a> SessionPage<'a> {
     fn write_heading(&self, page: &mut Worksheet) -> Result<(), XlsxError> {
         let (sheet, heading) = (self.sheet, &self.sheet.heading);
         put(page, 0, ROLL, &heading.school, &style::title())?;
-        let class = format!("{} · {}", heading.class_and_section(), heading.term);
-        put_across(page, Area(1, ROLL, 1, NAME), &class, &style::subtitle())?;
+        put_across(page, Area(1, ROLL, 1, NAME), &heading.line(None), &style::subtitle())?;
         let topic = [heading.subject.as_deref(), sheet.name.as_deref()];
         let topic = topic.into_iter().flatten().collect::<Vec<_>>().join(" · ");
         put_across(page, Area(1, STATUS, 1, NOTE), &topic, &style::subtitle())?;

@@ -278,7 +278,7 @@ fn register_counts_by_formula_and_colours_by_rule() {
         "<formula>J6=\"L\"</formula>",
         "<formula>AND(ISNUMBER($I6),$I6&lt;$I$3)</formula>",
         "xSplit=\"3\" ySplit=\"5\"",
-        "orientation=\"landscape\"",
+        "orientation=\"portrait\"",
         "fitToHeight=\"0\"",
     ] {
         assert!(xml.contains(expected), "{expected} in {xml}");
@@ -295,6 +295,7 @@ fn a_long_register_is_cut_into_pages_instead_of_shrunk_away() {
     assert!(breaks.starts_with(" count=\"4\" manualBreakCount=\"4\""), "{}", &breaks[..60]);
     let xml = part(&register_workbook(&register(&[vec![Some(Present); 30]])).unwrap(), "xl/worksheets/sheet1.xml");
     assert!(xml.contains("<pageSetUpPr fitToPage=\"1\"/>") && !xml.contains("<colBreaks"));
+    assert!(xml.contains("orientation=\"landscape\""), "more sessions than fit on an upright page");
 }
 
 #[test]
