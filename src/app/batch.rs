@@ -29,7 +29,7 @@ use crate::domain::photo_name::{looks_like_photo, read_photo_name};
 use crate::domain::photo_time::{NamedTime, TimeError};
 use crate::domain::session_group::{SessionGroup, TimeSource, TimedPhoto, group_sessions};
 use crate::storage::Digest;
-use crate::vision::decode::{DecodeError, taken_at};
+use crate::vision::decode::{DecodeError, DecodeLimits, Oversize, taken_at};
 
 /// Name of the list that may lie in the folder beside the photos.
 pub const MANIFEST_FILE: &str = "manifest.csv";
@@ -145,7 +145,8 @@ pub async fn plan(school: &School, dir: &Path, options: &Options) -> Result<Plan
         })
         .await?;
     let asked = options.class.as_ref().map(|(class, section)| asked_class(&labels, class, section)).transpose()?;
-    let folder = Folder { dir: dir.to_owned(), labels, asked, zone: school.config.time_zone };
+    let folder =
+        Folder { dir: dir.to_owned(), labels, asked, zone: school.config.time_zone, limits: limits(&school.config) };
     let (folder, mut photos) = super::blocking(move || {
         let photos = folder.photos()?;
         Ok((folder, photos))
@@ -182,6 +183,7 @@ struct Folder {
     labels: ClassLabels,
     asked: Option<ClassId>,
     zone: chrono_tz::Tz,
+    limits: DecodeLimits,
 }
 
 impl Folder {
@@ -247,7 +249,7 @@ impl Folder {
 
     fn camera_clock(&self, file: &Path) -> Result<Option<NaiveDateTime>, Error> {
         let bytes = std::fs::read(file).map_err(|e| Error::file(file, &e))?;
-        Ok(taken_at(&bytes))
+        Ok(taken_at(&bytes, &self.limits))
     }
 }
 
@@ -448,7 +450,7 @@ async fn take_one(
     match read.await? {
         Ok(bytes) => photo::accept(school, matching, Incoming { session, bytes, original_name }).await,
         Err((digest, length)) => {
-            let error = Error::from(DecodeError::too_many_bytes(length, max_bytes));
+            let error = Error::from(DecodeError::from(Oversize::Bytes { bytes: length, limit: max_bytes }));
             photo::refuse(school, matching, (session, original_name), (digest, length), error).await
         }
     }

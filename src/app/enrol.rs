@@ -27,7 +27,7 @@ use crate::domain::photo_name::looks_like_photo;
 use crate::domain::quality::{EnrolLines, FaceQuality, Shortfall};
 use crate::domain::status::Consent;
 use crate::storage::{Digest, Key};
-use crate::vision::decode::{DecodeError, DecodeLimits, identify};
+use crate::vision::decode::{DecodeError, DecodeLimits, Oversize, identify};
 
 /// A face less than this share of the largest one's side stands in the background and is not the portrait's.
 const BACKGROUND_SHARE: f32 = 0.5;
@@ -391,7 +391,7 @@ fn read_file(file: &Path, limits: &DecodeLimits) -> Result<Vec<u8>, Error> {
     let failed = |e: std::io::Error| Error::file(file, &e);
     let length = std::fs::metadata(file).map_err(failed)?.len();
     if length > limits.max_bytes {
-        return Err(DecodeError::too_many_bytes(length, limits.max_bytes).into());
+        return Err(DecodeError::from(Oversize::Bytes { bytes: length, limit: limits.max_bytes }).into());
     }
     std::fs::read(file).map_err(failed)
 }

@@ -11,7 +11,7 @@ use crate::engine::EngineError;
 use crate::export::ExportError;
 use crate::pack::PackError;
 use crate::storage::StorageError;
-use crate::vision::annotate::AnnotateError;
+use crate::vision::annotate::EncodeError;
 use crate::vision::decode::DecodeError;
 
 /// Stable names of everything that can go wrong; part of the contract with other programs.
@@ -113,7 +113,7 @@ impl Error {
 impl From<DecodeError> for Error {
     fn from(error: DecodeError) -> Self {
         let code = match &error {
-            DecodeError::TooLarge { .. } => Code::ImageTooLarge,
+            DecodeError::TooLarge(_) => Code::ImageTooLarge,
             DecodeError::Unsupported { .. } => Code::UnsupportedFormat,
             DecodeError::Invalid { .. } => Code::InvalidImage,
         };
@@ -185,8 +185,8 @@ impl From<ExportError> for Error {
     }
 }
 
-impl From<AnnotateError> for Error {
-    fn from(error: AnnotateError) -> Self {
+impl From<EncodeError> for Error {
+    fn from(error: EncodeError) -> Self {
         Self::wrapping(Code::ProcessingError, error)
     }
 }

@@ -261,6 +261,9 @@ pub(crate) fn limits(config: &Config) -> DecodeLimits {
     DecodeLimits {
         max_bytes: u64::from(config.photos.max_mb) * 1024 * 1024,
         max_pixels: u64::from(config.photos.max_megapixels) * 1_000_000,
+        // Sixteen-bit RGBA, the widest kind of pixel.
+        max_alloc_bytes: (u64::from(config.photos.max_megapixels) * 8_000_000)
+            .max(DecodeLimits::default().max_alloc_bytes),
     }
 }
 

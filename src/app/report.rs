@@ -219,6 +219,7 @@ fn sentence(flag: &str) -> Option<&'static str> {
     match flag {
         _ if is(Flag::NoFaces) => Some("no face in any photo: nobody was marked"),
         _ if is(Flag::PhotoFailed) => Some("a photo could not be processed: nobody was marked absent"),
+        _ if is(Flag::PhotoDamaged) => Some("a photo's file was damaged: nobody was marked absent"),
         _ if is(Flag::PhotosPending) => Some("a photo is still waiting: nobody was marked absent"),
         _ if is(Flag::FacesLeftOut) => Some("more faces than the limit: nobody was marked absent"),
         _ if is(Flag::Conflict) => Some("photos contradict each other: please check the doubts"),

@@ -25,6 +25,7 @@ use crate::domain::score::Scoring;
 use crate::domain::sheet::natural_order;
 use crate::domain::status::{AttendanceStatus, PhotoState, RecordSource, SessionState};
 use crate::domain::template::Sample;
+use crate::vision::decode::DecodeWarning;
 
 /// What faces are compared by: the pack, its lines, and the school's clock.
 #[derive(Debug, Clone)]
@@ -143,6 +144,7 @@ fn outcome(photo: &PhotoRow, pack: &PackKey) -> PhotoOutcome {
     PhotoOutcome {
         state: if stale { PhotoState::Queued } else { photo.state },
         faces_left_out: u32::try_from(photo.faces_left_out).unwrap_or(0),
+        damaged: photo.warnings.0.contains(&DecodeWarning::Damaged.to_string()),
     }
 }
 

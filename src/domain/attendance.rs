@@ -11,6 +11,8 @@ pub struct PhotoOutcome {
     pub state: PhotoState,
     /// Faces that were found but not looked at because the photo held more than the limit.
     pub faces_left_out: u32,
+    /// The file was damaged: parts of the picture may be missing.
+    pub damaged: bool,
 }
 
 /// A status that a person or an import set; it wins over every automatic run.
@@ -64,6 +66,8 @@ pub enum Flag {
     NoFaces,
     /// A photo could not be processed; nobody was marked absent.
     PhotoFailed,
+    /// A photo's file was damaged, so that parts of it may be missing; nobody was marked absent.
+    PhotoDamaged,
     /// A photo is still waiting; nobody was marked absent.
     PhotosPending,
     /// A photo held more faces than the limit; nobody was marked absent.
@@ -82,6 +86,7 @@ impl Flag {
         match self {
             Self::NoFaces => "no_faces",
             Self::PhotoFailed => "photo_failed",
+            Self::PhotoDamaged => "photo_damaged",
             Self::PhotosPending => "photos_pending",
             Self::FacesLeftOut => "faces_left_out",
             Self::Conflict => "conflict",
@@ -128,6 +133,7 @@ fn flags(photos: &[PhotoOutcome], fused: &Fused) -> Vec<Flag> {
     [
         (Flag::NoFaces, any(PhotoState::Done) && fused.faces.is_empty()),
         (Flag::PhotoFailed, any(PhotoState::Failed)),
+        (Flag::PhotoDamaged, photos.iter().any(|p| p.damaged)),
         (Flag::PhotosPending, pending),
         (Flag::FacesLeftOut, left_out),
         (Flag::Conflict, !fused.conflicts.is_empty()),
@@ -168,7 +174,7 @@ fn record(member: MemberId, standing: Standing, flags: &[Flag], no_photos: bool,
     if flags.contains(&Flag::NoFaces) {
         return unmarked(Ground::EmptyRoom);
     }
-    let incomplete = [Flag::PhotoFailed, Flag::PhotosPending, Flag::FacesLeftOut];
+    let incomplete = [Flag::PhotoFailed, Flag::PhotoDamaged, Flag::PhotosPending, Flag::FacesLeftOut];
     if no_photos || incomplete.iter().any(|f| flags.contains(f)) {
         return unmarked(Ground::PhotosIncomplete);
     }
@@ -195,7 +201,7 @@ mod tests {
     use super::super::fusion::fuse;
     use super::*;
 
-    const DONE: PhotoOutcome = PhotoOutcome { state: PhotoState::Done, faces_left_out: 0 };
+    const DONE: PhotoOutcome = PhotoOutcome { state: PhotoState::Done, faces_left_out: 0, damaged: false };
 
     fn roll(n: i64) -> Vec<(MemberId, Standing)> {
         (0..n).map(|i| (MemberId(i), Standing::Candidate)).collect()
@@ -241,10 +247,12 @@ mod tests {
     #[test]
     fn absence_is_not_stated_while_anything_was_not_looked_at() {
         let seen = vec![vec![probe(1, &[(0, 0.8)])]];
-        let failed = PhotoOutcome { state: PhotoState::Failed, faces_left_out: 0 };
-        let waiting = PhotoOutcome { state: PhotoState::Queued, faces_left_out: 0 };
-        let crowded = PhotoOutcome { state: PhotoState::Done, faces_left_out: 3 };
+        let failed = PhotoOutcome { state: PhotoState::Failed, faces_left_out: 0, damaged: false };
+        let waiting = PhotoOutcome { state: PhotoState::Queued, faces_left_out: 0, damaged: false };
+        let crowded = PhotoOutcome { state: PhotoState::Done, faces_left_out: 3, damaged: false };
+        let damaged = PhotoOutcome { damaged: true, ..DONE };
         for (outcomes, flag) in [
+            ([DONE, damaged], Flag::PhotoDamaged),
             ([DONE, failed], Flag::PhotoFailed),
             ([DONE, waiting], Flag::PhotosPending),
             ([DONE, crowded], Flag::FacesLeftOut),
@@ -293,7 +301,7 @@ mod tests {
             let probes: Vec<Probe> =
                 weights.iter().enumerate().map(|(i, (w, who))| probe(i as i64, &[(*who, *w)])).collect();
             let state = if failed { PhotoState::Failed } else { PhotoState::Done };
-            let outcomes = [DONE, PhotoOutcome { state, faces_left_out: 0 }];
+            let outcomes = [DONE, PhotoOutcome { state, faces_left_out: 0, damaged: false }];
             let s = settled(&[probes, vec![]], &outcomes, &[]);
             let members: Vec<i64> = s.records.iter().map(|r| r.member.0).collect();
             prop_assert_eq!(members, [0, 1, 2, 3]);
