@@ -77,10 +77,23 @@ pub struct EnrolReport {
 pub struct PortraitReport {
     pub path: String,
     pub roll_no: Option<String>,
+    #[serde(skip)]
+    member: Option<MemberId>,
     pub status: PortraitStatus,
     pub error: Option<ErrorReport>,
     pub quality: Option<FaceQuality>,
     pub warnings: Vec<String>,
+}
+
+impl PortraitReport {
+    /// The student's portraits contradict each other. They are kept, so that another one can decide between them.
+    fn question(&mut self) {
+        if self.status.is_fine() {
+            let what = "the student's portraits show different people; not enrolled until another portrait decides";
+            self.status = PortraitStatus::Refused;
+            self.error = Some(ErrorReport { code: Code::SamplesDisagree, message: what.into() });
+        }
+    }
 }
 
 /// What became of a portrait.
@@ -166,6 +179,9 @@ pub async fn run(
     reports.extend(enrol_all(school, recogniser, tasks, options.consent, progress).await?);
     reports.sort_by(|a, b| a.path.cmp(&b.path));
     let health = health(school, recogniser, &roster, &touched).await?;
+    for report in reports.iter_mut().filter(|r| r.member.is_some_and(|m| health.disagreeing.contains(&m))) {
+        report.question();
+    }
     warnings.extend(health.warnings);
     Ok(EnrolReport {
         pack: recogniser.pack(),
@@ -290,6 +306,7 @@ fn refused(path: String, roll_no: Option<String>, error: &Error) -> PortraitRepo
     PortraitReport {
         path,
         roll_no,
+        member: None,
         status: if failed { PortraitStatus::Failed } else { PortraitStatus::Refused },
         error: Some(ErrorReport { code: error.code, message: error.message.clone() }),
         quality: None,
@@ -345,6 +362,7 @@ async fn enrol_one(
     let report = PortraitReport {
         path: task.path,
         roll_no: Some(task.entry.roll_no),
+        member: Some(task.entry.member),
         status: PortraitStatus::Known,
         error: None,
         quality: None,
@@ -420,6 +438,7 @@ fn require_consent(conn: &mut AnyConnection, id: StudentId, stated: bool) -> Res
 
 struct Health {
     enrolled: BTreeSet<MemberId>,
+    disagreeing: BTreeSet<MemberId>,
     warnings: Vec<String>,
 }
 
@@ -437,7 +456,7 @@ async fn health(
     let term = school.config.term.clone();
     school
         .read(move |conn| {
-            let mut health = Health { enrolled: BTreeSet::new(), warnings: Vec::new() };
+            let mut health = Health { enrolled: BTreeSet::new(), disagreeing: BTreeSet::new(), warnings: Vec::new() };
             let ids: Vec<ClassId> = classes::list(conn, Some(&term))?.into_iter().map(|c| c.id).collect();
             for class in ids {
                 class_health(conn, class, &matching, (&names, &touched), &mut health)?;
@@ -457,12 +476,7 @@ fn class_health(
     let (_, gallery, _) = session::gallery(conn, class, Utc::now().date_naive(), matching)?;
     let name = |member: &MemberId| names.get(member).cloned().unwrap_or_else(|| member.to_string());
     health.enrolled.extend(gallery.candidates().iter().map(|c| c.member).filter(|m| touched.contains(m)));
-    for member in gallery.disagreeing().iter().filter(|m| touched.contains(m)) {
-        health.warnings.push(format!(
-            "the portraits of {} show different people: not enrolled until one is removed or a third decides",
-            name(member)
-        ));
-    }
+    health.disagreeing.extend(gallery.disagreeing());
     // Nearer than this, a face of one at the accept line may have the other within the margin.
     let lines = matching.scoring.lines;
     for (a, b, score) in gallery.look_alikes(lines.accept + lines.margin, &matching.scoring) {

@@ -176,15 +176,8 @@ pub async fn process(school: &School, recogniser: &Recogniser, id: PhotoId) -> R
         Ok(photos::get(conn, id)?)
     });
     let row = row.await?;
-    let looked = match bytes_of(school, &row).await {
-        Ok(bytes) => {
-            let recogniser = recogniser.clone();
-            super::blocking(move || recogniser.analyse(&bytes)).await
-        }
-        Err(e) => Err(e),
-    };
     let matching = recogniser.matching(school);
-    match looked {
+    match look(school, recogniser, &row, &matching).await {
         Ok(seen) => {
             let faces = seen.faces.len();
             let timings = finish(school, recogniser, row, seen, matching).await?;
@@ -197,6 +190,20 @@ pub async fn process(school: &School, recogniser: &Recogniser, id: PhotoId) -> R
             Err(error)
         }
     }
+}
+
+/// A class in which nobody can be found is an error before any face is looked for: there is no wider search.
+async fn look(
+    school: &School,
+    recogniser: &Recogniser,
+    row: &PhotoRow,
+    matching: &Matching,
+) -> Result<SeenPhoto, Error> {
+    let (session, by) = (row.session_id, matching.clone());
+    school.read(move |conn| session::require_candidates(conn, session, &by)).await?;
+    let bytes = bytes_of(school, row).await?;
+    let recogniser = recogniser.clone();
+    super::blocking(move || recogniser.analyse(&bytes)).await
 }
 
 async fn finish(

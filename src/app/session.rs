@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::School;
 use super::batch_report::SessionReport;
-use super::error::Error;
+use super::error::{Code, Error};
 use super::recogniser::PackKey;
 use crate::db::members::EnrolledRow;
 use crate::db::photos::PhotoRow;
@@ -88,6 +88,24 @@ pub(crate) fn gallery(
     Ok((roll, Gallery::build(&enrolled, &matching.scoring), fingerprint))
 }
 
+/// Refuses a session whose class has nobody who can be found by face.
+///
+/// # Errors
+/// `NO_ENROLLED_STUDENTS`, with what to do.
+pub(crate) fn require_candidates(conn: &mut AnyConnection, id: SessionId, matching: &Matching) -> Result<(), Error> {
+    let session = sessions::get(conn, id)?;
+    let (_, gallery, _) = gallery(conn, session.class_id, day(&session, matching.zone), matching)?;
+    if gallery.candidates().is_empty() {
+        let class = classes::get(conn, session.class_id)?;
+        let what = format!(
+            "nobody of {}-{} can be found by face with pack {}; enrol portraits first",
+            class.name, class.section, matching.pack.id
+        );
+        return Err(Error::new(Code::NoEnrolledStudents, what));
+    }
+    Ok(())
+}
+
 /// Judges all faces of a session anew and writes verdicts, records, flags and state. Belongs into the transaction that
 /// changed a photo; takes the session's lock.
 pub(crate) fn settle(
@@ -97,8 +115,7 @@ pub(crate) fn settle(
     now: NaiveDateTime,
 ) -> Result<(), DbError> {
     let session = sessions::lock(conn, id)?;
-    let day = local(session.starts_at, matching.zone).date();
-    let (_, gallery, fingerprint) = gallery(conn, session.class_id, day, matching)?;
+    let (_, gallery, fingerprint) = gallery(conn, session.class_id, day(&session, matching.zone), matching)?;
     let photos = photos::list(conn, id)?;
     let looked_at: Vec<&PhotoRow> = photos.iter().filter(|p| is_comparable(p, &matching.pack)).collect();
     let stored = faces::list_for_session(conn, id)?;
