@@ -415,7 +415,11 @@ async fn take_in(
                         }
                         _ if twice => PhotoStatus::Duplicate,
                         AcceptedState::Done if options.known == Known::Keep => PhotoStatus::Duplicate,
-                        _ => PhotoStatus::Waiting,
+                        AcceptedState::Done => {
+                            photo::requeue(school, &matching, accepted.photo).await?;
+                            PhotoStatus::Waiting
+                        }
+                        AcceptedState::Waiting => PhotoStatus::Waiting,
                     };
                     taken.push(Taken { index, photo: accepted.photo, session, status: line.status });
                 }

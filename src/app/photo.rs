@@ -142,6 +142,22 @@ async fn admit(school: &School, matching: &Matching, arrival: Arrival) -> Result
         .await
 }
 
+/// Puts a photo that was done back to the start: until it was looked at again, its session marks nobody absent, and a run
+/// that is stopped in between is continued by any other.
+///
+/// # Errors
+/// Database failures.
+pub(crate) async fn requeue(school: &School, matching: &Matching, id: PhotoId) -> Result<(), Error> {
+    let matching = matching.clone();
+    school
+        .change(move |conn| {
+            photos::requeue(conn, id)?;
+            let session = photos::get(conn, id)?.session_id;
+            Ok(session::settle(conn, session, &matching, Utc::now().naive_utc())?)
+        })
+        .await
+}
+
 /// A file that failed and comes again with other bytes under its name is a second try, not a second photo.
 fn supersede(conn: &mut AnyConnection, session: SessionId, name: &str) -> Result<(), Error> {
     for row in photos::list(conn, session)? {

@@ -117,7 +117,7 @@ pub(super) fn describe(report: &BatchReport) -> String {
         of(PhotoStatus::Failed),
     );
     if report.interrupted {
-        text.push_str(&format!("; stopped with {} waiting: run the same command again", of(PhotoStatus::Waiting)));
+        text.push_str(&format!("; stopped with {} waiting: run the batch again to go on", of(PhotoStatus::Waiting)));
     }
     if !report.sessions.is_empty() {
         text.push_str(&format!("\n\n{}", sessions_table(&report.sessions)));
