@@ -6,7 +6,7 @@ use clap::Args;
 use indicatif::ProgressBar;
 
 use super::enrol::open_recogniser;
-use super::output::{Output, count, table};
+use super::output::{Output, TextTable, count, table};
 use super::{ClassArgs, Outcome};
 use crate::app::batch::{self, Annotate, Known, Options, Plan, Stop};
 use crate::app::batch_report::{BatchReport, PhotoReport, PhotoStatus, SessionReport};
@@ -131,7 +131,7 @@ pub(super) fn describe(report: &BatchReport) -> String {
     text
 }
 
-fn sessions_table(sessions: &[SessionReport]) -> comfy_table::Table {
+fn sessions_table(sessions: &[SessionReport]) -> TextTable {
     let header = ["session", "class", "starts (UTC)", "name", "present", "absent", "?", "strangers", "look at"];
     let rows = sessions.iter().map(|s| {
         vec![

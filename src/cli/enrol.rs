@@ -93,7 +93,7 @@ pub(super) fn summary(report: &EnrolReport) -> String {
         vec![p.path.clone(), code, message]
     });
     let problems = table(&["portrait", "code", "reason"], &[], rows);
-    if problems.row_count() > 0 {
+    if !problems.is_empty() {
         text.push_str(&format!("\n\n{problems}"));
     }
     for warning in &report.warnings {

@@ -78,16 +78,27 @@ fn list(config: &Config, output: &Output) -> Result<Outcome, Error> {
             });
         }
     }
-    let rows = packs.iter().map(|p| {
-        let use_ = p.commercial_use.map_or("?", |yes| if yes { "yes" } else { "no" });
-        let about = p.error.clone().or_else(|| p.licence.clone()).unwrap_or_default();
-        let mark = if p.active { "*" } else { "" };
-        vec![mark.into(), p.name.clone(), p.version.clone().unwrap_or_default(), use_.into(), about]
-    });
-    let text = table(&["", "pack", "version", "commercial", "licence"], &[], rows).to_string();
+    let text = packs.iter().map(describe).collect::<Vec<_>>().join("\n\n");
     let any_broken = packs.iter().any(|p| p.error.is_some());
     output.result(&packs, text);
     Ok(if any_broken { Outcome::SomeFailed } else { Outcome::Done })
+}
+
+fn describe(pack: &Listed) -> String {
+    let active = if pack.active { " (in use)" } else { "" };
+    let known = |text: &Option<String>| text.clone().unwrap_or_default();
+    if let Some(error) = &pack.error {
+        return format!("{}{active}: broken\n  {error}", pack.name);
+    }
+    let commercial = if pack.commercial_use == Some(true) { "allowed" } else { "not allowed" };
+    format!(
+        "{} {}{active}: {}\n  commercial use {commercial}\n  licence: {}\n  {}",
+        pack.name,
+        known(&pack.version),
+        known(&pack.title),
+        known(&pack.licence),
+        pack.folder,
+    )
 }
 
 fn verify(args: &VerifyArgs, config: &Config, output: &Output) -> Result<Outcome, Error> {

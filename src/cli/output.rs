@@ -81,7 +81,7 @@ fn print_line(text: &str) {
 }
 
 /// A table without borders; columns named in `right` are aligned to the right.
-pub(super) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> Table {
+pub(super) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<Item = Vec<String>>) -> TextTable {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header.to_vec());
     for row in rows {
@@ -93,7 +93,23 @@ pub(super) fn table(header: &[&str], right: &[usize], rows: impl IntoIterator<It
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table
+    TextTable(table)
+}
+
+/// A table as text, without blanks at the ends of lines.
+#[derive(Debug)]
+pub(super) struct TextTable(Table);
+
+impl TextTable {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.row_count() == 0
+    }
+}
+
+impl Display for TextTable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.trim_fmt())
+    }
 }
 
 /// `1 photo`, `2 photos`.

@@ -72,7 +72,11 @@ impl Net {
     /// [`EngineError::ModelNotLoaded`] with what was found instead, [`EngineError::ProviderUnavailable`] when the provider
     /// itself does not start.
     pub fn load(runtime: &Runtime, provider: Provider, spec: NetSpec) -> Result<Self, EngineError> {
-        let refused = |e: String| EngineError::ProviderUnavailable { provider, net: spec.name.to_owned(), reason: e };
+        let refused = |e: String| EngineError::ProviderUnavailable {
+            provider,
+            net: spec.name.to_owned(),
+            reason: e.trim_end_matches('.').to_owned(),
+        };
         let broken = |reason: String| EngineError::ModelNotLoaded { net: spec.name.to_owned(), reason };
         let builder = Session::builder(runtime.environment()).map_err(|e| broken(e.to_string()))?;
         let session = providers(builder, provider)
