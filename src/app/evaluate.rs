@@ -25,11 +25,11 @@ use crate::domain::template::Sample;
 /// Where the labelled photos are.
 #[derive(Debug, Clone)]
 pub struct Labelled {
-    /// CSV: photo (or image),x,y,w,h[,person][,class][,note]. A note marks a face that counts neither way.
+    /// CSV: `photo,x,y,w,h[,person][,class][,note]`, or `image` for `photo`. A note marks a face that counts neither way.
     pub truth: PathBuf,
     /// Folder that the photos of the truth lie in.
     pub photos: PathBuf,
-    /// CSV: image,person[,class][,rank]. Without it only detection is counted.
+    /// CSV: `image,person[,class][,rank]`. Without it only detection is counted.
     pub enrolment: Option<PathBuf>,
     /// Folder that the enrolment images lie in.
     pub portraits: PathBuf,

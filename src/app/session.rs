@@ -1,6 +1,6 @@
 //! A session: opened for photos, settled after each of them, reported.
 //!
-//! [`settle`] is the only place where verdicts and records are written by a machine. It starts from the stored faces of
+//! `settle` is the only place where verdicts and records are written by a machine. It starts from the stored faces of
 //! all photos every time, so the order in which photos come, and how often one is processed, makes no difference.
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};

@@ -20,13 +20,13 @@ pub(super) enum EvaluateCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct ClassPhotosArgs {
-    /// Labelled faces, CSV: photo,x,y,w,h[,person][,class][,note]; a note takes a face out of the count
+    /// Labelled faces, CSV: photo,x,y,w,h and, if known, person, class, note; a note takes a face out of the count
     #[arg(long, value_name = "FILE")]
     truth: PathBuf,
     /// Folder of the photos
     #[arg(long, value_name = "DIR")]
     photos: PathBuf,
-    /// Portraits, CSV: image,person[,class][,rank]; without it only detection is counted
+    /// Portraits, CSV: image,person and, if known, class, rank; without it only detection is counted
     #[arg(long, value_name = "FILE")]
     enrolment: Option<PathBuf>,
     /// Folder of the portraits [default: the folder of the enrolment file]

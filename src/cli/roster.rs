@@ -13,13 +13,13 @@ use crate::config::Config;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum RosterCommand {
-    /// Import a CSV file: class,section,name,roll_no,prn,email[,consent]
+    /// Import a CSV file: class,section,name,roll_no,prn,email and, if known, consent
     Import(ImportArgs),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
-    /// CSV file with the columns class,section,name,roll_no,prn,email[,consent]
+    /// CSV file with the columns class,section,name,roll_no,prn,email and, if known, consent
     file: PathBuf,
     /// The term that the classes belong to [default: the settings' term]
     #[arg(long, value_name = "TERM")]
