@@ -28,7 +28,7 @@ test: setup ## every test
 lint: ## format, clippy and documentation, without a single warning
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
-	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --lib --document-private-items
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --lib
 
 bench: setup ## time the pipeline's operations
 	$(CARGO) bench

@@ -122,7 +122,7 @@ impl Stage {
     }
 
     /// Makes and hands in one request for each job, and takes the answers in the order of the jobs. A few are in flight at a
-    /// time: the next input is made while the net works, and no more than [`IN_FLIGHT`] inputs and outputs exist at once.
+    /// time: the next input is made while the net works, and no more than `IN_FLIGHT` inputs and outputs exist at once.
     /// `admission` decides about the first request; work that was let in is brought to its end.
     ///
     /// # Errors

@@ -73,7 +73,7 @@ impl Similarity {
 /// The face at `landmarks` (pixels of `photo`) as 112 x 112 RGB, on the ArcFace template.
 ///
 /// Bilinear, black outside the photo, integer coordinates are pixel centres: `cv2.warpAffine` with its defaults. Where more
-/// than [`PLAIN_UP_TO`] photo pixels fall on one of the face, a plain warp would skip most of them and keep their noise; there
+/// than `PLAIN_UP_TO` photo pixels fall on one of the face, a plain warp would skip most of them and keep their noise; there
 /// each pixel is the mean of a grid of bilinear samples, one for each photo pixel.
 /// `None` when the landmarks coincide or are not finite.
 pub fn arcface_112(photo: &RgbImage, landmarks: &Landmarks) -> Option<RgbImage> {
