@@ -3,7 +3,7 @@
 //! Logs are text for people or JSON for machines and hold ids, never names of people. Results go to standard output and
 //! never through here. Progress bars and log lines share standard error, so both are drawn through [`bars`].
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::sync::LazyLock;
 
 use indicatif::MultiProgress;
@@ -24,7 +24,11 @@ pub fn bars() -> &'static MultiProgress {
 /// When the filter of the settings cannot be read; the message names what is wrong.
 pub fn start(log: &Log) -> Result<(), String> {
     let filter = EnvFilter::try_new(&log.level).map_err(|e| format!("settings: log.level {:?}: {e}", log.level))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_target(false).with_writer(|| AboveBars);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(|| AboveBars);
     let started = match log.format {
         LogFormat::Text => builder.finish().try_init(),
         LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),

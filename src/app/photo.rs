@@ -196,8 +196,9 @@ pub async fn process(school: &School, recogniser: &Recogniser, id: PhotoId) -> R
     match look(school, recogniser, &row, &matching).await {
         Ok(seen) => {
             let faces = seen.faces.len();
+            let session = row.session_id.0;
             let timings = finish(school, recogniser, row, seen, matching).await?;
-            tracing::info!(photo = id.0, faces, total_ms = start.elapsed().as_millis() as u64, ?timings, "photo done");
+            log_done((session, id), faces, &timings, start);
             Ok(())
         }
         Err(error) => {
@@ -206,6 +207,26 @@ pub async fn process(school: &School, recogniser: &Recogniser, id: PhotoId) -> R
             Err(error)
         }
     }
+}
+
+/// One line for each photo: ids and whole milliseconds.
+fn log_done((session, photo): (i64, PhotoId), faces: usize, timings: &TimingsMs, start: Instant) {
+    let [decode_ms, detect_ms, align_ms, embed_ms, match_ms, store_ms] =
+        timings.named().map(|(_, ms)| ms.round() as u64);
+    let total_ms = start.elapsed().as_millis() as u64;
+    tracing::info!(
+        session,
+        photo = photo.0,
+        faces,
+        decode_ms,
+        detect_ms,
+        align_ms,
+        embed_ms,
+        match_ms,
+        store_ms,
+        total_ms,
+        "photo done"
+    );
 }
 
 /// A class in which nobody can be found is an error before any face is looked for: there is no wider search.
