@@ -3,8 +3,12 @@
 //! A portrait must show exactly one usable face that meets the school's lines, and its student must have consented;
 //! otherwise it is refused with the reason and the measure. Refusals are results, not failures: the rest goes on.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+mod health;
+mod one;
+mod sources;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use chrono::Utc;
 use serde::Serialize;
@@ -13,21 +17,13 @@ use tokio::task::JoinSet;
 use super::School;
 use super::batch_report::ErrorReport;
 use super::error::{Code, Error};
-use super::photo::extension;
 use super::recogniser::{Recogniser, SeenPhoto};
-use super::session::{self, Matching};
-use crate::db::samples::NewSample;
-use crate::db::students::StudentChange;
-use crate::db::{AnyConnection, DbError, Json, classes, members, samples, students};
+use crate::db::{classes, members};
 use crate::domain::embedding::Embedding;
-use crate::domain::enrolment_list::{find_enrolled, parse_enrolment_list};
-use crate::domain::folder_name::{RosterEntry, match_folder};
-use crate::domain::ids::{ClassId, MemberId, StudentId};
-use crate::domain::photo_name::looks_like_photo;
+use crate::domain::folder_name::RosterEntry;
+use crate::domain::ids::{MemberId, StudentId};
 use crate::domain::quality::{EnrolLines, FaceQuality, Shortfall};
-use crate::domain::status::Consent;
-use crate::storage::{Digest, Key};
-use crate::vision::decode::{DecodeError, DecodeLimits, Oversize, identify};
+use sources::{Task, from_folder, from_table};
 
 /// A face less than this share of the largest one's side stands in the background and is not the portrait's.
 const BACKGROUND_SHARE: f32 = 0.5;
@@ -178,7 +174,7 @@ pub async fn run(
     let touched: BTreeSet<MemberId> = tasks.iter().map(|t| t.entry.member).collect();
     reports.extend(enrol_all(school, recogniser, tasks, options.consent, progress).await?);
     reports.sort_by(|a, b| a.path.cmp(&b.path));
-    let health = health(school, recogniser, &roster, &touched).await?;
+    let health = health::look(school, recogniser, &roster, &touched).await?;
     for report in reports.iter_mut().filter(|r| r.member.is_some_and(|m| health.disagreeing.contains(&m))) {
         report.question();
     }
@@ -228,76 +224,6 @@ async fn roster(school: &School, class: Option<(&str, &str)>) -> Result<Vec<Rost
         .await
 }
 
-/// A portrait whose student is known.
-struct Task {
-    path: String,
-    file: PathBuf,
-    entry: RosterEntry,
-    consent: Consent,
-}
-
-type Found = (Vec<Task>, Vec<PortraitReport>, Vec<String>);
-
-fn from_folder(dir: &Path, roster: &[RosterEntry]) -> Result<Found, Error> {
-    let (mut tasks, mut reports, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
-    for (name, path, is_dir) in children(dir)? {
-        if !is_dir {
-            if looks_like_photo(Path::new(&name)) {
-                warnings.push(format!("{name} lies in no student's folder and was left aside"));
-            }
-            continue;
-        }
-        if name.starts_with('.') {
-            continue;
-        }
-        let images: Vec<_> =
-            children(&path)?.into_iter().filter(|(n, _, dir)| !dir && looks_like_photo(Path::new(n))).collect();
-        match match_folder(&name, roster) {
-            Ok(entry) => tasks.extend(images.into_iter().map(|(image, file, _)| Task {
-                path: format!("{name}/{image}"),
-                file,
-                entry: entry.clone(),
-                consent: Consent::Unknown,
-            })),
-            Err(e) => reports.push(refused(name, None, &Error::from(e))),
-        }
-    }
-    Ok((tasks, reports, warnings))
-}
-
-fn from_table(file: &Path, roster: &[RosterEntry]) -> Result<Found, Error> {
-    let bytes = std::fs::read(file).map_err(|e| Error::file(file, &e))?;
-    let rows = parse_enrolment_list(&bytes).map_err(|e| Error::from(e).of(file.display()))?;
-    let root = file.parent().unwrap_or(Path::new("."));
-    let (mut tasks, mut reports) = (Vec::new(), Vec::new());
-    for row in rows {
-        match find_enrolled(&row, roster) {
-            Ok(entry) => tasks.push(Task {
-                file: root.join(&row.image),
-                path: row.image,
-                entry: entry.clone(),
-                consent: row.consent,
-            }),
-            Err(e) => reports.push(refused(row.image, None, &Error::new(Code::StudentNotFound, e.to_string()))),
-        }
-    }
-    Ok((tasks, reports, Vec::new()))
-}
-
-/// Name, path and whether it is a folder, sorted by name.
-fn children(dir: &Path) -> Result<Vec<(String, PathBuf, bool)>, Error> {
-    let failed = |e: std::io::Error| Error::file(dir, &e);
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(dir).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let is_dir = path.is_dir();
-        found.push((name, path, is_dir));
-    }
-    found.sort();
-    Ok(found)
-}
-
 fn refused(path: String, roll_no: Option<String>, error: &Error) -> PortraitReport {
     let failed = matches!(
         error.code,
@@ -332,7 +258,7 @@ async fn enrol_all(
             let (school, recogniser) = (school.clone(), recogniser.clone());
             flying.spawn(async move {
                 let (path, roll_no) = (task.path.clone(), task.entry.roll_no.clone());
-                match enrol_one(&school, &recogniser, task, consent).await {
+                match one::enrol(&school, &recogniser, task, consent).await {
                     Ok(report) => report,
                     Err(e) => refused(path, Some(roll_no), &e),
                 }
@@ -342,148 +268,4 @@ async fn enrol_all(
         reports.push(landed.map_err(|e| Error::new(Code::ProcessingError, e.to_string()))?);
         progress(reports.len(), all);
     }
-}
-
-/// Consent first: without it the picture is not even looked at.
-async fn enrol_one(
-    school: &School,
-    recogniser: &Recogniser,
-    task: Task,
-    consent: ConsentGiven,
-) -> Result<PortraitReport, Error> {
-    let student = task.entry.student;
-    let stated = consent == ConsentGiven::Recorded || task.consent == Consent::Given;
-    school.change(move |conn| require_consent(conn, student, stated)).await?;
-    let limits = *recogniser.limits();
-    let file = task.file.clone();
-    let bytes = super::blocking(move || read_file(&file, &limits)).await?;
-    let digest = Digest::of(&bytes);
-    let sha256 = digest.to_string();
-    let report = PortraitReport {
-        path: task.path,
-        roll_no: Some(task.entry.roll_no),
-        member: Some(task.entry.member),
-        status: PortraitStatus::Known,
-        error: None,
-        quality: None,
-        warnings: Vec::new(),
-    };
-    let (key, known_sha) = (recogniser.key().clone(), sha256.clone());
-    let known = school
-        .read(move |conn| Ok(samples::find_by_sha256(conn, student, (&key.id, &key.version), &known_sha)?))
-        .await?;
-    if known.is_some() {
-        return Ok(report);
-    }
-    let (looked, image) = {
-        let recogniser = recogniser.clone();
-        super::blocking(move || Ok((recogniser.analyse_portrait(&bytes)?, bytes))).await?
-    };
-    let face = the_one_face(looked, recogniser.enrol_lines())?;
-    let extension = extension(identify(&image, &limits)?);
-    let key = Key::Sample { student: student.0, sha256: digest, extension };
-    school.store.put(&key, &image).await?;
-    let new = NewSample {
-        student_id: student,
-        pack_id: recogniser.key().id.clone(),
-        pack_version: recogniser.key().version.clone(),
-        sha256,
-        object_key: key.to_string(),
-        weight: f64::from(face.quality.weight()),
-        quality: Json(face.quality),
-        embedding: face.embedding,
-        created_at: Utc::now().naive_utc(),
-    };
-    let inserted = school.change(move |conn| Ok(samples::insert(conn, &new))).await?;
-    let status = match inserted {
-        Ok(_) => PortraitStatus::Enrolled,
-        // The same picture lay in the folder twice and both were in flight.
-        Err(DbError::Duplicate { .. }) => PortraitStatus::Known,
-        Err(e) => return Err(e.into()),
-    };
-    Ok(PortraitReport { status, quality: Some(face.quality), warnings: face.warnings, ..report })
-}
-
-/// The bytes of a portrait, unless it is over the limit.
-fn read_file(file: &Path, limits: &DecodeLimits) -> Result<Vec<u8>, Error> {
-    let failed = |e: std::io::Error| Error::file(file, &e);
-    let length = std::fs::metadata(file).map_err(failed)?.len();
-    if length > limits.max_bytes {
-        return Err(DecodeError::from(Oversize::Bytes { bytes: length, limit: limits.max_bytes }).into());
-    }
-    std::fs::read(file).map_err(failed)
-}
-
-/// Records a stated consent; never overrules one that was withdrawn.
-fn require_consent(conn: &mut AnyConnection, id: StudentId, stated: bool) -> Result<(), Error> {
-    let student = students::get(conn, id)?;
-    match student.consent {
-        Consent::Given => Ok(()),
-        Consent::Unknown if stated => {
-            let now = Utc::now().naive_utc();
-            let change =
-                StudentChange { consent: Some(Consent::Given), consent_at: Some(Some(now)), ..StudentChange::at(now) };
-            Ok(students::update(conn, id, &change)?)
-        }
-        Consent::Unknown => Err(Error::new(
-            Code::ConsentRequired,
-            "no consent on record; import a roster that states it, or enrol with --consent recorded",
-        )),
-        Consent::Withdrawn => Err(Error::new(
-            Code::ConsentRequired,
-            "consent was withdrawn; only a roster that states it anew changes that",
-        )),
-    }
-}
-
-struct Health {
-    enrolled: BTreeSet<MemberId>,
-    disagreeing: BTreeSet<MemberId>,
-    warnings: Vec<String>,
-}
-
-/// Who can be found now, and what a person should look at: samples that contradict each other, students that look alike.
-async fn health(
-    school: &School,
-    recogniser: &Recogniser,
-    roster: &[RosterEntry],
-    touched: &BTreeSet<MemberId>,
-) -> Result<Health, Error> {
-    let matching = recogniser.matching(school);
-    let names: BTreeMap<MemberId, String> =
-        roster.iter().map(|e| (e.member, format!("{} of {}-{}", e.roll_no, e.class, e.section))).collect();
-    let touched = touched.clone();
-    let term = school.config.term.clone();
-    school
-        .read(move |conn| {
-            let mut health = Health { enrolled: BTreeSet::new(), disagreeing: BTreeSet::new(), warnings: Vec::new() };
-            let ids: Vec<ClassId> = classes::list(conn, Some(&term))?.into_iter().map(|c| c.id).collect();
-            for class in ids {
-                class_health(conn, class, &matching, (&names, &touched), &mut health)?;
-            }
-            Ok(health)
-        })
-        .await
-}
-
-fn class_health(
-    conn: &mut AnyConnection,
-    class: ClassId,
-    matching: &Matching,
-    (names, touched): (&BTreeMap<MemberId, String>, &BTreeSet<MemberId>),
-    health: &mut Health,
-) -> Result<(), DbError> {
-    let (_, gallery, _) = session::gallery(conn, class, Utc::now().date_naive(), matching)?;
-    let name = |member: &MemberId| names.get(member).cloned().unwrap_or_else(|| member.to_string());
-    health.enrolled.extend(gallery.candidates().iter().map(|c| c.member).filter(|m| touched.contains(m)));
-    health.disagreeing.extend(gallery.disagreeing());
-    // Nearer than this, a face of one at the accept line may have the other within the margin.
-    let lines = matching.scoring.lines;
-    for (a, b, score) in gallery.look_alikes(lines.accept + lines.margin, &matching.scoring) {
-        if touched.contains(&a) || touched.contains(&b) {
-            let alike = format!("{} and {} look alike (cosine {:.2})", name(&a), name(&b), score.cosine);
-            health.warnings.push(format!("{alike}: expect doubts between them"));
-        }
-    }
-    Ok(())
 }
