@@ -1,0 +1,107 @@
+//! Commands on a school: what is missing, what is refused, what is printed.
+
+use std::fs;
+
+use calamine::{Reader, Xlsx, open_workbook};
+
+use crate::support::{FULL, Photos, Ran, School, command};
+
+#[test]
+fn every_command_but_init_and_demo_says_that_there_is_no_database() {
+    let dir = tempfile::tempdir().unwrap();
+    for args in
+        [["--json", "batch", "."].as_slice(), &["--json", "enrol", "."], &["--json", "roster", "import", "x.csv"]]
+    {
+        let ran = Ran::of(command(dir.path(), args).output().unwrap()).expect(1);
+        assert_eq!(ran.json()["error"]["code"], "DATABASE_MISSING", "{args:?}");
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is created");
+}
+
+#[test]
+fn wrong_usage_is_exit_code_two() {
+    let dir = tempfile::tempdir().unwrap();
+    for args in
+        [["batch"].as_slice(), &["no-such-command"], &["batch", ".", "--class", "CSE"], &["export", "-o", "x.xlsx"]]
+    {
+        Ran::of(command(dir.path(), args).output().unwrap()).expect(2);
+    }
+    Ran::of(command(dir.path(), &["--help"]).output().unwrap()).expect(0);
+}
+
+#[test]
+fn roster_preview_changes_nothing_and_import_is_idempotent() {
+    let school = School::empty();
+    let file = crate::support::demo("roster.csv");
+    let file = file.to_str().unwrap();
+    let preview = school.run(&["--json", "roster", "import", file, "--dry-run"]).expect(0).json();
+    assert_eq!((&preview["applied"], &preview["members_added"]), (&false.into(), &48.into()));
+    let first = school.run(&["--json", "roster", "import", file]).expect(0).json();
+    assert_eq!(first["members_added"], 48, "the preview had changed nothing");
+    let again = school.run(&["--json", "roster", "import", file]).expect(0).json();
+    assert_eq!((&again["members_added"], &again["unchanged"]), (&0.into(), &48.into()));
+}
+
+#[test]
+fn roster_with_bad_rows_names_them_and_changes_nothing() {
+    let school = School::empty();
+    let file = school.path().join("bad.csv");
+    fs::write(&file, "class,section,name,roll_no,prn,email\nCSE,A,Ann,1,P1,\nCSE,A,Bob,1,P2,\nCSE,A,,3,P3,\n").unwrap();
+    let ran = school.run(&["--json", "roster", "import", file.to_str().unwrap()]).expect(1);
+    let error = &ran.json()["error"];
+    assert_eq!(error["code"], "INVALID_TABLE");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("line 3") && message.contains("line 4"), "{message}");
+    fs::write(&file, "class,section,name,roll_no,prn,email\nCSE,A,Ann,1,P1,\n").unwrap();
+    let good = school.run(&["--json", "roster", "import", file.to_str().unwrap()]).expect(0).json();
+    assert_eq!(good["students_added"], 1);
+}
+
+#[test]
+fn roll_numbers_may_be_swapped() {
+    let school = School::empty();
+    let import = |rows: &str| {
+        let file = school.path().join("roster.csv");
+        fs::write(&file, format!("class,section,name,roll_no,prn,email\n{rows}")).unwrap();
+        school.run(&["--json", "roster", "import", file.to_str().unwrap()]).expect(0).json()
+    };
+    import("CSE,A,Ann,1,P1,\nCSE,A,Bob,2,P2,\n");
+    assert_eq!(import("CSE,A,Ann,2,P1,\nCSE,A,Bob,1,P2,\n")["roll_no_changed"], 2);
+    assert_eq!(import("CSE,A,Ann,2,P1,\nCSE,A,Bob,1,P2,\n")["unchanged"], 2);
+}
+
+#[test]
+fn exports_open_and_names_are_never_formulas() {
+    let school = School::enrolled();
+    let roster = school.path().join("formula.csv");
+    fs::write(&roster, "class,section,name,roll_no,prn,email\nCSE,A,=1+1,CSE-A-99,PRN-99,\n").unwrap();
+    school.run(&["roster", "import", roster.to_str().unwrap()]).expect(0);
+    let report = school.batch(&Photos::of(&[(FULL, FULL)]), 0);
+    let id = report["sessions"][0]["id"].to_string();
+    let (xlsx, csv) = (school.path().join("s.xlsx"), school.path().join("s.csv"));
+    school.run(&["export", "--session", &id, "-o", xlsx.to_str().unwrap()]).expect(0);
+    school.run(&["export", "--session", &id, "-o", csv.to_str().unwrap()]).expect(0);
+    let mut book: Xlsx<_> = open_workbook(&xlsx).unwrap();
+    let sheet = book.sheet_names()[0].clone();
+    let cells = book.worksheet_range(&sheet).unwrap();
+    assert!(cells.cells().any(|(_, _, cell)| *cell == "=1+1"), "the name stands as text");
+    let formulas = book.worksheet_formula(&sheet).unwrap();
+    assert!(formulas.cells().all(|(_, _, formula)| formula != "1+1"));
+    assert!(fs::read_to_string(&csv).unwrap().contains("'=1+1"));
+
+    let register = school.path().join("r.xlsx");
+    let range = ["export", "--class", "CSE", "--section", "A", "--from", "2026-11-01", "--to", "2026-11-30", "-o"];
+    school.run(&[range.as_slice(), &[register.to_str().unwrap()]].concat()).expect(0);
+    assert!(open_workbook::<Xlsx<_>, _>(&register).is_ok());
+}
+
+#[test]
+fn exports_of_nothing_are_errors() {
+    let school = School::with_roster();
+    let code = |args: &[&str]| school.run(&[&["--json"], args].concat()).expect(1).json()["error"]["code"].clone();
+    assert_eq!(code(&["export", "--session", "7", "-o", "x.xlsx"]), "SESSION_NOT_FOUND");
+    let days = ["--from", "2026-11-02", "--to", "2026-11-01", "-o", "x.xlsx"];
+    assert_eq!(code(&[["export", "--class", "CSE", "--section", "A"].as_slice(), &days].concat()), "INVALID_SETTINGS");
+    let days = ["--from", "2026-11-01", "--to", "2026-11-02", "-o", "x.xlsx"];
+    assert_eq!(code(&[["export", "--class", "NO", "--section", "A"].as_slice(), &days].concat()), "CLASS_NOT_FOUND");
+}

@@ -1,0 +1,176 @@
+//! A school in a temporary folder, and the program to run on it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+pub(crate) const FULL: &str = "CSE-A_2026-11-17_0900_full.jpg";
+pub(crate) const LEFT: &str = "CSE-A_2026-11-16_0900_left.jpg";
+pub(crate) const RIGHT: &str = "CSE-A_2026-11-16_0900_right.jpg";
+pub(crate) const OTHER_CLASS: &str = "AIML-B_2026-11-16_1100_full.jpg";
+
+pub(crate) fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+pub(crate) fn demo(part: &str) -> PathBuf {
+    repository().join("dataset/demo").join(part)
+}
+
+pub(crate) fn class_photo(name: &str) -> PathBuf {
+    demo("class_photos").join(name)
+}
+
+/// The program on a data folder; the CPU is asked for, so that no line about providers is printed.
+pub(crate) fn command(data_dir: &Path, args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+    command.current_dir(repository()).env_clear().stdin(Stdio::null());
+    command.arg("--provider").arg("cpu").arg("--data-dir").arg(data_dir).args(args);
+    command
+}
+
+/// What a run printed, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    pub(crate) fn of(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Self { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {self:?}"))
+    }
+
+    /// Fails the test unless the exit code is this one.
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:?}");
+        self
+    }
+}
+
+/// A folder with a database; gone when dropped.
+pub(crate) struct School {
+    dir: TempDir,
+}
+
+impl School {
+    pub(crate) fn empty() -> Self {
+        let school = Self { dir: tempfile::tempdir().unwrap() };
+        school.run(&["init"]).expect(0);
+        school
+    }
+
+    pub(crate) fn with_roster() -> Self {
+        let school = Self::empty();
+        school.run(&["roster", "import", demo("roster.csv").to_str().unwrap()]).expect(0);
+        school
+    }
+
+    /// Both classes of the demo school, enrolled. The enrolment is done once and copied.
+    pub(crate) fn enrolled() -> Self {
+        static ENROLLED: LazyLock<School> = LazyLock::new(|| {
+            let school = School::with_roster();
+            school.run(&["enrol", demo("dataset").to_str().unwrap(), "--consent", "recorded"]).expect(0);
+            school
+        });
+        let dir = tempfile::tempdir().unwrap();
+        copy_folder(ENROLLED.path(), dir.path());
+        Self { dir }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(command(self.path(), args).output().unwrap())
+    }
+
+    pub(crate) fn run_with(&self, env: &[(&str, &str)], args: &[&str]) -> Ran {
+        Ran::of(command(self.path(), args).envs(env.iter().copied()).output().unwrap())
+    }
+
+    /// `batch` over a folder, as its JSON report.
+    #[track_caller]
+    pub(crate) fn batch(&self, photos: &Photos, code: i32) -> Value {
+        self.run(&["--json", "batch", photos.path().to_str().unwrap()]).expect(code).json()
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            fs::create_dir_all(&target).unwrap();
+            copy_folder(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// A folder of class photos; gone when dropped.
+pub(crate) struct Photos {
+    dir: TempDir,
+}
+
+impl Photos {
+    pub(crate) fn none() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    /// Photos of the demo school under names of the test's choice.
+    pub(crate) fn of(photos: &[(&str, &str)]) -> Self {
+        let folder = Self::none();
+        for (demo, name) in photos {
+            folder.add(name, &fs::read(class_photo(demo)).unwrap());
+        }
+        folder
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn add(&self, name: &str, bytes: &[u8]) {
+        let file = self.path().join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, bytes).unwrap();
+    }
+}
+
+/// The line of a photo in a report.
+#[track_caller]
+pub(crate) fn line<'a>(report: &'a Value, path: &str) -> &'a Value {
+    let found = report["photos"].as_array().unwrap().iter().find(|p| p["path"] == path);
+    found.unwrap_or_else(|| panic!("{path} is not in {report:#}"))
+}
+
+pub(crate) fn roll_nos(list: &Value) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|v| v.as_str().unwrap().to_owned()).collect()
+}
+
+/// A JPEG without a face.
+pub(crate) fn empty_room() -> Vec<u8> {
+    let picture =
+        image::RgbImage::from_fn(800, 600, |x, y| image::Rgb([(x / 8 % 200) as u8, (y / 6 % 200) as u8, 120]));
+    jpeg(&picture, 90)
+}
+
+pub(crate) fn jpeg(picture: &image::RgbImage, quality: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, quality).encode_image(picture).unwrap();
+    bytes
+}
