@@ -202,7 +202,8 @@ pub async fn process(school: &School, recogniser: &Recogniser, id: PhotoId) -> R
             Ok(())
         }
         Err(error) => {
-            tracing::warn!(photo = id.0, code = error.code.as_str(), "photo failed");
+            // The caller shows it; the log keeps the numbers beside those of the photos that are done.
+            tracing::info!(session = row.session_id.0, photo = id.0, code = error.code.as_str(), "photo failed");
             fail(school, row, &error, matching).await?;
             Err(error)
         }
