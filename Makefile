@@ -22,6 +22,7 @@ demo: build ## attendance of the demo school, from photos to Excel
 
 # Documentation examples first: the last lines are then those of the test programs.
 test: setup ## every test
+	@sh deploy/prerequisites.sh tests
 	$(CARGO) test --doc
 	$(CARGO) test --lib --bins --tests
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Names everything that is missing before rollcall can be built, each with the command that brings it, all at once.
-# `make setup` calls this. CARGO, PYTHON and WHEEL come from the Makefile.
+# `make setup` calls this, `make test` with the word "tests". CARGO, PYTHON and WHEEL come from the Makefile.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 cargo=${CARGO:-cargo}
@@ -34,6 +34,13 @@ if ! command -v cc >/dev/null 2>&1; then
     need "a C compiler" "apt-get install build-essential"
 elif ! echo '#include <stdio.h>' | cc -x c -fsyntax-only - >/dev/null 2>&1; then
     need "the C library's headers" "apt-get install build-essential"
+elif ! echo 'int main(void) { return 0; }' | cc -x c -o /dev/null - -lpq >/dev/null 2>&1; then
+    need "libpq, the client library of Postgres" "apt-get install libpq-dev"
+fi
+
+# The tests start a Postgres server of their own.
+if [ "${1:-}" = tests ] && ! { command -v initdb || ls "$(pg_config --bindir)/initdb" /usr/lib/postgresql/*/bin/initdb; } >/dev/null 2>&1; then
+    need "the Postgres server's programs (the tests start a server of their own)" "apt-get install postgresql"
 fi
 
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 7))' >/dev/null 2>&1; then

@@ -4,14 +4,12 @@
 //! (`on_conflict`, several rows in one insert, row locks) a function looks at the variant, mostly with `each_backend!`.
 
 use diesel::SqliteConnection;
-#[cfg(feature = "postgres")]
 use diesel::pg::PgConnection;
 
 /// A connection to whichever database the URL chose.
 #[derive(diesel::MultiConnection)]
 pub enum AnyConnection {
     Sqlite(SqliteConnection),
-    #[cfg(feature = "postgres")]
     Postgres(PgConnection),
 }
 
@@ -20,7 +18,6 @@ macro_rules! each_backend {
     ($connection:expr, $inner:ident => $body:expr) => {
         match $connection {
             $crate::db::AnyConnection::Sqlite($inner) => $body,
-            #[cfg(feature = "postgres")]
             $crate::db::AnyConnection::Postgres($inner) => $body,
         }
     };

@@ -12,8 +12,6 @@ pub enum DbError {
     Unopenable { location: String, reason: String },
     #[error("`{url}` is not a database: expected a file, sqlite:FILE or postgres://...")]
     BadUrl { url: String },
-    #[error("this program was built without Postgres; build it with the feature `postgres`, or use a SQLite file")]
-    NoPostgres,
     #[error("the database belongs to a newer rollcall (its change {version} is unknown here); update this program")]
     Newer { version: String },
     #[error("the database belongs to an older rollcall ({pending} changes are missing); run `rollcall admin migrate`")]

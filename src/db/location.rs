@@ -24,11 +24,7 @@ impl Location {
     /// Reads `sqlite:FILE`, a plain file name, or `postgres://...`.
     pub(super) fn parse(url: &str) -> Result<Self, DbError> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return if cfg!(feature = "postgres") {
-                Ok(Self::Postgres(url.to_owned()))
-            } else {
-                Err(DbError::NoPostgres)
-            };
+            return Ok(Self::Postgres(url.to_owned()));
         }
         let file = url.strip_prefix("sqlite:").map_or(url, |rest| rest.strip_prefix("//").unwrap_or(rest));
         if let Some((scheme, _)) = file.split_once("://") {
@@ -56,10 +52,7 @@ impl Location {
                 connection.batch_execute(SQLITE_PRAGMAS).map_err(ConnectionError::CouldntSetupConfiguration)?;
                 Ok(AnyConnection::Sqlite(connection))
             }
-            #[cfg(feature = "postgres")]
             Self::Postgres(url) => Ok(AnyConnection::Postgres(diesel::PgConnection::establish(url)?)),
-            #[cfg(not(feature = "postgres"))]
-            Self::Postgres(_) => Err(ConnectionError::BadConnection(DbError::NoPostgres.to_string())),
         }
     }
 }
@@ -108,11 +101,5 @@ mod tests {
     fn a_server_is_named_without_user_and_password() {
         let location = Location::Postgres("postgres://me:se@cret@db.school:5432/rollcall?password=secret".into());
         assert_eq!(location.to_string(), "postgres://db.school:5432/rollcall");
-    }
-
-    #[cfg(not(feature = "postgres"))]
-    #[test]
-    fn postgres_says_what_it_needs_when_left_out() {
-        assert!(matches!(Location::parse("postgres://localhost/rollcall"), Err(DbError::NoPostgres)));
     }
 }

@@ -7,7 +7,6 @@ use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use super::{AnyConnection, DbError, transaction};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
-#[cfg(feature = "postgres")]
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
 
 /// How the tables of a database compare with what this program knows.
@@ -27,7 +26,6 @@ pub enum SchemaState {
 pub(super) fn schema_state(conn: &mut AnyConnection) -> Result<SchemaState, DbError> {
     match conn {
         AnyConnection::Sqlite(sqlite) => compare(sqlite, SQLITE).map_err(failed),
-        #[cfg(feature = "postgres")]
         AnyConnection::Postgres(_) => transaction(conn, |conn| {
             lock(conn)?;
             let AnyConnection::Postgres(postgres) = conn else { unreachable!("a connection keeps its kind") };
@@ -50,7 +48,6 @@ pub(super) fn migrate(conn: &mut AnyConnection) -> Result<usize, DbError> {
         }
         match conn {
             AnyConnection::Sqlite(sqlite) => run(sqlite, SQLITE),
-            #[cfg(feature = "postgres")]
             AnyConnection::Postgres(postgres) => run(postgres, POSTGRES),
         }
     })
@@ -60,7 +57,6 @@ pub(super) fn migrate(conn: &mut AnyConnection) -> Result<usize, DbError> {
 fn lock(conn: &mut AnyConnection) -> Result<(), DbError> {
     match conn {
         AnyConnection::Sqlite(_) => {}
-        #[cfg(feature = "postgres")]
         AnyConnection::Postgres(postgres) => {
             use diesel::RunQueryDsl;
             let key = i64::from_be_bytes(*b"rollcall");

@@ -6,7 +6,7 @@
 //! `app`. The rules that must hold whoever writes (unique, foreign key, check) stand in the schema too, see
 //! `migrations/`.
 //!
-//! SQLite is the embedded default, Postgres joins with the feature `postgres`; queries are written once for both, see
+//! SQLite is the embedded default, Postgres the production database; queries are written once for both, see
 //! [`AnyConnection`]. Diesel is synchronous: async callers go through [`Db::run`] and [`Db::transaction`], which move
 //! to a blocking thread. No connection is held during inference or storage IO.
 
@@ -58,7 +58,7 @@ impl Db {
     ///
     /// # Errors
     /// [`DbError::Missing`] when there is none, [`DbError::Newer`] when a newer program has changed it,
-    /// [`DbError::Unopenable`] when it is something else or not allowed, [`DbError::BadUrl`], [`DbError::NoPostgres`].
+    /// [`DbError::Unopenable`] when it is something else or not allowed, [`DbError::BadUrl`].
     pub fn open(url: &str) -> Result<Self, DbError> {
         let location = Location::parse(url)?;
         if !location.exists() {

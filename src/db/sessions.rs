@@ -85,7 +85,6 @@ pub fn lock(conn: &mut AnyConnection, id: SessionId) -> Result<SessionRow, DbErr
     let session = sessions::table.find(id).select(SessionRow::as_select());
     match conn {
         AnyConnection::Sqlite(sqlite) => session.first(sqlite),
-        #[cfg(feature = "postgres")]
         AnyConnection::Postgres(postgres) => {
             sessions::table.find(id).for_update().select(SessionRow::as_select()).first(postgres)
         }

@@ -1,6 +1,5 @@
 //! Databases for tests, and the smallest school that queries can be tried on.
 
-#[cfg(feature = "postgres")]
 pub(super) mod postgres;
 
 use chrono::{NaiveDate, NaiveDateTime};
@@ -35,7 +34,7 @@ impl TempSqlite {
     }
 }
 
-/// Runs each test on an empty migrated SQLite file and, with the feature, on a database of a private Postgres server.
+/// Runs each test on an empty migrated SQLite file and on a database of a private Postgres server.
 macro_rules! on_each_database {
     ($(fn $name:ident($db:ident) $body:block)+) => {$(
         mod $name {
@@ -51,7 +50,6 @@ macro_rules! on_each_database {
                 check(&db);
             }
 
-            #[cfg(feature = "postgres")]
             #[test]
             fn postgres() {
                 let server = $crate::db::testing::postgres::Server::shared();
