@@ -36,6 +36,7 @@ pub mod domain;
 pub mod engine;
 pub mod export;
 pub mod pack;
+pub mod queue;
 pub mod storage;
 pub mod telemetry;
 pub mod vision;

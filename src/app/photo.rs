@@ -1,24 +1,32 @@
-//! A photo's way from upload to record: [`accept`] stores it and queues it, [`process`] looks at it and settles its session.
+//! A photo's way from upload to record: [`accept`] stores it and queues it, [`process`] looks at it and settles its session,
+//! [`give_up`] notes that it could not be looked at.
 //!
 //! The hash of the bytes is the photo's identity within a session: the same picture twice is one photo. Bytes are stored
-//! before the row that names them, and no database connection is held while nets or storage work.
+//! before the row that names them, and no database connection is held while nets or storage work. Its job is queued in the
+//! transaction that writes the row and ends in the one that writes the faces. Locks are taken in the order job, session,
+//! photo.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
+use chrono::Utc;
+use serde::{Deserialize, Serialize};
+
 use super::School;
-use super::batch_report::{ErrorReport, FaceReport, PhotoReport, RunnerUpReport, TimingsMs};
-use super::error::{Code, Error};
-use super::recogniser::{Recogniser, SeenFace, SeenPhoto, limits};
+use super::batch_report::{ErrorReport, FaceReport, PhotoReport, RunnerUpReport, TimingsMs, told};
+use super::error::{Code, Error, Outlook};
+use super::recogniser::{PackKey, Recogniser, SeenFace, SeenPhoto, limits};
 use super::session::{self, Matching};
 use crate::db::faces::{FaceRow, NewFace};
 use crate::db::photos::{NewPhoto, PhotoResult, PhotoRow};
-use crate::db::{AnyConnection, Json, faces, members, photos, sessions};
+use crate::db::{AnyConnection, DbError, Json, faces, members, photos, sessions};
 use crate::domain::ids::{MemberId, PhotoId, SessionId};
-use crate::domain::status::PhotoState;
+use crate::domain::status::{PhotoState, SessionState};
+use crate::queue::store::{self, Held};
+use crate::queue::{self, Claim, Claimed, Failure, JobError, JobId, NewJob, Priority};
 use crate::storage::{Digest, Extension, Key};
 use crate::vision::decode::{PhotoFormat, identify};
-use chrono::Utc;
 
 /// A photo that comes in.
 #[derive(Debug)]
@@ -27,6 +35,28 @@ pub struct Incoming {
     pub bytes: Vec<u8>,
     /// For people: nothing is looked up by it but an earlier failed photo of the same name.
     pub original_name: String,
+}
+
+/// Who waits for a photo.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub priority: Priority,
+    /// The batch run that works on it first.
+    pub run_id: Option<String>,
+}
+
+/// What a photo's job says.
+#[derive(Debug, Serialize, Deserialize)]
+struct Payload {
+    photo: PhotoId,
+}
+
+/// The kind of a photo's job.
+pub(crate) const JOB_KIND: &str = "photo";
+
+/// Which workers can look at a photo: those with the pack that its session is compared by.
+pub(crate) fn topic(pack: &PackKey) -> String {
+    format!("{JOB_KIND}:{}@{}", pack.id, pack.version)
 }
 
 /// What became of it.
@@ -40,7 +70,8 @@ pub struct Accepted {
 /// What is left to do.
 #[derive(Debug)]
 pub enum AcceptedState {
-    Waiting,
+    /// For this job.
+    Waiting(JobId),
     /// Processed before.
     Done,
     /// Not a photo that can be processed; the session knows that something is missing.
@@ -52,23 +83,23 @@ pub enum AcceptedState {
 ///
 /// # Errors
 /// Storage and database failures.
-pub async fn accept(school: &School, matching: &Matching, incoming: Incoming) -> Result<Accepted, Error> {
+pub async fn accept(
+    school: &School,
+    matching: &Matching,
+    order: &Order,
+    incoming: Incoming,
+) -> Result<Accepted, Error> {
     let Incoming { session, bytes, original_name } = incoming;
-    let digest = Digest::of(&bytes);
-    let length = bytes.len() as u64;
-    match identify(&bytes, &limits(&school.config)) {
+    let (digest, length) = (Digest::of(&bytes), bytes.len() as u64);
+    let admission = match identify(&bytes, &limits(&school.config)) {
         Ok(format) => {
             let key = Key::SessionPhoto { session: session.0, sha256: digest, extension: extension(format) };
             store_once(school, &key, &bytes).await?;
-            let known = Some(key.to_string());
-            admit(school, matching, Arrival { session, digest, length, original_name, stored: known, refusal: None })
-                .await
+            Admission::Stored { key: key.to_string(), order: order.clone() }
         }
-        Err(e) => {
-            let refusal = Some(Error::from(e));
-            admit(school, matching, Arrival { session, digest, length, original_name, stored: None, refusal }).await
-        }
-    }
+        Err(e) => Admission::Refused(told(&Error::from(e))),
+    };
+    admit(school, matching, Arrival { session, digest, length, original_name, admission }).await
 }
 
 /// Notes a file that is too large to be read at all.
@@ -82,8 +113,8 @@ pub async fn refuse(
     (digest, length): (Digest, u64),
     error: Error,
 ) -> Result<Accepted, Error> {
-    let arrival = Arrival { session, digest, length, original_name, stored: None, refusal: Some(error) };
-    admit(school, matching, arrival).await
+    let admission = Admission::Refused(told(&error));
+    admit(school, matching, Arrival { session, digest, length, original_name, admission }).await
 }
 
 async fn store_once(school: &School, key: &Key, bytes: &[u8]) -> Result<(), Error> {
@@ -99,63 +130,109 @@ struct Arrival {
     digest: Digest,
     length: u64,
     original_name: String,
-    /// Path of the object.
-    stored: Option<String>,
-    refusal: Option<Error>,
+    admission: Admission,
+}
+
+/// Whether a photo can be looked at.
+enum Admission {
+    Stored { key: String, order: Order },
+    Refused(ErrorReport),
 }
 
 async fn admit(school: &School, matching: &Matching, arrival: Arrival) -> Result<Accepted, Error> {
-    let matching = matching.clone();
-    school
-        .change(move |conn| {
-            let now = Utc::now().naive_utc();
-            let sha256 = arrival.digest.to_string();
-            let known = photos::find_in_session(conn, arrival.session, &sha256)?;
-            let was_done = known.as_ref().is_some_and(|row| row.state == PhotoState::Done);
-            let photo = match known {
-                Some(row) => row.id,
-                None => {
-                    supersede(conn, arrival.session, &arrival.original_name)?;
-                    let new = NewPhoto {
-                        session_id: arrival.session,
-                        sha256: sha256.clone(),
-                        object_key: arrival.stored.unwrap_or_default(),
-                        original_name: arrival.original_name,
-                        bytes: i64::try_from(arrival.length).unwrap_or(i64::MAX),
-                        captured_at: None,
-                        created_at: now,
-                    };
-                    photos::insert(conn, &new)?
+    let (matching, arrival, max_attempts) = (matching.clone(), Arc::new(arrival), school.config.queue.max_attempts);
+    let again = move |conn: &mut AnyConnection| {
+        let sha256 = arrival.digest.to_string();
+        let known = photos::find_in_session(conn, arrival.session, &sha256)?;
+        let (photo, state) = match (&arrival.admission, known) {
+            (Admission::Stored { order, .. }, Some(row)) => {
+                (row.id, resume(conn, &row, &matching, (order, max_attempts))?)
+            }
+            (Admission::Stored { key, order }, None) => {
+                let session = sessions::lock(conn, arrival.session)?;
+                let photo = insert(conn, &arrival, key)?;
+                let job = queue::enqueue(conn, &job(photo, &matching, order, max_attempts))?;
+                // Absences that were concluded before are taken back until this one was looked at.
+                if session.state != SessionState::Open {
+                    session::settle(conn, arrival.session, &matching, Utc::now().naive_utc())?;
                 }
-            };
-            let state = match arrival.refusal {
-                Some(error) => {
-                    photos::fail(conn, photo, &error.code.as_str(), &error.message, now)?;
-                    session::settle(conn, arrival.session, &matching, now)?;
-                    AcceptedState::Refused(error)
-                }
-                None if was_done => AcceptedState::Done,
-                None => AcceptedState::Waiting,
-            };
-            Ok(Accepted { photo, sha256, state })
-        })
-        .await
+                (photo, AcceptedState::Waiting(job))
+            }
+            (Admission::Refused(error), known) => {
+                sessions::lock(conn, arrival.session)?;
+                let photo = known.map_or_else(|| insert(conn, &arrival, ""), |row| Ok(row.id))?;
+                let now = Utc::now().naive_utc();
+                photos::fail(conn, photo, &error.code.as_str(), &error.message, now)?;
+                session::settle(conn, arrival.session, &matching, now)?;
+                (photo, AcceptedState::Refused(Error::new(error.code, error.message.clone())))
+            }
+        };
+        Ok(Accepted { photo, sha256, state })
+    };
+    school.change_patiently(again).await
+}
+
+/// A photo that is there already: done, or to be looked at for the first time or, after a failure, once more.
+fn resume(
+    conn: &mut AnyConnection,
+    row: &PhotoRow,
+    matching: &Matching,
+    (order, max_attempts): (&Order, u32),
+) -> Result<AcceptedState, Error> {
+    if row.state == PhotoState::Done {
+        return Ok(AcceptedState::Done);
+    }
+    let job = queue::enqueue(conn, &job(row.id, matching, order, max_attempts))?;
+    if row.state == PhotoState::Failed {
+        sessions::lock(conn, row.session_id)?;
+        photos::requeue(conn, row.id)?;
+        session::settle(conn, row.session_id, matching, Utc::now().naive_utc())?;
+    }
+    Ok(AcceptedState::Waiting(job))
+}
+
+fn insert(conn: &mut AnyConnection, arrival: &Arrival, object_key: &str) -> Result<PhotoId, Error> {
+    supersede(conn, arrival.session, &arrival.original_name)?;
+    let new = NewPhoto {
+        session_id: arrival.session,
+        sha256: arrival.digest.to_string(),
+        object_key: object_key.to_owned(),
+        original_name: arrival.original_name.clone(),
+        bytes: i64::try_from(arrival.length).unwrap_or(i64::MAX),
+        captured_at: None,
+        created_at: Utc::now().naive_utc(),
+    };
+    Ok(photos::insert(conn, &new)?)
+}
+
+fn job(photo: PhotoId, matching: &Matching, order: &Order, max_attempts: u32) -> NewJob {
+    NewJob {
+        kind: JOB_KIND,
+        topic: topic(&matching.pack),
+        payload: serde_json::json!(Payload { photo }),
+        dedup_key: format!("{JOB_KIND}:{}", photo.0),
+        run_id: order.run_id.clone(),
+        priority: order.priority,
+        max_attempts,
+    }
 }
 
 /// Puts a photo that was done back to the start: until it was looked at again, its session marks nobody absent, and a run
-/// that is stopped in between is continued by any other.
+/// that is stopped in between is continued by any other. Returns its job.
 ///
 /// # Errors
 /// Database failures.
-pub(crate) async fn requeue(school: &School, matching: &Matching, id: PhotoId) -> Result<(), Error> {
-    let matching = matching.clone();
-    school
-        .change(move |conn| {
-            photos::requeue(conn, id)?;
-            let session = photos::get(conn, id)?.session_id;
-            Ok(session::settle(conn, session, &matching, Utc::now().naive_utc())?)
-        })
-        .await
+pub(crate) async fn requeue(school: &School, matching: &Matching, order: &Order, id: PhotoId) -> Result<JobId, Error> {
+    let (matching, order, max_attempts) = (matching.clone(), order.clone(), school.config.queue.max_attempts);
+    let again = move |conn: &mut AnyConnection| {
+        let job = queue::enqueue(conn, &job(id, &matching, &order, max_attempts))?;
+        let session = photos::get(conn, id)?.session_id;
+        sessions::lock(conn, session)?;
+        photos::requeue(conn, id)?;
+        session::settle(conn, session, &matching, Utc::now().naive_utc())?;
+        Ok(job)
+    };
+    school.change_patiently(again).await
 }
 
 /// A file that failed and comes again with other bytes under its name is a second try, not a second photo.
@@ -180,34 +257,71 @@ pub(crate) const fn extension(format: PhotoFormat) -> Extension {
     }
 }
 
-/// Looks at a photo and settles its session. A photo that cannot be processed is stored as failed, with the code, before
-/// the error is returned: its session then marks nobody absent.
+/// Looks at a photo, writes its faces, settles its session and ends its job.
 ///
 /// # Errors
-/// What is wrong with the photo, or what failed around it.
-pub async fn process(school: &School, recogniser: &Recogniser, id: PhotoId) -> Result<(), Error> {
+/// What is wrong with the photo or failed around it, for the queue to try again or to [`give_up`]; that the job is no longer
+/// this worker's.
+pub(crate) async fn process(school: &School, recogniser: &Recogniser, job: &Claimed) -> Result<(), Failure> {
     let start = Instant::now();
-    let row = school.change(move |conn| {
-        photos::start(conn, id)?;
-        Ok(photos::get(conn, id)?)
+    let claim = job.claim.clone();
+    let Payload { photo } = payload(job)?;
+    let row = school.change_patiently(move |conn| match store::hold(conn, &claim)? {
+        Held::Yes => {
+            photos::start(conn, photo)?;
+            Ok(Some(photos::get(conn, photo)?))
+        }
+        Held::Finished | Held::No => Ok(None),
     });
-    let row = row.await?;
+    let row = row.await.map_err(failure)?.ok_or(Failure::LeaseLost)?;
     let matching = recogniser.matching(school);
-    match look(school, recogniser, &row, &matching).await {
-        Ok(seen) => {
-            let faces = seen.faces.len();
-            let session = row.session_id.0;
-            let timings = finish(school, recogniser, row, seen, matching).await?;
-            log_done((session, id), faces, &timings, start);
-            Ok(())
-        }
-        Err(error) => {
-            // The caller shows it; the log keeps the numbers beside those of the photos that are done.
-            tracing::info!(session = row.session_id.0, photo = id.0, code = error.code.as_str(), "photo failed");
-            fail(school, row, &error, matching).await?;
-            Err(error)
-        }
+    let seen = look(school, recogniser, &row, &matching).await.map_err(failure)?;
+    let (session, faces) = (row.session_id.0, seen.faces.len());
+    let timings = finish(school, recogniser, job.claim.clone(), row, seen).await.map_err(failure)?;
+    log_done((session, photo), faces, &timings.ok_or(Failure::LeaseLost)?, start);
+    Ok(())
+}
+
+fn payload(job: &Claimed) -> Result<Payload, Failure> {
+    serde_json::from_value(job.payload.clone()).map_err(|e| Failure::Final {
+        code: Code::ProcessingError.as_str(),
+        message: format!("the job does not say which photo: {e}"),
+    })
+}
+
+/// How the queue takes an error: whether another attempt may help.
+fn failure(error: Error) -> Failure {
+    let (code, message) = (error.code.as_str(), error.message.clone());
+    match error.outlook() {
+        Outlook::Final => Failure::Final { code, message },
+        Outlook::Passing => Failure::Passing { code, message },
+        Outlook::NotItsFault => Failure::PutBack,
     }
+}
+
+/// Stores a photo as failed, with the code, and settles its session, which then marks nobody absent.
+///
+/// # Errors
+/// Database failures.
+pub(crate) fn give_up(
+    conn: &mut AnyConnection,
+    job: &Claimed,
+    matching: &Matching,
+    error: &JobError,
+) -> Result<(), DbError> {
+    let Ok(Payload { photo }) = payload(job) else { return Ok(()) };
+    // A photo may be gone before its job is.
+    let row = match photos::get(conn, photo) {
+        Err(DbError::NotFound { .. }) => return Ok(()),
+        row => row?,
+    };
+    let now = Utc::now().naive_utc();
+    sessions::lock(conn, row.session_id)?;
+    photos::fail(conn, photo, &error.code, &error.message, now)?;
+    session::settle(conn, row.session_id, matching, now)?;
+    // Who waits for the photo is shown the reason; the log keeps the numbers beside those of the photos that are done.
+    tracing::info!(session = row.session_id.0, photo = photo.0, code = error.code, "photo failed");
+    Ok(())
 }
 
 /// One line for each photo: ids and whole milliseconds.
@@ -244,48 +358,57 @@ async fn look(
     super::blocking(move || recogniser.analyse(&bytes)).await
 }
 
+/// Writes what was seen; `None` when the job is no longer this worker's, and then nothing was written.
 async fn finish(
     school: &School,
     recogniser: &Recogniser,
+    claim: Claim,
     row: PhotoRow,
     seen: SeenPhoto,
-    matching: Matching,
-) -> Result<TimingsMs, Error> {
-    let policy = serde_json::json!({
-        "scoring": recogniser.scoring(), "min_face_px": school.config.photos.min_face_px,
-        "max_faces": school.config.photos.max_faces,
-    });
-    let provider = recogniser.provider();
-    school
-        .change(move |conn| {
-            let start = Instant::now();
-            let now = Utc::now().naive_utc();
-            let new: Vec<NewFace> = seen.faces.iter().enumerate().map(|(i, f)| new_face(i, f)).collect();
-            faces::replace_for_photo(conn, row.id, &new)?;
-            let mut timings = seen.timings;
-            let mut result = PhotoResult {
-                width: seen.size.0 as i32,
-                height: seen.size.1 as i32,
-                smallest_face_px: seen.faces.iter().map(|f| f.quality.side_px).min_by(f32::total_cmp),
-                faces_left_out: i32::try_from(seen.faces_left_out).unwrap_or(i32::MAX),
-                warnings: Json(seen.warnings),
-                timings: Json(serde_json::json!(timings)),
-                pack_id: matching.pack.id.clone(),
-                pack_version: matching.pack.version.clone(),
-                provider,
-                policy: Json(policy),
-                processed_at: now,
-            };
-            photos::finish(conn, row.id, &result)?;
-            timings.store = ms_since(start);
-            let start = Instant::now();
-            session::settle(conn, row.session_id, &matching, now)?;
-            timings.matching = ms_since(start);
-            result.timings = Json(serde_json::json!(timings));
-            photos::finish(conn, row.id, &result)?;
-            Ok(timings)
-        })
-        .await
+) -> Result<Option<TimingsMs>, Error> {
+    let matching = recogniser.matching(school);
+    let result = result(school, recogniser, &seen);
+    let again = move |conn: &mut AnyConnection| {
+        let mut timings = seen.timings;
+        match store::hold(conn, &claim)? {
+            Held::Yes => {}
+            Held::Finished => return Ok(Some(timings)),
+            Held::No => return Ok(None),
+        }
+        let (start, now) = (Instant::now(), Utc::now().naive_utc());
+        sessions::lock(conn, row.session_id)?;
+        let new: Vec<NewFace> = seen.faces.iter().enumerate().map(|(i, f)| new_face(i, f)).collect();
+        faces::replace_for_photo(conn, row.id, &new)?;
+        photos::finish(conn, row.id, &PhotoResult { processed_at: now, ..result.clone() })?;
+        timings.store = ms_since(start);
+        let start = Instant::now();
+        session::settle(conn, row.session_id, &matching, now)?;
+        timings.matching = ms_since(start);
+        photos::set_timings(conn, row.id, &Json(serde_json::json!(timings)))?;
+        queue::finish(conn, &claim)?;
+        Ok(Some(timings))
+    };
+    school.change_patiently(again).await
+}
+
+fn result(school: &School, recogniser: &Recogniser, seen: &SeenPhoto) -> PhotoResult {
+    let PackKey { id, version } = recogniser.key().clone();
+    PhotoResult {
+        width: seen.size.0 as i32,
+        height: seen.size.1 as i32,
+        smallest_face_px: seen.faces.iter().map(|f| f.quality.side_px).min_by(f32::total_cmp),
+        faces_left_out: i32::try_from(seen.faces_left_out).unwrap_or(i32::MAX),
+        warnings: Json(seen.warnings.clone()),
+        timings: Json(serde_json::json!(seen.timings)),
+        pack_id: id,
+        pack_version: version,
+        provider: recogniser.provider(),
+        policy: Json(serde_json::json!({
+            "scoring": recogniser.scoring(), "min_face_px": school.config.photos.min_face_px,
+            "max_faces": school.config.photos.max_faces,
+        })),
+        processed_at: Utc::now().naive_utc(),
+    }
 }
 
 fn new_face(ordinal: usize, face: &SeenFace) -> NewFace {
@@ -301,18 +424,6 @@ fn new_face(ordinal: usize, face: &SeenFace) -> NewFace {
         quality: Json(face.quality),
         embedding: face.embedding.as_ref().ok().cloned(),
     }
-}
-
-async fn fail(school: &School, row: PhotoRow, error: &Error, matching: Matching) -> Result<(), Error> {
-    let (code, message) = (error.code.as_str(), error.message.clone());
-    school
-        .change(move |conn| {
-            let now = Utc::now().naive_utc();
-            photos::fail(conn, row.id, &code, &message, now)?;
-            session::settle(conn, row.session_id, &matching, now)?;
-            Ok(())
-        })
-        .await
 }
 
 /// The stored bytes of a photo.
@@ -345,6 +456,10 @@ pub(crate) fn known(conn: &mut AnyConnection, id: PhotoId, zone: chrono_tz::Tz) 
 }
 
 impl KnownPhoto {
+    pub(crate) const fn state(&self) -> PhotoState {
+        self.row.state
+    }
+
     /// Fills in everything but the path and what became of the file in this run.
     pub(crate) fn fill(self, line: &mut PhotoReport) {
         let row = &self.row;

@@ -13,6 +13,8 @@ mod init;
 mod models;
 mod output;
 mod roster;
+mod signals;
+mod work;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -79,6 +81,8 @@ enum Command {
     Enrol(enrol::EnrolArgs),
     /// Take attendance from a folder of class photos
     Batch(batch::BatchArgs),
+    /// Work on photos that wait in the queue, beside other programs or alone
+    Work(work::WorkArgs),
     /// Write a session or a register as Excel or CSV
     Export(export::ExportArgs),
     /// Look at the model packs
@@ -87,7 +91,7 @@ enum Command {
     /// Measure recognition against labelled photos
     #[command(subcommand)]
     Evaluate(evaluate::EvaluateCommand),
-    /// Look after the database
+    /// Look after the database and the queue
     #[command(subcommand)]
     Admin(admin::AdminCommand),
 }
@@ -168,6 +172,7 @@ async fn dispatch(command: &Command, config: &Config, output: &Output) -> Result
         Command::Roster(command) => roster::run(command, config, output).await,
         Command::Enrol(args) => enrol::run(args, config, output).await,
         Command::Batch(args) => batch::run(args, config, output).await,
+        Command::Work(args) => work::run(args, config, output).await,
         Command::Export(args) => export::run(args, config, output).await,
         Command::Models(command) => models::run(command, config, output),
         Command::Evaluate(command) => evaluate::run(command, config, output).await,

@@ -21,12 +21,12 @@ mod migrate;
 pub mod photos;
 pub mod records;
 pub mod samples;
-mod schema;
+pub(crate) mod schema;
 pub mod sessions;
 pub mod students;
 pub mod subjects;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -37,6 +37,7 @@ use diesel::r2d2::{Error as PoolError, ManageConnection, Pool, R2D2Connection};
 
 pub use column::Json;
 pub use connection::AnyConnection;
+pub(crate) use connection::each_backend;
 pub use error::DbError;
 pub use migrate::SchemaState;
 

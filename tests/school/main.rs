@@ -1,4 +1,6 @@
 //! The program as its users run it: the real binary, the real pack, a real database, the photos of the demo school.
+//!
+//! On SQLite here; `tests/school_postgres` runs the same tests on Postgres.
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
@@ -7,5 +9,13 @@ mod commands;
 mod damage;
 mod demo;
 mod enrolment;
+#[expect(dead_code, reason = "other test programs restart their server")]
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod stop;
 mod support;
+
+/// Where schools are kept: each in a file of its own.
+fn server() -> Option<&'static postgres::Server> {
+    None
+}

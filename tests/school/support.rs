@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::postgres::Server;
+
 pub(crate) const FULL: &str = "CSE-A_2026-11-17_0900_full.jpg";
 pub(crate) const LEFT: &str = "CSE-A_2026-11-16_0900_left.jpg";
 pub(crate) const RIGHT: &str = "CSE-A_2026-11-16_0900_right.jpg";
@@ -62,11 +64,18 @@ impl Ran {
 /// A folder with a database; gone when dropped.
 pub(crate) struct School {
     dir: TempDir,
+    /// `None` is the file in the folder.
+    database_url: Option<String>,
 }
 
 impl School {
     pub(crate) fn empty() -> Self {
-        let school = Self { dir: tempfile::tempdir().unwrap() };
+        Self::empty_on(crate::server())
+    }
+
+    /// In a new database of the server, or in a file of its own.
+    pub(crate) fn empty_on(server: Option<&'static Server>) -> Self {
+        let school = Self { dir: tempfile::tempdir().unwrap(), database_url: server.map(Server::new_database) };
         school.run(&["init"]).expect(0);
         school
     }
@@ -86,19 +95,27 @@ impl School {
         });
         let dir = tempfile::tempdir().unwrap();
         copy_folder(ENROLLED.path(), dir.path());
-        Self { dir }
+        let copy_of = |url: &String| crate::server().map(|server| server.copy_of(url));
+        Self { dir, database_url: ENROLLED.database_url.as_ref().and_then(copy_of) }
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
+    /// The program on this school.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = command(self.path(), args);
+        command.args(self.database_url.iter().flat_map(|url| ["--database-url", url]));
+        command
+    }
+
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
-        Ran::of(command(self.path(), args).output().unwrap())
+        Ran::of(self.command(args).output().unwrap())
     }
 
     pub(crate) fn run_with(&self, env: &[(&str, &str)], args: &[&str]) -> Ran {
-        Ran::of(command(self.path(), args).envs(env.iter().copied()).output().unwrap())
+        Ran::of(self.command(args).envs(env.iter().copied()).output().unwrap())
     }
 
     /// `batch` over a folder, as its JSON report.
