@@ -41,6 +41,7 @@ pub enum Code {
     ClassNotFound,
     StudentNotFound,
     SessionNotFound,
+    JobNotFound,
     /// The class has nobody who can be found by face.
     NoEnrolledStudents,
     /// A name fits several classes or students.

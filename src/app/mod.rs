@@ -11,6 +11,7 @@ pub mod demo;
 pub mod enrol;
 pub mod error;
 pub mod evaluate;
+pub mod jobs;
 pub mod photo;
 pub mod recogniser;
 pub mod report;

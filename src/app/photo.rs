@@ -1,5 +1,5 @@
-//! A photo's way from upload to record: [`accept`] stores it and queues it, [`process`] looks at it and settles its session,
-//! [`give_up`] notes that it could not be looked at.
+//! A photo's way from upload to record: [`accept`] stores it and queues it, `process` looks at it and settles its session,
+//! `give_up` notes that it could not be looked at.
 //!
 //! The hash of the bytes is the photo's identity within a session: the same picture twice is one photo. Bytes are stored
 //! before the row that names them, and no database connection is held while nets or storage work. Its job is queued in the
@@ -309,19 +309,60 @@ pub(crate) fn give_up(
     matching: &Matching,
     error: &JobError,
 ) -> Result<(), DbError> {
-    let Ok(Payload { photo }) = payload(job) else { return Ok(()) };
-    // A photo may be gone before its job is.
-    let row = match photos::get(conn, photo) {
-        Err(DbError::NotFound { .. }) => return Ok(()),
-        row => row?,
-    };
+    fail_as(conn, &job.payload, matching, (&error.code, &error.message))
+}
+
+/// The same for a job that nobody works on any more.
+///
+/// # Errors
+/// Database failures.
+pub(crate) fn fail(
+    conn: &mut AnyConnection,
+    payload: &serde_json::Value,
+    matching: &Matching,
+    error: &Error,
+) -> Result<(), DbError> {
+    fail_as(conn, payload, matching, (&error.code.as_str(), &error.message))
+}
+
+fn fail_as(
+    conn: &mut AnyConnection,
+    payload: &serde_json::Value,
+    matching: &Matching,
+    (code, message): (&str, &str),
+) -> Result<(), DbError> {
+    let Some(row) = photo_of(conn, payload)? else { return Ok(()) };
     let now = Utc::now().naive_utc();
     sessions::lock(conn, row.session_id)?;
-    photos::fail(conn, photo, &error.code, &error.message, now)?;
+    photos::fail(conn, row.id, code, message, now)?;
     session::settle(conn, row.session_id, matching, now)?;
     // Who waits for the photo is shown the reason; the log keeps the numbers beside those of the photos that are done.
-    tracing::info!(session = row.session_id.0, photo = photo.0, code = error.code, "photo failed");
+    tracing::info!(session = row.session_id.0, photo = row.id.0, code, "photo failed");
     Ok(())
+}
+
+/// A photo that had failed waits for its job once more.
+///
+/// # Errors
+/// Database failures.
+pub(crate) fn wait_again(
+    conn: &mut AnyConnection,
+    payload: &serde_json::Value,
+    matching: &Matching,
+) -> Result<(), DbError> {
+    let Some(row) = photo_of(conn, payload)? else { return Ok(()) };
+    sessions::lock(conn, row.session_id)?;
+    photos::requeue(conn, row.id)?;
+    session::settle(conn, row.session_id, matching, Utc::now().naive_utc())
+}
+
+/// The photo that a job is about; it may be gone before its job is.
+fn photo_of(conn: &mut AnyConnection, payload: &serde_json::Value) -> Result<Option<PhotoRow>, DbError> {
+    let Ok(Payload { photo }) = serde_json::from_value(payload.clone()) else { return Ok(None) };
+    match photos::get(conn, photo) {
+        Err(DbError::NotFound { .. }) => Ok(None),
+        row => row.map(Some),
+    }
 }
 
 /// One line for each photo: ids and whole milliseconds.

@@ -126,13 +126,13 @@ impl<H: Handler> Runner<H> {
                     true
                 }
             };
-            if working.is_empty() && (stop.requested() || (idle && !outage.lasts() && self.is_over(&mut until).await?))
-            {
-                return Ok(());
-            }
             if idle && !outage.lasts() && pruned.is_none_or(|at| at.elapsed() > PRUNE_EVERY) {
                 pruned = Some(Instant::now());
                 self.prune().await;
+            }
+            if working.is_empty() && (stop.requested() || (idle && !outage.lasts() && self.is_over(&mut until).await?))
+            {
+                return Ok(());
             }
             tokio::select! {
                 Some(landed) = working.join_next() => {

@@ -385,6 +385,14 @@ on_each_database! {
         assert_eq!((ended.len(), handler.given_up.load(Ordering::Relaxed)), (3, 0));
     }
 
+    fn a_runner_deletes_old_finished_jobs(db) {
+        queue(db, &[new("old")]);
+        run(db, Counting::default(), options(Until::Drained));
+        assert_eq!(db.run_blocking(store::counts).unwrap().done, 1, "kept for an hour");
+        run(db, Counting::default(), RunnerOptions { keep_finished: Duration::ZERO, ..options(Until::Drained) });
+        assert_eq!(db.run_blocking(store::counts).unwrap().done, 0);
+    }
+
     fn a_panic_is_a_failed_attempt_and_the_runner_goes_on(db) {
         let ids = queue(db, &[NewJob { max_attempts: 1, ..new("bad") }, new("good")]);
         let handler = Counting { panics: Some("bad"), ..Counting::default() };

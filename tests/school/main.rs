@@ -5,13 +5,16 @@
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 mod batch;
+mod both;
 mod commands;
 mod damage;
 mod demo;
 mod enrolment;
+mod kill;
 #[expect(dead_code, reason = "other test programs restart their server")]
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod queue;
 mod stop;
 mod support;
 

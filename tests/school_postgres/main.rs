@@ -10,9 +10,13 @@ mod commands;
 mod damage;
 #[path = "../school/enrolment.rs"]
 mod enrolment;
-#[expect(dead_code, reason = "other test programs restart their server")]
+#[path = "../school/kill.rs"]
+mod kill;
+mod outage;
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[path = "../school/queue.rs"]
+mod queue;
 #[path = "../school/stop.rs"]
 mod stop;
 #[path = "../school/support.rs"]

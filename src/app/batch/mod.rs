@@ -1,9 +1,9 @@
 //! A folder of class photos in, sessions and sheets out.
 //!
-//! Two steps: [`plan`] reads names, manifest and camera clocks and changes nothing; [`run`] takes the photos in, queues them,
-//! works on the queue until all of them are done, by this program or another, and reports. Bytes decide what a photo is, so a second run over the same folder
-//! finds everything done, and a run after a stop continues where the first one was. A bad file is a line of the report,
-//! never the end of the run.
+//! Two steps: [`plan`] reads names, manifest and camera clocks and changes nothing; [`run`] takes the photos in, queues
+//! them, works on the queue until all of them are done, by this program or another, and reports. Bytes decide what a
+//! photo is, so a second run over the same folder finds everything done, and a run after a stop continues where the first
+//! one was. A bad file is a line of the report, never the end of the run.
 
 mod plan;
 mod run;
