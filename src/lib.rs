@@ -25,7 +25,7 @@
 //!
 //! # A photo's way
 //!
-//! [`app::batch`] finds it in a folder, [`app::photo::accept`] stores and queues it. A [`queue::Runner`] of this program or
+//! [`app::batch`] finds it in a folder, [`app::photo::admit`] queues it. A [`queue::Runner`] of this program or
 //! another claims it ([`app::work`]); `app::photo` has [`app::Recogniser`] look at it ([`vision::decode`],
 //! [`engine::Engine::analyse`], [`vision::measure`]) and writes the faces; `app::session` settles its session
 //! anew from all its faces ([`domain::fusion`], [`domain::attendance`]); [`app::report`] makes sheets of it.

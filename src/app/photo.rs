@@ -1,4 +1,4 @@
-//! A photo's way from upload to record: [`accept`] stores it and queues it, `process` looks at it and settles its session,
+//! A photo's way from upload to record: [`Arrival`] stores it, [`admit`] queues it, `process` looks at it and settles its session,
 //! `give_up` notes that it could not be looked at.
 //!
 //! The hash of the bytes is the photo's identity within a session: the same picture twice is one photo. Bytes are stored
@@ -7,7 +7,6 @@
 //! photo.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::Utc;
@@ -27,15 +26,6 @@ use crate::queue::store::{self, Held};
 use crate::queue::{self, Claim, Claimed, Failure, JobError, JobId, NewJob, Priority};
 use crate::storage::{Digest, Extension, Key};
 use crate::vision::decode::{PhotoFormat, identify};
-
-/// A photo that comes in.
-#[derive(Debug)]
-pub struct Incoming {
-    pub session: SessionId,
-    pub bytes: Vec<u8>,
-    /// For people: nothing is looked up by it but an earlier failed photo of the same name.
-    pub original_name: String,
-}
 
 /// Who waits for a photo.
 #[derive(Debug, Clone)]
@@ -78,131 +68,144 @@ pub enum AcceptedState {
     Refused(Error),
 }
 
-/// Stores the bytes and queues the photo; the same bytes in the same session are the photo that is there already. Bytes
-/// over the limits or of no known kind are not stored, but noted with the session, which then marks nobody absent.
-///
-/// # Errors
-/// Storage and database failures.
-pub async fn accept(
-    school: &School,
-    matching: &Matching,
-    order: &Order,
-    incoming: Incoming,
-) -> Result<Accepted, Error> {
-    let Incoming { session, bytes, original_name } = incoming;
-    let (digest, length) = (Digest::of(&bytes), bytes.len() as u64);
-    let admission = match identify(&bytes, &limits(&school.config)) {
-        Ok(format) => {
-            let key = Key::SessionPhoto { session: session.0, sha256: digest, extension: extension(format) };
-            store_once(school, &key, &bytes).await?;
-            Admission::Stored { key: key.to_string(), order: order.clone() }
-        }
-        Err(e) => Admission::Refused(told(&Error::from(e))),
-    };
-    admit(school, matching, Arrival { session, digest, length, original_name, admission }).await
+/// A photo whose bytes are stored, or which cannot be looked at, before its row is written.
+#[derive(Debug)]
+pub struct Arrival {
+    digest: Digest,
+    length: u64,
+    /// For people: nothing is looked up by it but an earlier failed photo of the same name.
+    original_name: String,
+    /// Where the bytes are, or why there is nothing to look at.
+    stored: Result<String, ErrorReport>,
 }
 
-/// Notes a file that is too large to be read at all.
+impl Arrival {
+    /// Stores the bytes of a photo; those over the limits or of no known kind are only noted.
+    ///
+    /// # Errors
+    /// Storage failures.
+    pub async fn store(
+        school: &School,
+        session: SessionId,
+        bytes: &[u8],
+        original_name: String,
+    ) -> Result<Self, Error> {
+        let digest = Digest::of(bytes);
+        let stored = match identify(bytes, &limits(&school.config)) {
+            Ok(format) => {
+                let key = Key::SessionPhoto { session: session.0, sha256: digest, extension: extension(format) };
+                if !school.store.exists(&key).await? {
+                    school.store.put(&key, bytes).await?;
+                }
+                Ok(key.to_string())
+            }
+            Err(e) => Err(told(&Error::from(e))),
+        };
+        Ok(Self { digest, length: bytes.len() as u64, original_name, stored })
+    }
+
+    /// A file that is too large to be read at all.
+    pub fn too_large(digest: Digest, length: u64, original_name: String, error: &Error) -> Self {
+        Self { digest, length, original_name, stored: Err(told(error)) }
+    }
+
+    /// A file that cannot be read: its lesson has a photo that nobody has seen. Its name stands for the bytes.
+    pub fn unreadable(original_name: String, error: &Error) -> Self {
+        Self { digest: Digest::of(original_name.as_bytes()), length: 0, original_name, stored: Err(told(error)) }
+    }
+}
+
+/// Writes down photos of one session and queues them, all in one transaction: nobody is marked absent while another photo of
+/// the lesson is on its way. The same bytes in the same session are the photo that is there already. What cannot be looked
+/// at is noted as failed, so that the session marks nobody absent.
 ///
 /// # Errors
 /// Database failures.
-pub async fn refuse(
+pub async fn admit(
     school: &School,
     matching: &Matching,
-    (session, original_name): (SessionId, String),
-    (digest, length): (Digest, u64),
-    error: Error,
-) -> Result<Accepted, Error> {
-    let admission = Admission::Refused(told(&error));
-    admit(school, matching, Arrival { session, digest, length, original_name, admission }).await
-}
-
-async fn store_once(school: &School, key: &Key, bytes: &[u8]) -> Result<(), Error> {
-    if !school.store.exists(key).await? {
-        school.store.put(key, bytes).await?;
-    }
-    Ok(())
-}
-
-/// What is known of a photo before its row is written.
-struct Arrival {
+    order: &Order,
     session: SessionId,
-    digest: Digest,
-    length: u64,
-    original_name: String,
-    admission: Admission,
+    arrivals: Vec<Arrival>,
+) -> Result<Vec<Accepted>, Error> {
+    let admission = Admission {
+        session,
+        matching: matching.clone(),
+        order: order.clone(),
+        max_attempts: school.config.queue.max_attempts,
+    };
+    school.change_patiently(move |conn| admission.admit(conn, &arrivals)).await
 }
 
-/// Whether a photo can be looked at.
-enum Admission {
-    Stored { key: String, order: Order },
-    Refused(ErrorReport),
+/// What the photos of one session are admitted with.
+struct Admission {
+    session: SessionId,
+    matching: Matching,
+    order: Order,
+    max_attempts: u32,
 }
 
-async fn admit(school: &School, matching: &Matching, arrival: Arrival) -> Result<Accepted, Error> {
-    let (matching, arrival, max_attempts) = (matching.clone(), Arc::new(arrival), school.config.queue.max_attempts);
-    let again = move |conn: &mut AnyConnection| {
+impl Admission {
+    fn admit(&self, conn: &mut AnyConnection, arrivals: &[Arrival]) -> Result<Vec<Accepted>, Error> {
+        // Jobs that are there are locked before the session, as everywhere.
+        for arrival in arrivals.iter().filter(|a| a.stored.is_ok()) {
+            if let Some(row) = photos::find_in_session(conn, self.session, &arrival.digest.to_string())?
+                && row.state != PhotoState::Done
+            {
+                queue::enqueue(conn, &self.job(row.id))?;
+            }
+        }
+        let state = sessions::lock(conn, self.session)?.state;
+        let accepted = arrivals.iter().map(|arrival| self.admit_one(conn, arrival)).collect::<Result<Vec<_>, _>>()?;
+        // Absences that were concluded before are taken back until these were looked at.
+        let is_fresh = |a: &Accepted| matches!(a.state, AcceptedState::Waiting(_));
+        let refused = accepted.iter().any(|a| matches!(a.state, AcceptedState::Refused(_)));
+        if refused || (state != SessionState::Open && accepted.iter().any(is_fresh)) {
+            session::settle(conn, self.session, &self.matching, Utc::now().naive_utc())?;
+        }
+        Ok(accepted)
+    }
+
+    fn admit_one(&self, conn: &mut AnyConnection, arrival: &Arrival) -> Result<Accepted, Error> {
         let sha256 = arrival.digest.to_string();
-        let known = photos::find_in_session(conn, arrival.session, &sha256)?;
-        let (photo, state) = match (&arrival.admission, known) {
-            (Admission::Stored { order, .. }, Some(row)) => {
-                (row.id, resume(conn, &row, &matching, (order, max_attempts))?)
+        let known = photos::find_in_session(conn, self.session, &sha256)?;
+        let (photo, before) = match known {
+            Some(row) => (row.id, Some(row.state)),
+            None => (self.insert(conn, arrival)?, None),
+        };
+        let state = match (&arrival.stored, before) {
+            (Err(error), _) => {
+                photos::fail(conn, photo, &error.code.as_str(), &error.message, Utc::now().naive_utc())?;
+                AcceptedState::Refused(Error::new(error.code, error.message.clone()))
             }
-            (Admission::Stored { key, order }, None) => {
-                let session = sessions::lock(conn, arrival.session)?;
-                let photo = insert(conn, &arrival, key)?;
-                let job = queue::enqueue(conn, &job(photo, &matching, order, max_attempts))?;
-                // Absences that were concluded before are taken back until this one was looked at.
-                if session.state != SessionState::Open {
-                    session::settle(conn, arrival.session, &matching, Utc::now().naive_utc())?;
+            (Ok(_), Some(PhotoState::Done)) => AcceptedState::Done,
+            (Ok(_), before) => {
+                if before == Some(PhotoState::Failed) {
+                    photos::requeue(conn, photo)?;
                 }
-                (photo, AcceptedState::Waiting(job))
-            }
-            (Admission::Refused(error), known) => {
-                sessions::lock(conn, arrival.session)?;
-                let photo = known.map_or_else(|| insert(conn, &arrival, ""), |row| Ok(row.id))?;
-                let now = Utc::now().naive_utc();
-                photos::fail(conn, photo, &error.code.as_str(), &error.message, now)?;
-                session::settle(conn, arrival.session, &matching, now)?;
-                (photo, AcceptedState::Refused(Error::new(error.code, error.message.clone())))
+                AcceptedState::Waiting(queue::enqueue(conn, &self.job(photo))?)
             }
         };
         Ok(Accepted { photo, sha256, state })
-    };
-    school.change_patiently(again).await
-}
-
-/// A photo that is there already: done, or to be looked at for the first time or, after a failure, once more.
-fn resume(
-    conn: &mut AnyConnection,
-    row: &PhotoRow,
-    matching: &Matching,
-    (order, max_attempts): (&Order, u32),
-) -> Result<AcceptedState, Error> {
-    if row.state == PhotoState::Done {
-        return Ok(AcceptedState::Done);
     }
-    let job = queue::enqueue(conn, &job(row.id, matching, order, max_attempts))?;
-    if row.state == PhotoState::Failed {
-        sessions::lock(conn, row.session_id)?;
-        photos::requeue(conn, row.id)?;
-        session::settle(conn, row.session_id, matching, Utc::now().naive_utc())?;
-    }
-    Ok(AcceptedState::Waiting(job))
-}
 
-fn insert(conn: &mut AnyConnection, arrival: &Arrival, object_key: &str) -> Result<PhotoId, Error> {
-    supersede(conn, arrival.session, &arrival.original_name)?;
-    let new = NewPhoto {
-        session_id: arrival.session,
-        sha256: arrival.digest.to_string(),
-        object_key: object_key.to_owned(),
-        original_name: arrival.original_name.clone(),
-        bytes: i64::try_from(arrival.length).unwrap_or(i64::MAX),
-        captured_at: None,
-        created_at: Utc::now().naive_utc(),
-    };
-    Ok(photos::insert(conn, &new)?)
+    fn insert(&self, conn: &mut AnyConnection, arrival: &Arrival) -> Result<PhotoId, Error> {
+        supersede(conn, self.session, &arrival.original_name)?;
+        let new = NewPhoto {
+            session_id: self.session,
+            sha256: arrival.digest.to_string(),
+            object_key: arrival.stored.as_ref().cloned().unwrap_or_default(),
+            original_name: arrival.original_name.clone(),
+            bytes: i64::try_from(arrival.length).unwrap_or(i64::MAX),
+            captured_at: None,
+            created_at: Utc::now().naive_utc(),
+        };
+        Ok(photos::insert(conn, &new)?)
+    }
+
+    fn job(&self, photo: PhotoId) -> NewJob {
+        job(photo, &self.matching, &self.order, self.max_attempts)
+    }
 }
 
 fn job(photo: PhotoId, matching: &Matching, order: &Order, max_attempts: u32) -> NewJob {
@@ -504,7 +507,10 @@ impl KnownPhoto {
     /// Fills in everything but the path and what became of the file in this run.
     pub(crate) fn fill(self, line: &mut PhotoReport) {
         let row = &self.row;
-        line.sha256.clone_from(&row.sha256);
+        // A file that could not be read has no hash.
+        if row.bytes > 0 {
+            line.sha256.clone_from(&row.sha256);
+        }
         line.session_id = Some(row.session_id.0);
         line.width = row.width.and_then(|w| u32::try_from(w).ok());
         line.height = row.height.and_then(|h| u32::try_from(h).ok());

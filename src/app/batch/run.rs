@@ -12,7 +12,7 @@ use super::plan::{Entry, Plan, PlannedPhoto};
 use super::{Annotate, Known, Options};
 use crate::app::batch_report::{BatchReport, PhotoReport, PhotoStatus, SessionReport, TimingsMs, told};
 use crate::app::error::Error;
-use crate::app::photo::{self, Accepted, AcceptedState, Incoming, Order};
+use crate::app::photo::{self, Accepted, AcceptedState, Arrival, Order};
 use crate::app::recogniser::limits;
 use crate::app::session::Matching;
 use crate::app::work::{Shift, work};
@@ -48,7 +48,7 @@ pub async fn run(
     let started_at = Utc::now();
     let mut lines: Vec<PhotoReport> = plan.photos.iter().map(blank).collect();
     let run_id = format!("{}-{}", started_at.format("%Y%m%dT%H%M%SZ"), std::process::id());
-    let taken = take_in(school, recogniser, &plan, (options, &run_id), &mut lines).await?;
+    let taken = take_in(school, recogniser, &plan, (options, &run_id, stop), &mut lines).await?;
     for line in lines.iter().filter(|l| l.status != PhotoStatus::Waiting) {
         progress(line);
     }
@@ -97,29 +97,28 @@ fn blank(photo: &PlannedPhoto) -> PhotoReport {
     }
 }
 
-/// Stores every photo of the plan with its session, and queues those that are to be looked at.
+/// Stores the photos of the plan and queues those that are to be looked at, lesson by lesson. Ends early when a stop is asked
+/// for; the rest of the plan is for the next run.
 async fn take_in(
     school: &School,
     recogniser: &Recogniser,
     plan: &Plan,
-    (options, run_id): (&Options, &str),
+    (options, run_id, stop): (&Options, &str, &Stop),
     lines: &mut [PhotoReport],
 ) -> Result<Vec<Taken>, Error> {
     let order = Order { priority: Priority::Batch, run_id: Some(run_id.to_owned()) };
     let (matching, known) = (recogniser.matching(school), options.known);
     let mut intake = Intake { school, matching, order, known, taken: Vec::new() };
     for group in &plan.groups {
-        let session = intake.session(group).await?;
-        for entry in &group.photos {
-            if let (Entry::Photo(index), Some(session)) = (entry, session) {
-                intake.take(*index, &plan.photos[*index], session, &mut lines[*index]).await?;
-            }
+        if stop.requested() {
+            break;
         }
+        intake.take(group, &plan.photos, lines).await?;
     }
     Ok(intake.taken)
 }
 
-/// Takes photos in, one after the other.
+/// Takes photos in, one lesson after the other.
 struct Intake<'a> {
     school: &'a School,
     matching: Matching,
@@ -129,35 +128,55 @@ struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    /// The session of a group, made where there is none; none for a group without photos of the folder.
-    async fn session(&self, group: &SessionGroup<Entry>) -> Result<Option<SessionId>, Error> {
-        if !group.photos.iter().any(|e| matches!(e, Entry::Photo(_))) {
-            return Ok(None);
+    async fn take(
+        &mut self,
+        group: &SessionGroup<Entry>,
+        photos: &[PlannedPhoto],
+        lines: &mut [PhotoReport],
+    ) -> Result<(), Error> {
+        let indices = group.photos.iter().filter_map(|e| if let Entry::Photo(index) = e { Some(*index) } else { None });
+        let indices: Vec<usize> = indices.collect();
+        if indices.is_empty() {
+            return Ok(());
         }
+        let session = self.session(group).await?;
+        let (mut arrived, mut arrivals) = (Vec::new(), Vec::new());
+        for index in indices {
+            lines[index].session_id = Some(session.0);
+            match arrive(self.school, &photos[index], session).await {
+                Ok(arrival) => {
+                    arrived.push(index);
+                    arrivals.push(arrival);
+                }
+                Err(error) => {
+                    lines[index].status = PhotoStatus::Failed;
+                    lines[index].error = Some(told(&error));
+                }
+            }
+        }
+        let accepted = photo::admit(self.school, &self.matching, &self.order, session, arrivals).await?;
+        for (index, accepted) in arrived.into_iter().zip(accepted) {
+            self.note(index, session, accepted, &mut lines[index]).await?;
+        }
+        Ok(())
+    }
+
+    /// The session of a group, made where there is none.
+    async fn session(&self, group: &SessionGroup<Entry>) -> Result<SessionId, Error> {
         let existing = group.photos.iter().find_map(|e| if let Entry::Existing(id) = e { Some(*id) } else { None });
         match existing {
-            Some(id) => Ok(Some(id)),
-            None => session::open(self.school, group.class, group.name.clone(), group.starts_at).await.map(Some),
+            Some(id) => Ok(id),
+            None => session::open(self.school, group.class, group.name.clone(), group.starts_at).await,
         }
     }
 
-    async fn take(
+    async fn note(
         &mut self,
         index: usize,
-        planned: &PlannedPhoto,
         session: SessionId,
+        accepted: Accepted,
         line: &mut PhotoReport,
     ) -> Result<(), Error> {
-        line.session_id = Some(session.0);
-        let accepted = match take_one(self, planned, session).await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                line.status = PhotoStatus::Failed;
-                line.error = Some(told(&error));
-                return Ok(());
-            }
-        };
-        line.sha256.clone_from(&accepted.sha256);
         let photo = accepted.photo;
         let twice = self.taken.iter().any(|t| t.photo == photo);
         let (status, job) = match accepted.state {
@@ -179,26 +198,34 @@ impl Intake<'_> {
     }
 }
 
-/// Reads a file of the folder and takes it in; one over the limit is only hashed.
-async fn take_one(intake: &Intake<'_>, planned: &PlannedPhoto, session: SessionId) -> Result<Accepted, Error> {
-    let Intake { school, matching, order, .. } = intake;
+/// What is read from a file of the folder.
+enum Read {
+    Bytes(Vec<u8>),
+    /// Over the limit, and only hashed.
+    TooLarge(Digest, u64),
+}
+
+/// Reads a file of the folder and stores it. One that cannot be read arrives, too: its lesson must know.
+async fn arrive(school: &School, planned: &PlannedPhoto, session: SessionId) -> Result<Arrival, Error> {
     let (file, name) = (planned.file.clone(), planned.path.clone());
     let max_bytes = limits(&school.config).max_bytes;
     let read = blocking(move || {
         let failed = |e: std::io::Error| Error::file(Path::new(&name), &e);
         let length = std::fs::metadata(&file).map_err(failed)?.len();
         if length > max_bytes {
-            return Ok(Err((Digest::of_reader(std::fs::File::open(&file).map_err(failed)?).map_err(failed)?, length)));
+            let open = std::fs::File::open(&file).map_err(failed)?;
+            return Ok(Read::TooLarge(Digest::of_reader(open).map_err(failed)?, length));
         }
-        Ok(Ok(std::fs::read(&file).map_err(failed)?))
+        Ok(Read::Bytes(std::fs::read(&file).map_err(failed)?))
     });
     let original_name = planned.path.clone();
-    match read.await? {
-        Ok(bytes) => photo::accept(school, matching, order, Incoming { session, bytes, original_name }).await,
-        Err((digest, length)) => {
+    match read.await {
+        Ok(Read::Bytes(bytes)) => Arrival::store(school, session, &bytes, original_name).await,
+        Ok(Read::TooLarge(digest, length)) => {
             let error = Error::from(DecodeError::from(Oversize::Bytes { bytes: length, limit: max_bytes }));
-            photo::refuse(school, matching, (session, original_name), (digest, length), error).await
+            Ok(Arrival::too_large(digest, length, original_name, &error))
         }
+        Err(error) => Ok(Arrival::unreadable(original_name, &error)),
     }
 }
 
