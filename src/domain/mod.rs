@@ -16,6 +16,7 @@ pub mod gallery;
 pub mod geometry;
 pub mod ids;
 pub mod manifest;
+pub mod npy;
 pub mod photo_name;
 pub mod photo_time;
 pub mod quality;

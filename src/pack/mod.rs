@@ -105,7 +105,11 @@ pub fn verify(dir: &Path) -> Result<Vec<(String, FileState)>, PackError> {
     check_files(dir, &read_manifest(dir)?)
 }
 
-fn read_manifest(dir: &Path) -> Result<Manifest, PackError> {
+/// The manifest of the pack in `dir`; its files are not looked at.
+///
+/// # Errors
+/// When it is missing, cannot be read or says something impossible.
+pub fn read_manifest(dir: &Path) -> Result<Manifest, PackError> {
     let name = folder_name(dir);
     let text = match fs::read_to_string(dir.join(MANIFEST_FILE)) {
         Ok(text) => text,
