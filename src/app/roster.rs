@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::error::{Code, Error};
-use super::{School, blocking};
+use super::{Mode, School, blocking};
 use crate::db::members::NewMember;
 use crate::db::students::{NewStudent, StudentChange, StudentRow};
 use crate::db::{AnyConnection, DbError, classes, members, students};
@@ -21,13 +21,6 @@ use crate::domain::roster_diff::{
     diff_roster,
 };
 use crate::domain::status::Consent;
-
-/// Whether the difference is only shown or also taken over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    Preview,
-    Apply,
-}
 
 /// What a file changed, or would change.
 #[derive(Debug)]

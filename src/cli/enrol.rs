@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::output::{Output, count, table};
+use super::rematch::stale_line;
 use super::{ClassArgs, Outcome};
 use crate::app::enrol::{self, ConsentGiven, EnrolReport, PortraitStatus, Portraits};
 use crate::app::error::Error;
@@ -21,6 +22,9 @@ pub(super) struct EnrolArgs {
     csv: Option<PathBuf>,
     #[command(flatten)]
     class: ClassArgs,
+    /// Term of the classes [default: today's]
+    #[arg(long, value_name = "TERM")]
+    term: Option<String>,
     /// State that the school holds the consent of everybody in this folder or file
     #[arg(long, value_enum, value_name = "STATE")]
     consent: Option<Consent>,
@@ -41,7 +45,8 @@ pub(super) async fn run(args: &EnrolArgs, config: &Config, output: &Output) -> R
         (None, None) => unreachable!("clap requires one of both"),
     };
     let consent = if args.consent.is_some() { ConsentGiven::Recorded } else { ConsentGiven::AsInRoster };
-    let report = enrol_with_bar(&school, &recogniser, &portraits, (args.class.pair(), consent), output).await?;
+    let options = enrol::Options { class: args.class.pair(), term: args.term.as_deref(), consent };
+    let report = enrol_with_bar(&school, &recogniser, &portraits, options, output).await?;
     output.result(&report, summary(&report));
     Ok(if report.photos.iter().all(|p| p.status.is_fine()) { Outcome::Done } else { Outcome::SomeFailed })
 }
@@ -60,7 +65,7 @@ pub(super) async fn enrol_with_bar(
     school: &School,
     recogniser: &Recogniser,
     portraits: &Portraits,
-    (class, consent): (Option<(&str, &str)>, ConsentGiven),
+    options: enrol::Options<'_>,
     output: &Output,
 ) -> Result<EnrolReport, Error> {
     let bar = output.bar(0, "portraits");
@@ -68,7 +73,7 @@ pub(super) async fn enrol_with_bar(
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     };
-    let report = enrol::run(school, recogniser, portraits, enrol::Options { class, consent }, &progress).await;
+    let report = enrol::run(school, recogniser, portraits, options, &progress).await;
     bar.finish_and_clear();
     report
 }
@@ -99,5 +104,6 @@ pub(super) fn summary(report: &EnrolReport) -> String {
     for warning in &report.warnings {
         text.push_str(&format!("\nwarning: {warning}"));
     }
+    text.push_str(&stale_line(report.stale_sessions));
     text
 }

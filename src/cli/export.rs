@@ -10,7 +10,8 @@ use super::output::Output;
 use super::{ClassArgs, Outcome};
 use crate::app::School;
 use crate::app::error::{Code, Error};
-use crate::app::report::{self, SheetFormat};
+use crate::app::report::{self, RegisterWish, SheetFormat};
+use crate::app::term::ClassWish;
 use crate::config::Config;
 use crate::domain::ids::SessionId;
 
@@ -21,6 +22,12 @@ pub(super) struct ExportArgs {
     session: Option<i64>,
     #[command(flatten)]
     class: ClassArgs,
+    /// Term of the class, where the days do not tell it
+    #[arg(long, value_name = "TERM", requires = "class")]
+    term: Option<String>,
+    /// Only the sessions of this subject
+    #[arg(long, value_name = "NAME", requires = "class")]
+    subject: Option<String>,
     /// First day of the register
     #[arg(long, value_name = "YYYY-MM-DD", requires = "class", required_unless_present = "session")]
     from: Option<NaiveDate>,
@@ -49,7 +56,11 @@ pub(super) async fn run(args: &ExportArgs, config: &Config, output: &Output) -> 
         (None, Some(_), Some(from), Some(to)) if from > to => {
             return Err(Error::new(Code::InvalidSettings, format!("--from {from} is after --to {to}")));
         }
-        (None, Some(class), Some(from), Some(to)) => report::register_file(&school, class, (from, to), format).await?,
+        (None, Some((class, section)), Some(from), Some(to)) => {
+            let class = ClassWish { name: class.into(), section: section.into(), term: args.term.clone() };
+            let wanted = RegisterWish { class, days: (from, to), subject: args.subject.clone() };
+            report::register_file(&school, wanted, format).await?
+        }
         _ => return Err(Error::new(Code::InvalidSettings, "name a session, or a class with --from and --to")),
     };
     report::write_whole(&args.output, &bytes)?;

@@ -12,6 +12,7 @@ mod export;
 mod init;
 mod models;
 mod output;
+mod rematch;
 mod roster;
 
 use std::ffi::OsString;
@@ -79,6 +80,8 @@ enum Command {
     Enrol(enrol::EnrolArgs),
     /// Take attendance from a folder of class photos
     Batch(batch::BatchArgs),
+    /// Judge sessions again from their stored faces, after late enrolment or changes of the roster
+    Rematch(rematch::RematchArgs),
     /// Write a session or a register as Excel or CSV
     Export(export::ExportArgs),
     /// Look at the model packs
@@ -168,6 +171,7 @@ async fn dispatch(command: &Command, config: &Config, output: &Output) -> Result
         Command::Roster(command) => roster::run(command, config, output).await,
         Command::Enrol(args) => enrol::run(args, config, output).await,
         Command::Batch(args) => batch::run(args, config, output).await,
+        Command::Rematch(args) => rematch::run(args, config, output).await,
         Command::Export(args) => export::run(args, config, output).await,
         Command::Models(command) => models::run(command, config, output),
         Command::Evaluate(command) => evaluate::run(command, config, output).await,

@@ -6,9 +6,8 @@ use clap::{Args, Subcommand};
 
 use super::Outcome;
 use super::output::Output;
-use crate::app::School;
 use crate::app::error::Error;
-use crate::app::roster::{self, Mode};
+use crate::app::{Mode, School, roster};
 use crate::config::Config;
 
 #[derive(Debug, Subcommand)]

@@ -13,6 +13,10 @@ use super::students::StudentRow;
 use super::{AnyConnection, DbError};
 use crate::domain::ids::{ClassId, MemberId, StudentId};
 
+/// Before and after every stay. Years have four digits, because SQLite compares dates as text.
+pub const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1, 1, 1).expect("a day of the calendar");
+pub const LAST_DAY: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).expect("a day of the calendar");
+
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = class_members)]
 pub struct MemberRow {
@@ -24,6 +28,13 @@ pub struct MemberRow {
     pub valid_from: Option<NaiveDate>,
     /// Last day in the class.
     pub valid_to: Option<NaiveDate>,
+}
+
+impl MemberRow {
+    /// Whether a day is one of the stay.
+    pub fn is_member_on(&self, day: NaiveDate) -> bool {
+        self.valid_from.is_none_or(|first| first <= day) && self.valid_to.is_none_or(|last| day <= last)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Insertable)]
@@ -94,6 +105,14 @@ pub fn between(
     Ok(in_days(class, first, last)
         .order((length(class_members::roll_no), class_members::roll_no, class_members::id))
         .load(conn)?)
+}
+
+/// Everybody who ever was a member of a class, ordered as [`active_on`].
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn all(conn: &mut AnyConnection, class: ClassId) -> Result<Vec<EnrolledRow>, DbError> {
+    between(conn, class, FIRST_DAY, LAST_DAY)
 }
 
 /// Gives a member another roll number.

@@ -25,6 +25,7 @@ mod schema;
 pub mod sessions;
 pub mod students;
 pub mod subjects;
+pub mod terms;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

@@ -95,6 +95,24 @@ pub fn upsert(conn: &mut AnyConnection, new: &[NewRecord]) -> Result<usize, DbEr
     Ok(written)
 }
 
+/// Removes the automatic records of a session about anybody but `members`; returns how many there were. What a person
+/// said stays. Belongs into a transaction.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn delete_automatic_but(
+    conn: &mut AnyConnection,
+    session: SessionId,
+    members: &[MemberId],
+) -> Result<usize, DbError> {
+    let members: Vec<i64> = members.iter().map(|member| member.0).collect();
+    let others = records::table
+        .filter(records::session_id.eq(session))
+        .filter(records::source.eq(RecordSource::Auto))
+        .filter(records::member_id.ne_all(members));
+    Ok(diesel::delete(others).execute(conn)?)
+}
+
 /// The records of a session, ordered by member.
 ///
 /// # Errors

@@ -87,6 +87,33 @@ pub fn for_students(
     Ok(rows)
 }
 
+/// The samples of these students for one version of one pack, without what is in them; ordered by student and age.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn ids_for_students(
+    conn: &mut AnyConnection,
+    (pack_id, pack_version): (&str, &str),
+    students: &[StudentId],
+) -> Result<Vec<(StudentId, SampleId)>, DbError> {
+    let mut ids: Vec<i64> = students.iter().map(|student| student.0).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut rows = Vec::new();
+    for ids in ids.chunks(IDS_PER_QUERY) {
+        rows.extend(
+            face_samples::table
+                .filter(face_samples::student_id.eq_any(ids))
+                .filter(face_samples::pack_id.eq(pack_id))
+                .filter(face_samples::pack_version.eq(pack_version))
+                .order((face_samples::student_id, face_samples::id))
+                .select((face_samples::student_id, face_samples::id))
+                .load::<(StudentId, SampleId)>(conn)?,
+        );
+    }
+    Ok(rows)
+}
+
 /// The student's sample from this image by this version (id, version) of a pack, if there is one.
 ///
 /// # Errors

@@ -176,6 +176,18 @@ pub fn list(
         .load(conn)?)
 }
 
+/// Every session that was settled at least once, by class and then in order of time.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn settled(conn: &mut AnyConnection) -> Result<Vec<SessionRow>, DbError> {
+    Ok(sessions::table
+        .filter(sessions::gallery_fingerprint.is_not_null())
+        .order((sessions::class_id, sessions::starts_at, sessions::id))
+        .select(SessionRow::as_select())
+        .load(conn)?)
+}
+
 /// Changes a session.
 ///
 /// # Errors

@@ -28,3 +28,4 @@ pub mod sheet;
 pub mod spelling;
 pub mod status;
 pub mod template;
+pub mod term;

@@ -10,18 +10,19 @@ mod sources;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use chrono::Utc;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use super::School;
 use super::batch_report::ErrorReport;
 use super::error::{Code, Error};
+use super::freshness::stale_sessions;
 use super::recogniser::{Recogniser, SeenPhoto};
-use crate::db::{classes, members};
+use super::term::{Calendar, ClassWish};
+use super::{School, session};
+use crate::db::members;
 use crate::domain::embedding::Embedding;
 use crate::domain::folder_name::RosterEntry;
-use crate::domain::ids::{MemberId, StudentId};
+use crate::domain::ids::{ClassId, MemberId, StudentId};
 use crate::domain::quality::{EnrolLines, FaceQuality, Shortfall};
 use sources::{Task, from_folder, from_table};
 
@@ -51,6 +52,8 @@ pub enum ConsentGiven {
 pub struct Options<'a> {
     /// Class and section that all students are in.
     pub class: Option<(&'a str, &'a str)>,
+    /// The only term that counts; otherwise that of today.
+    pub term: Option<&'a str>,
     pub consent: ConsentGiven,
 }
 
@@ -66,6 +69,8 @@ pub struct EnrolReport {
     pub photos: Vec<PortraitReport>,
     /// Students whose templates look alike, samples that contradict each other, files left aside.
     pub warnings: Vec<String>,
+    /// Sessions that a `rematch` could change now; none where that is not known.
+    pub stale_sessions: Option<usize>,
 }
 
 /// One portrait.
@@ -165,16 +170,16 @@ pub async fn run(
     options: Options<'_>,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<EnrolReport, Error> {
-    let roster = roster(school, options.class).await?;
+    let roster = roster(school, options.class, options.term).await?;
     let (tasks, mut reports, mut warnings) = match portraits {
-        Portraits::Folder(dir) => from_folder(dir, &roster)?,
-        Portraits::Table(file) => from_table(file, &roster)?,
+        Portraits::Folder(dir) => from_folder(dir, &roster.entries)?,
+        Portraits::Table(file) => from_table(file, &roster.entries)?,
     };
     let students: BTreeSet<StudentId> = tasks.iter().map(|t| t.entry.student).collect();
     let touched: BTreeSet<MemberId> = tasks.iter().map(|t| t.entry.member).collect();
     reports.extend(enrol_all(school, recogniser, tasks, options.consent, progress).await?);
     reports.sort_by(|a, b| a.path.cmp(&b.path));
-    let health = health::look(school, recogniser, &roster, &touched).await?;
+    let health = health::look(school, recogniser.matching(school), &roster, &touched).await?;
     for report in reports.iter_mut().filter(|r| r.member.is_some_and(|m| health.disagreeing.contains(&m))) {
         report.question();
     }
@@ -186,29 +191,33 @@ pub async fn run(
         students_enrolled: health.enrolled.len(),
         photos: reports,
         warnings,
+        stale_sessions: stale_sessions(school).await?,
     })
 }
 
-/// Everybody who may be enrolled: the members of the term's classes, or of one.
-async fn roster(school: &School, class: Option<(&str, &str)>) -> Result<Vec<RosterEntry>, Error> {
-    let term = school.config.term.clone();
-    let class = class.map(|(c, s)| (c.to_owned(), s.to_owned()));
+/// Everybody who may be enrolled: the members of today's classes, or of one, and those who are still to come.
+struct CurrentRoster {
+    classes: Vec<ClassId>,
+    entries: Vec<RosterEntry>,
+}
+
+async fn roster(school: &School, class: Option<(&str, &str)>, term: Option<&str>) -> Result<CurrentRoster, Error> {
+    let config = school.config.clone();
+    let term = term.map(str::to_owned);
+    let class = class.map(|(name, section)| ClassWish { name: name.into(), section: section.into(), term: None });
     school
         .read(move |conn| {
-            let today = Utc::now().date_naive();
+            let today = session::today(config.time_zone);
+            let calendar = Calendar::read(conn, &config, term.as_deref())?;
             let classes = match &class {
-                None => classes::list(conn, Some(&term))?,
-                Some((name, section)) => vec![classes::find(conn, name, section, &term)?.ok_or_else(|| {
-                    Error::new(
-                        Code::ClassNotFound,
-                        format!("there is no class {name}-{section}; import its roster first"),
-                    )
-                })?],
+                None => calendar.current(today),
+                Some(wish) => vec![calendar.class(wish, today)?],
             };
-            let mut roster = Vec::new();
+            let mut roster =
+                CurrentRoster { classes: classes.iter().map(|class| class.id).collect(), entries: Vec::new() };
             for class in classes {
-                for row in members::active_on(conn, class.id, today)? {
-                    roster.push(RosterEntry {
+                for row in members::between(conn, class.id, today, members::LAST_DAY)? {
+                    roster.entries.push(RosterEntry {
                         member: row.member.id,
                         student: row.student.id,
                         prn: row.student.prn,
