@@ -59,6 +59,8 @@ pub enum Code {
     InvalidSettings,
     /// A CSV file with rows that cannot be used.
     InvalidTable,
+    /// Days or a roll number that do not fit with those of the roster.
+    RosterConflict,
     /// A file cannot be read or written.
     FileError,
     DatabaseMissing,

@@ -133,10 +133,32 @@ pub fn set_roll_no(conn: &mut AnyConnection, member: MemberId, roll_no: &str) ->
 /// [`DbError::Reference`] for an unknown class or student; [`DbError::Rule`] when the last day is before the first.
 pub fn insert(conn: &mut AnyConnection, new: &NewMember) -> Result<MemberId, DbError> {
     // The unique indexes see stays that are open at the end; the others are compared here.
-    if overlaps(conn, new)? {
-        return Err(DbError::Duplicate { what: "a member with this student or roll number on one of these days" });
+    if overlaps(conn, new, None)? {
+        return Err(TAKEN);
     }
     Ok(diesel::insert_into(class_members::table).values(new).returning(class_members::id).get_result(conn)?)
+}
+
+/// Gives a stay other days.
+///
+/// # Errors
+/// [`DbError::NotFound`], [`DbError::Rule`] when the last day is before the first; [`DbError::Duplicate`] when the student
+/// or the roll number is in the class on one of the new days already.
+pub fn set_days(
+    conn: &mut AnyConnection,
+    member: MemberId,
+    (valid_from, valid_to): (Option<NaiveDate>, Option<NaiveDate>),
+) -> Result<(), DbError> {
+    let row =
+        class_members::table.find(member).select(MemberRow::as_select()).first(conn).or_not_found("the member")?;
+    let MemberRow { class_id, student_id, roll_no, .. } = row;
+    if overlaps(conn, &NewMember { class_id, student_id, roll_no, valid_from, valid_to }, Some(member))? {
+        return Err(TAKEN);
+    }
+    diesel::update(class_members::table.find(member))
+        .set((class_members::valid_from.eq(valid_from), class_members::valid_to.eq(valid_to)))
+        .execute(conn)?
+        .or_not_found("the member")
 }
 
 /// Ends a stay; `last_day` is the last one in the class.
@@ -167,8 +189,12 @@ fn in_days(class: ClassId, first: NaiveDate, last: NaiveDate) -> _ {
         .filter(class_members::valid_to.is_null().or(class_members::valid_to.ge(first)))
 }
 
-fn overlaps(conn: &mut AnyConnection, new: &NewMember) -> Result<bool, DbError> {
+const TAKEN: DbError = DbError::Duplicate { what: "a member with this student or roll number on one of these days" };
+
+/// Whether a stay other than `itself` shares student or roll number, and a day, with `new`.
+fn overlaps(conn: &mut AnyConnection, new: &NewMember, itself: Option<MemberId>) -> Result<bool, DbError> {
     let mut query = class_members::table
+        .filter(class_members::id.ne(itself.unwrap_or(MemberId(0))))
         .filter(class_members::class_id.eq(new.class_id))
         .filter(class_members::student_id.eq(new.student_id).or(class_members::roll_no.eq(&new.roll_no)))
         .into_boxed();

@@ -134,6 +134,14 @@ pub fn find_by_sha256(
         .optional()?)
 }
 
+/// Removes all samples of a student, of every pack; returns how many there were.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn delete_of_student(conn: &mut AnyConnection, student: StudentId) -> Result<usize, DbError> {
+    Ok(diesel::delete(face_samples::table.filter(face_samples::student_id.eq(student))).execute(conn)?)
+}
+
 /// Removes a sample.
 ///
 /// # Errors

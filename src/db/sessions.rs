@@ -176,6 +176,16 @@ pub fn list(
         .load(conn)?)
 }
 
+/// Makes the sessions of this name, compared without case, that have no subject yet sessions of this one; returns how
+/// many there were.
+///
+/// # Errors
+/// [`DbError::Reference`] for an unknown subject.
+pub fn set_subject_of_name(conn: &mut AnyConnection, subject: SubjectId, name: &str) -> Result<usize, DbError> {
+    let called = sessions::table.filter(sessions::name_key.eq(key(name))).filter(sessions::subject_id.is_null());
+    Ok(diesel::update(called).set(sessions::subject_id.eq(subject)).execute(conn)?)
+}
+
 /// Every session that was settled at least once, by class and then in order of time.
 ///
 /// # Errors
