@@ -6,14 +6,16 @@
 
 use std::collections::HashMap;
 
+use serde::Serialize;
+
 use super::School;
 use super::error::Error;
 use super::session::{self, Matching};
 use crate::db::members::EnrolledRow;
 use crate::db::sessions::SessionRow;
-use crate::db::{AnyConnection, DbError, members, samples, sessions};
-use crate::domain::ids::{ClassId, SampleId, StudentId};
-use crate::domain::status::SessionState;
+use crate::db::{AnyConnection, DbError, members, photos, samples, sessions};
+use crate::domain::ids::{ClassId, SampleId, SessionId, StudentId};
+use crate::domain::status::{PhotoState, SessionState};
 
 /// Compares sessions with their classes as they are now; reads each class once.
 #[derive(Debug)]
@@ -67,17 +69,42 @@ impl Class {
     }
 }
 
-/// How many sessions a `rematch` could change now; confirmed ones do not count, it leaves them alone. None where the
-/// settings' pack cannot be read.
+/// How many sessions do not follow from what is known now. Confirmed ones do not count: they are left alone.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct StaleSessions {
+    /// A `rematch` judges them again.
+    pub rematch: usize,
+    /// Their photos were read with another pack: `batch --reprocess` reads them again.
+    pub reprocess: usize,
+}
+
+/// Counts the stale sessions of the school; none where the settings' pack cannot be read.
 ///
 /// # Errors
 /// Database failures.
-pub async fn stale_sessions(school: &School) -> Result<Option<usize>, Error> {
+pub async fn stale_sessions(school: &School) -> Result<Option<StaleSessions>, Error> {
     let Ok(matching) = Matching::of_settings(&school.config) else { return Ok(None) };
     school
         .read(move |conn| {
-            let stale = Freshness::new(matching).stale(conn)?;
-            Ok(Some(stale.iter().filter(|s| s.state != SessionState::Confirmed).count()))
+            let mut counts = StaleSessions::default();
+            let stale = Freshness::new(matching.clone()).stale(conn)?;
+            for session in stale.iter().filter(|s| s.state != SessionState::Confirmed) {
+                match can_be_judged(conn, session.id, &matching)? {
+                    true => counts.rematch += 1,
+                    false => counts.reprocess += 1,
+                }
+            }
+            Ok(Some(counts))
         })
         .await
+}
+
+/// Whether all photos of a session that were read were read with this pack.
+pub(crate) fn can_be_judged(
+    conn: &mut AnyConnection,
+    session: SessionId,
+    matching: &Matching,
+) -> Result<bool, DbError> {
+    let photos = photos::list(conn, session)?;
+    Ok(photos.iter().filter(|p| p.state == PhotoState::Done).all(|p| session::is_comparable(p, &matching.pack)))
 }

@@ -7,6 +7,7 @@
 pub mod annotate;
 pub mod batch;
 pub mod batch_report;
+pub mod dataset;
 pub mod demo;
 pub mod enrol;
 pub mod error;

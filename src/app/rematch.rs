@@ -10,7 +10,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use super::error::{Code, Error};
-use super::freshness::Freshness;
+use super::freshness::{Freshness, can_be_judged};
 use super::session::{self, Matching};
 use super::term::{Calendar, ClassWish};
 use super::{Mode, School};
@@ -20,7 +20,7 @@ use crate::domain::ids::{MemberId, SessionId};
 use crate::domain::sheet::natural_order;
 use crate::domain::status::{AttendanceStatus, PhotoState, SessionState};
 
-pub use super::freshness::stale_sessions;
+pub use super::freshness::{StaleSessions, stale_sessions};
 
 /// Which sessions are judged again.
 #[derive(Debug, Clone)]
@@ -175,12 +175,11 @@ impl Judge {
 
     fn outcome(&self, conn: &mut AnyConnection, row: &SessionRow) -> Result<RematchOutcome, Error> {
         let photos = photos::list(conn, row.id)?;
-        let done = || photos.iter().filter(|p| p.state == PhotoState::Done);
         Ok(if row.state == SessionState::Confirmed && self.confirmed == Confirmed::LeaveAlone {
             RematchOutcome::Confirmed
-        } else if done().next().is_none() {
+        } else if photos.iter().all(|p| p.state != PhotoState::Done) {
             RematchOutcome::NoPhotos
-        } else if done().all(|p| session::is_comparable(p, &self.matching.pack)) {
+        } else if can_be_judged(conn, row.id, &self.matching)? {
             RematchOutcome::Rematched
         } else {
             RematchOutcome::OtherPack

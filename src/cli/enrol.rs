@@ -15,7 +15,7 @@ use crate::config::Config;
 #[derive(Debug, Args)]
 pub(super) struct EnrolArgs {
     /// Folder of <Student_Name>_<Roll_No>/*.jpg
-    #[arg(required_unless_present = "csv", conflicts_with = "csv")]
+    #[arg(required_unless_present_any = ["csv", "re_embed"], conflicts_with = "csv")]
     dir: Option<PathBuf>,
     /// CSV file instead: class,section,roll_no,image or prn,image; images relative to the file
     #[arg(long, value_name = "FILE")]
@@ -28,6 +28,12 @@ pub(super) struct EnrolArgs {
     /// State that the school holds the consent of everybody in this folder or file
     #[arg(long, value_enum, value_name = "STATE")]
     consent: Option<Consent>,
+    /// Import face_embedding.npy files (NumPy, <f4) that the nets of this pack have made, instead of pictures
+    #[arg(long, value_name = "PACK", conflicts_with = "csv")]
+    npy_pack: Option<String>,
+    /// Embed every stored portrait again, with the pack that --pack or the settings name
+    #[arg(long, conflicts_with_all = ["dir", "csv", "npy_pack", "class", "term", "consent"])]
+    re_embed: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -38,17 +44,34 @@ enum Consent {
 
 pub(super) async fn run(args: &EnrolArgs, config: &Config, output: &Output) -> Result<Outcome, Error> {
     let school = School::open(config).await?;
-    let recogniser = open_recogniser(config, output).await?;
-    let portraits = match (&args.dir, &args.csv) {
-        (_, Some(csv)) => Portraits::Table(csv.clone()),
-        (Some(dir), None) => Portraits::Folder(dir.clone()),
-        (None, None) => unreachable!("clap requires one of both"),
-    };
     let consent = if args.consent.is_some() { ConsentGiven::Recorded } else { ConsentGiven::AsInRoster };
     let options = enrol::Options { class: args.class.pair(), term: args.term.as_deref(), consent };
-    let report = enrol_with_bar(&school, &recogniser, &portraits, options, output).await?;
+    let report = match (&args.dir, &args.csv, &args.npy_pack) {
+        (Some(dir), _, Some(pack)) => {
+            with_bar(output, async |progress| enrol::run_npy(&school, (dir.clone(), pack), options, progress).await)
+                .await
+        }
+        (Some(dir), _, None) => portraits(&school, Portraits::Folder(dir.clone()), options, config, output).await,
+        (None, Some(csv), _) => portraits(&school, Portraits::Table(csv.clone()), options, config, output).await,
+        (None, None, _) => {
+            let recogniser = open_recogniser(config, output).await?;
+            with_bar(output, async |progress| enrol::re_embed(&school, &recogniser, progress).await).await
+        }
+    };
+    let report = report?;
     output.result(&report, summary(&report));
     Ok(if report.photos.iter().all(|p| p.status.is_fine()) { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+async fn portraits(
+    school: &School,
+    portraits: Portraits,
+    options: enrol::Options<'_>,
+    config: &Config,
+    output: &Output,
+) -> Result<EnrolReport, Error> {
+    let recogniser = open_recogniser(config, output).await?;
+    enrol_with_bar(school, &recogniser, &portraits, options, output).await
 }
 
 /// Loads the pack and says loudly when it does not run on what was hoped for.
@@ -68,12 +91,19 @@ pub(super) async fn enrol_with_bar(
     options: enrol::Options<'_>,
     output: &Output,
 ) -> Result<EnrolReport, Error> {
+    with_bar(output, async |progress| enrol::run(school, recogniser, portraits, options, progress).await).await
+}
+
+async fn with_bar(
+    output: &Output,
+    work: impl AsyncFnOnce(&(dyn Fn(usize, usize) + Sync)) -> Result<EnrolReport, Error>,
+) -> Result<EnrolReport, Error> {
     let bar = output.bar(0, "portraits");
     let progress = |done: usize, all: usize| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     };
-    let report = enrol::run(school, recogniser, portraits, options, &progress).await;
+    let report = work(&progress).await;
     bar.finish_and_clear();
     report
 }

@@ -82,7 +82,7 @@ enum Command {
     Batch(batch::BatchArgs),
     /// Judge sessions again from their stored faces, after late enrolment or changes of the roster
     Rematch(rematch::RematchArgs),
-    /// Write a session or a register as Excel or CSV
+    /// Write a session or a register as Excel or CSV, or all portraits as folders
     Export(export::ExportArgs),
     /// Look at the model packs
     #[command(subcommand)]

@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args};
 use super::output::{Output, count};
 use super::{ClassArgs, Outcome};
 use crate::app::error::{Code, Error};
-use crate::app::rematch::{self, Confirmed, RematchOutcome, RematchReport, RematchedSession, Which};
+use crate::app::rematch::{self, Confirmed, RematchOutcome, RematchReport, RematchedSession, StaleSessions, Which};
 use crate::app::term::ClassWish;
 use crate::app::{Mode, School};
 use crate::config::Config;
@@ -117,9 +117,18 @@ fn session_lines(session: &RematchedSession) -> String {
 }
 
 /// Advice after a change of enrolment or roster; empty where nothing waits.
-pub(super) fn stale_line(stale_sessions: Option<usize>) -> String {
-    match stale_sessions {
-        None | Some(0) => String::new(),
-        Some(n) => format!("\n{} could change: `rollcall rematch --stale` judges them again", count(n, "session")),
+pub(super) fn stale_line(stale: Option<StaleSessions>) -> String {
+    let StaleSessions { rematch, reprocess } = stale.unwrap_or_default();
+    let mut text = String::new();
+    if rematch > 0 {
+        let sessions = count(rematch, "session");
+        text.push_str(&format!("\n{sessions} could change: `rollcall rematch --stale` judges them again"));
     }
+    if reprocess > 0 {
+        let sessions = count(reprocess, "session");
+        text.push_str(&format!(
+            "\n{sessions} with photos read by another pack: `rollcall batch DIR --reprocess` reads them again"
+        ));
+    }
+    text
 }

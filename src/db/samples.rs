@@ -21,12 +21,13 @@ pub struct SampleRow {
     pub student_id: StudentId,
     pub pack_id: String,
     pub pack_version: String,
-    /// Of the image, 64 hex digits.
+    /// Of the image, or of the vector where there is none; 64 hex digits.
     pub sha256: String,
-    /// Where the image is stored.
+    /// Where the image is stored; empty for a vector that came without one.
     pub object_key: String,
     pub embedding: Embedding,
-    pub quality: Json<FaceQuality>,
+    /// None for a vector that came without an image.
+    pub quality: Json<Option<FaceQuality>>,
     /// Share in the template, above 0.
     pub weight: f64,
     pub created_at: NaiveDateTime,
@@ -41,9 +42,39 @@ pub struct NewSample {
     pub sha256: String,
     pub object_key: String,
     pub embedding: Embedding,
-    pub quality: Json<FaceQuality>,
+    pub quality: Json<Option<FaceQuality>>,
     pub weight: f64,
     pub created_at: NaiveDateTime,
+}
+
+/// Where a sample came from, without what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = face_samples)]
+pub struct SampleOrigin {
+    pub student_id: StudentId,
+    pub pack_id: String,
+    pub pack_version: String,
+    pub sha256: String,
+    /// Empty for a vector that came without an image.
+    pub object_key: String,
+}
+
+impl SampleOrigin {
+    /// Whether the sample is of this version (id, version) of a pack.
+    pub fn is_of(&self, (pack_id, pack_version): (&str, &str)) -> bool {
+        self.pack_id == pack_id && self.pack_version == pack_version
+    }
+}
+
+/// The origins of all samples of everybody, ordered by student and age.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn origins(conn: &mut AnyConnection) -> Result<Vec<SampleOrigin>, DbError> {
+    Ok(face_samples::table
+        .order((face_samples::student_id, face_samples::id))
+        .select(SampleOrigin::as_select())
+        .load(conn)?)
 }
 
 /// A new sample.
@@ -165,7 +196,7 @@ mod tests {
             sha256: sha256(image),
             object_key: format!("samples/{}/{}.jpg", student_id.0, sha256(image)),
             embedding: Embedding::new(vec![f32::from(image), -0.5, 1.0e-7]).unwrap(),
-            quality: Json(quality()),
+            quality: Json(Some(quality())),
             weight: 0.75,
             created_at: at("2025-07-01 08:00:00"),
         }

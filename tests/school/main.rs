@@ -5,7 +5,10 @@
 mod batch;
 mod commands;
 mod damage;
+mod dataset;
 mod demo;
 mod enrolment;
+mod rematch;
+mod roster;
 mod stop;
 mod support;

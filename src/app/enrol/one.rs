@@ -82,7 +82,7 @@ async fn keep(
         sha256: digest.to_string(),
         object_key: key.to_string(),
         weight: f64::from(face.quality.weight()),
-        quality: Json(face.quality),
+        quality: Json(Some(face.quality)),
         embedding: face.embedding.clone(),
         created_at: Utc::now().naive_utc(),
     };

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::person::delete_pictures;
 use super::student as known_student;
 use crate::app::error::Error;
-use crate::app::freshness::stale_sessions;
+use crate::app::freshness::{StaleSessions, stale_sessions};
 use crate::app::session;
 use crate::app::{Mode, School, blocking};
 use crate::db::members::{MemberRow, NewMember};
@@ -34,8 +34,8 @@ pub struct RosterOutcome {
     /// For each term of the file, in the order of its rows.
     pub diffs: Vec<(String, RosterDiff)>,
     pub mode: Mode,
-    /// Sessions that a `rematch` could change now; none for a preview, or where that is not known.
-    pub stale_sessions: Option<usize>,
+    /// Sessions that this may change; none for a preview, or where that is not known.
+    pub stale_sessions: Option<StaleSessions>,
 }
 
 /// Imports a roster CSV into the classes of `term`, or of the term that a row names.

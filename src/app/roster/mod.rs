@@ -17,7 +17,7 @@ pub use person::{Activity, set_activity, set_consent};
 pub use stays::{Leaving, Transfer, end, transfer};
 
 use super::error::{Code, Error};
-use super::freshness::stale_sessions;
+use super::freshness::{StaleSessions, stale_sessions};
 use super::{Mode, School};
 use crate::db::students::StudentRow;
 use crate::db::{AnyConnection, classes, students};
@@ -30,8 +30,8 @@ pub struct Changed {
     pub applied: bool,
     /// A sentence for each change; none when everything was so already.
     pub changes: Vec<String>,
-    /// Sessions that a `rematch` could change now; none for a preview, or where that is not known.
-    pub stale_sessions: Option<usize>,
+    /// Sessions that this may change; none for a preview, or where that is not known.
+    pub stale_sessions: Option<StaleSessions>,
 }
 
 impl Changed {
