@@ -306,6 +306,23 @@ mod tests {
             assert!(matches!(error, DbError::Duplicate { what } if what.contains("stay")), "{error:?}");
         }
 
+        fn a_stay_gets_other_days_unless_they_are_somebody_elses(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let class = class(conn, "9")?;
+                let (asha, ravi) = (student(conn, "P1")?, student(conn, "P2")?);
+                let first = insert(conn, &new_member(class, asha, "1"))?;
+                set_days(conn, first, (None, Some(day("2025-08-31"))))?;
+                insert(conn, &NewMember { valid_from: Some(day("2025-09-01")), ..new_member(class, ravi, "1") })?;
+                let refused = set_days(conn, first, (None, Some(day("2025-09-01"))));
+                assert!(matches!(refused, Err(DbError::Duplicate { .. })), "{refused:?}");
+                set_days(conn, first, (Some(day("2025-07-01")), Some(day("2025-08-01"))))?;
+                let days: Vec<_> = all(conn, class)?.into_iter().map(|r| (r.member.valid_from, r.member.valid_to)).collect();
+                assert_eq!(days[0], (Some(day("2025-07-01")), Some(day("2025-08-01"))));
+                assert_eq!(days.len(), 2, "all stays, whenever they were");
+                Ok(())
+            }).unwrap();
+        }
+
         fn a_stay_cannot_end_before_it_begins_and_needs_both_ends(db) {
             db.run_blocking::<_, DbError>(|conn| {
                 let (class, student) = (class(conn, "9")?, student(conn, "P1")?);

@@ -203,6 +203,27 @@ mod tests {
     }
 
     on_each_database! {
+        fn origins_and_ids_tell_samples_apart_and_a_students_go_together(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let (asha, ravi) = (student(conn, "P1")?, student(conn, "P2")?);
+                let first = insert(conn, &new_sample(asha, 1))?;
+                let without_picture = NewSample { object_key: String::new(), quality: Json(None), ..new_sample(asha, 2) };
+                let second = insert(conn, &without_picture)?;
+                insert(conn, &NewSample { pack_version: "2".into(), ..new_sample(asha, 1) })?;
+                let other = insert(conn, &new_sample(ravi, 1))?;
+                let NewSample { pack_id, pack_version, .. } = new_sample(asha, 1);
+                let pack = (pack_id.as_str(), pack_version.as_str());
+                assert_eq!(ids_for_students(conn, pack, &[ravi, asha])?, [(asha, first), (asha, second), (ravi, other)]);
+                let all = origins(conn)?;
+                assert_eq!(all.iter().map(|o| o.is_of(pack)).collect::<Vec<_>>(), [true, true, false, true]);
+                assert_eq!(all[1].object_key, "");
+                assert_eq!(for_students(conn, pack.0, pack.1, &[asha])?[1].quality, Json(None));
+                assert_eq!(delete_of_student(conn, asha)?, 3);
+                assert_eq!(origins(conn)?.len(), 1);
+                Ok(())
+            }).unwrap();
+        }
+
         fn a_sample_reads_back_to_the_last_bit(db) {
             db.run_blocking::<_, DbError>(|conn| {
                 let new = new_sample(student(conn, "P1")?, 1);

@@ -214,6 +214,27 @@ mod tests {
     use crate::db::transaction;
 
     on_each_database! {
+        fn sessions_of_a_name_become_those_of_a_subject_and_settled_ones_are_listed(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let class = class(conn, "9")?;
+                let called = NewSession { name: Some("ALGEBRA".into()), ..new_session(class, "2025-09-02 03:30:00") };
+                let algebra = find_or_insert(conn, &called)?.id;
+                let other = find_or_insert(conn, &new_session(class, "2025-09-01 03:30:00"))?.id;
+                let subject = crate::db::subjects::find_or_insert(conn, "Algebra")?.id;
+                assert_eq!(set_subject_of_name(conn, subject, "Algebra ")?, 1);
+                assert_eq!(set_subject_of_name(conn, subject, "Algebra")?, 0);
+                assert_eq!((get(conn, algebra)?.subject_id, get(conn, other)?.subject_id), (Some(subject), None));
+                assert_eq!(settled(conn)?, []);
+                let change = SessionChange {
+                    gallery_fingerprint: Some("f".into()),
+                    ..SessionChange::at(at("2025-09-02 10:00:00"))
+                };
+                update(conn, algebra, &change)?;
+                assert_eq!(settled(conn)?.into_iter().map(|s| s.id).collect::<Vec<_>>(), [algebra]);
+                Ok(())
+            }).unwrap();
+        }
+
         fn the_same_class_time_and_name_is_the_same_session(db) {
             db.run_blocking::<_, DbError>(|conn| {
                 let class = class(conn, "9")?;

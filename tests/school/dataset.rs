@@ -127,7 +127,7 @@ fn npy_files_that_are_no_embedding_of_the_pack_are_refused_with_the_reason() {
 
     fs::write(&file, rollcall::domain::npy::write(&[1.0; 512])).unwrap();
     let without = ["--json", "enrol", dir.to_str().unwrap(), "--npy-pack", "starter"];
-    assert_eq!(school.run(&without).expect(3).json()["photos"][0]["error"]["code"], "CONSENT_REQUIRED");
+    assert_eq!(School::with_roster().run(&without).expect(3).json()["photos"][0]["error"]["code"], "CONSENT_REQUIRED");
 }
 
 #[test]

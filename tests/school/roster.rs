@@ -161,13 +161,14 @@ fn class_of_two_terms_is_told_by_the_day_or_a_question() {
     let school = School::enrolled();
     next_term(&school);
     let photos = Photos::of(&[(FULL, FULL)]);
-    let run = |more: &[&str]| {
-        school.run(&[["--json", "batch", photos.path().to_str().unwrap(), "--dry-run"].as_slice(), more].concat())
-    };
-    let question = run(&[]).expect(3).json()["photos"][0]["target"]["error"].clone();
+    let dry_run = ["--json", "batch", photos.path().to_str().unwrap(), "--dry-run"];
+    // The settings' term is none of those that the class exists in.
+    let question = school.run_with(&[("ROLLCALL_TERM", "Summer")], &dry_run).expect(3).json();
+    let question = &question["photos"][0]["target"]["error"];
     assert_eq!(question["code"], "AMBIGUOUS_NAME");
     assert!(question["message"].as_str().unwrap().contains("--term"), "{question}");
-    assert_eq!(run(&["--term", "spring"]).expect(0).json()["photos"][0]["target"]["term"], "Spring");
+    let named = school.run(&[dry_run.as_slice(), &["--term", "spring"]].concat()).expect(0).json();
+    assert_eq!(named["photos"][0]["target"]["term"], "Spring");
 
     school.run(&["roster", "terms", "set", "Spring", "--from", "2027-01-07", "--to", "2027-05-31"]).expect(0);
     photos.add("CSE-A_2027-01-07_0900.jpg", &fs::read(crate::support::class_photo(FULL)).unwrap());
