@@ -7,6 +7,7 @@ use crate::db::DbError;
 use crate::domain::csv_table::CsvProblems;
 use crate::domain::folder_name::FolderNameError;
 use crate::domain::photo_name::NameError;
+use crate::domain::term::TermError;
 use crate::engine::EngineError;
 use crate::export::ExportError;
 use crate::pack::PackError;
@@ -41,6 +42,7 @@ pub enum Code {
     ClassNotFound,
     StudentNotFound,
     SessionNotFound,
+    SubjectNotFound,
     JobNotFound,
     /// The class has nobody who can be found by face.
     NoEnrolledStudents,
@@ -58,6 +60,8 @@ pub enum Code {
     InvalidSettings,
     /// A CSV file with rows that cannot be used.
     InvalidTable,
+    /// Days or a roll number that do not fit with those of the roster.
+    RosterConflict,
     /// A file cannot be read or written.
     FileError,
     DatabaseMissing,
@@ -204,6 +208,16 @@ impl From<FolderNameError> for Error {
             FolderNameError::Unknown { .. } => Code::StudentNotFound,
             FolderNameError::Ambiguous { .. } => Code::AmbiguousName,
             FolderNameError::NameMismatch { .. } => Code::InvalidName,
+        };
+        Self::wrapping(code, error)
+    }
+}
+
+impl From<TermError> for Error {
+    fn from(error: TermError) -> Self {
+        let code = match &error {
+            TermError::NotInTerm { .. } => Code::ClassNotFound,
+            TermError::NoneHolds { .. } | TermError::Several { .. } => Code::AmbiguousName,
         };
         Self::wrapping(code, error)
     }

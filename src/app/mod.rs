@@ -7,16 +7,20 @@
 pub mod annotate;
 pub mod batch;
 pub mod batch_report;
+pub mod dataset;
 pub mod demo;
 pub mod enrol;
 pub mod error;
 pub mod evaluate;
+mod freshness;
 pub mod jobs;
 pub mod photo;
 pub mod recogniser;
+pub mod rematch;
 pub mod report;
 pub mod roster;
 pub mod session;
+pub mod term;
 pub mod work;
 
 use std::sync::Arc;
@@ -28,6 +32,31 @@ use crate::config::Config;
 use crate::db::{AnyConnection, Db};
 use crate::storage::{LocalStore, ObjectStore};
 use error::{Error, Outlook};
+
+/// Whether changes are only shown or also made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Preview,
+    Apply,
+}
+
+/// How a transaction ends that is taken back in any case.
+enum TakenBack<T> {
+    Seen(T),
+    Failed(Error),
+}
+
+impl<T> TakenBack<T> {
+    fn after(result: Result<T, Error>) -> Self {
+        result.map_or_else(Self::Failed, Self::Seen)
+    }
+}
+
+impl<T> From<crate::db::DbError> for TakenBack<T> {
+    fn from(error: crate::db::DbError) -> Self {
+        Self::Failed(error.into())
+    }
+}
 
 /// A school's data. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -105,6 +134,29 @@ impl School {
             self.change(move |conn| work(conn))
         })
         .await
+    }
+
+    /// The same in one transaction: all of it happens, or nothing. A preview does all of it, too, and takes it back, so
+    /// that what it shows is what would be.
+    pub(crate) async fn apply<T: Send + 'static>(
+        &self,
+        mode: Mode,
+        work: impl FnOnce(&mut AnyConnection) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        match mode {
+            Mode::Apply => self.change(work).await,
+            Mode::Preview => {
+                self.db
+                    .run(|conn| {
+                        let undone = crate::db::transaction(conn, |conn| Err::<T, _>(TakenBack::after(work(conn))));
+                        match undone {
+                            Ok(seen) | Err(TakenBack::Seen(seen)) => Ok(seen),
+                            Err(TakenBack::Failed(error)) => Err(error),
+                        }
+                    })
+                    .await
+            }
+        }
     }
 
     /// The same in one transaction: all of it happens, or nothing.

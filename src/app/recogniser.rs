@@ -267,6 +267,20 @@ impl TimingsMs {
     }
 }
 
+/// The manifest of the pack with this folder name.
+///
+/// # Errors
+/// `MODEL_NOT_LOADED` when there is none, or it is broken.
+pub(crate) fn manifest_of(config: &Config, pack: &str) -> Result<Manifest, Error> {
+    for models in config.models_dirs() {
+        let packs = crate::pack::list(&models).map_err(|e| Error::file(&models, &e))?;
+        if let Some((_, manifest)) = packs.into_iter().find(|(name, _)| name == pack) {
+            return Ok(manifest?);
+        }
+    }
+    Err(missing_pack(&Config { pack: pack.to_owned(), ..config.clone() }))
+}
+
 /// The pack's lines under the school's prior.
 fn scoring(manifest: &Manifest, config: &Config) -> Scoring {
     let said = &manifest.scoring;

@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use chrono::{NaiveDate, Utc};
 
 use super::error::{Code, Error};
+use super::freshness::Freshness;
+use super::session::Matching;
+use super::term::{Calendar, ClassWish};
 use super::{School, session};
 use crate::config::Config;
-use crate::db::classes::ClassRow;
 use crate::db::sessions::SessionRow as StoredSession;
-use crate::db::{AnyConnection, classes, members, photos, records, sessions};
+use crate::db::subjects::SubjectRow;
+use crate::db::{AnyConnection, classes, members, photos, records, sessions, subjects};
 use crate::domain::attendance::Flag;
 use crate::domain::ids::{ClassId, SessionId};
 use crate::domain::sheet::{
@@ -49,22 +52,29 @@ pub async fn session_file(school: &School, id: SessionId, format: SheetFormat) -
     })
 }
 
+/// The register that is wanted.
+#[derive(Debug, Clone)]
+pub struct RegisterWish {
+    pub class: ClassWish,
+    /// First and last day.
+    pub days: (NaiveDate, NaiveDate),
+    /// Only the sessions of this subject.
+    pub subject: Option<String>,
+}
+
 /// The register of a class from the first to the last day, as bytes.
 ///
 /// # Errors
-/// `CLASS_NOT_FOUND`, and what is wrong with the settings' labels.
-pub async fn register_file(
-    school: &School,
-    (class, section): (&str, &str),
-    days: (NaiveDate, NaiveDate),
-    format: SheetFormat,
-) -> Result<Vec<u8>, Error> {
+/// `CLASS_NOT_FOUND`; `AMBIGUOUS_NAME` when the days do not tell the term, or lie in several; `SUBJECT_NOT_FOUND`; and what
+/// is wrong with the settings' labels.
+pub async fn register_file(school: &School, wanted: RegisterWish, format: SheetFormat) -> Result<Vec<u8>, Error> {
     let config = school.config.clone();
-    let (class, section) = (class.to_owned(), section.to_owned());
     let sheet = school
         .read(move |conn| {
-            let class = find_class(conn, &class, &section, &config.term)?;
-            register_sheet(conn, class.id, days, &config)
+            let RegisterWish { class, days, subject } = wanted;
+            let class = one_class(&Calendar::read(conn, &config, class.term.as_deref())?, &class, days)?;
+            let subject = subject.map(|name| find_subject(conn, &name)).transpose()?;
+            register_sheet(conn, class, days, (subject, &config))
         })
         .await?;
     Ok(match format {
@@ -126,7 +136,7 @@ fn books(conn: &mut AnyConnection, touched: &BTreeSet<SessionId>, config: &Confi
         stored.sort_by_key(|s| (s.starts_at, s.id));
         let days: Vec<NaiveDate> = stored.iter().map(|s| session::day(s, config.time_zone)).collect();
         let (first, last) = (days[0], days[days.len() - 1]);
-        let register = register_sheet(conn, class, (first, last), config)?;
+        let register = register_sheet(conn, class, (first, last), (None, config))?;
         let sheets = stored.iter().map(|s| session_sheet(conn, s.id, config)).collect::<Result<Vec<_>, _>>()?;
         let label = register.heading().class_and_section();
         let range = if first == last { first.to_string() } else { format!("{first}_to_{last}") };
@@ -144,9 +154,23 @@ fn bom(config: &Config) -> Bom {
     if config.report.csv_bom { Bom::With } else { Bom::Without }
 }
 
-fn find_class(conn: &mut AnyConnection, class: &str, section: &str, term: &str) -> Result<ClassRow, Error> {
-    classes::find(conn, class, section, term)?
-        .ok_or_else(|| Error::new(Code::ClassNotFound, format!("there is no class {class}-{section}")))
+/// The class that both days mean, or the one of them that tells.
+fn one_class(calendar: &Calendar, class: &ClassWish, (from, to): (NaiveDate, NaiveDate)) -> Result<ClassId, Error> {
+    match (calendar.class(class, from), calendar.class(class, to)) {
+        (Ok(first), Ok(last)) if first.id != last.id => {
+            let terms = format!("{from} is in term {:?}, {to} in {:?}", first.term, last.term);
+            Err(Error::new(Code::AmbiguousName, format!("{terms}: choose days of one term, or name it with --term")))
+        }
+        (Ok(found), _) | (Err(_), Ok(found)) => Ok(found.id),
+        (Err(error), Err(_)) => Err(error),
+    }
+}
+
+fn find_subject(conn: &mut AnyConnection, name: &str) -> Result<SubjectRow, Error> {
+    subjects::find(conn, name)?.ok_or_else(|| {
+        let what = format!("there is no subject {name:?}; `rollcall roster subjects list` shows those there are");
+        Error::new(Code::SubjectNotFound, what)
+    })
 }
 
 fn rules(config: &Config) -> Result<SheetRules, Error> {
@@ -186,6 +210,7 @@ fn session_sheet(conn: &mut AnyConnection, id: SessionId, config: &Config) -> Re
         .ok_or_else(|| Error::new(Code::SessionNotFound, format!("there is no session {}", id.0)))?;
     let photos = photos::list(conn, id)?;
     let rows = records::of_session(conn, id)?;
+    let stale = is_stale(conn, freshness(config).as_mut(), &stored)?.then_some(STALE);
     let sheet = SessionSheet {
         id,
         heading: heading(conn, stored.class_id, config)?,
@@ -195,7 +220,7 @@ fn session_sheet(conn: &mut AnyConnection, id: SessionId, config: &Config) -> Re
         state: stored.state,
         photos: u32::try_from(photos.len()).unwrap_or(u32::MAX),
         strangers: u32::try_from(stored.strangers).unwrap_or(0),
-        flags: stored.flags.0.iter().filter_map(|flag| sentence(flag)).map(str::to_owned).collect(),
+        flags: stored.flags.0.iter().filter_map(|flag| sentence(flag)).chain(stale).map(str::to_owned).collect(),
         provenance: provenance(&photos),
         rows: rows
             .into_iter()
@@ -212,6 +237,9 @@ fn session_sheet(conn: &mut AnyConnection, id: SessionId, config: &Config) -> Re
     };
     Ok(sheet.in_roll_order())
 }
+
+/// What stands on the sheet of a session that a `rematch` could change.
+const STALE: &str = "STALE: enrolment, roster, pack or lines have changed since; `rollcall rematch` judges it again";
 
 /// What a flag means to a teacher. Strangers are counted on the sheet itself.
 fn sentence(flag: &str) -> Option<&'static str> {
@@ -241,16 +269,15 @@ fn register_sheet(
     conn: &mut AnyConnection,
     class: ClassId,
     (from, to): (NaiveDate, NaiveDate),
-    config: &Config,
+    (subject, config): (Option<SubjectRow>, &Config),
 ) -> Result<RegisterSheet, Error> {
     let zone = config.time_zone;
     let (start, end) = session::utc_range(from, to, zone);
-    let stored = sessions::list(conn, class, start, end)?;
-    let columns = stored.iter().map(|s| RegisterColumn {
-        id: s.id,
-        starts_at: session::local(s.starts_at, zone),
-        name: s.name.clone(),
-    });
+    let mut stored = sessions::list(conn, class, start, end)?;
+    if let Some(subject) = &subject {
+        stored.retain(|s| s.subject_id == Some(subject.id));
+    }
+    let columns = columns(conn, &stored, config)?;
     let roll = members::between(conn, class, from, to)?;
     let roll = roll.into_iter().map(|row| RegisterMember {
         id: row.member.id,
@@ -264,6 +291,39 @@ fn register_sheet(
         .into_iter()
         .map(|r| RegisterRecord { session: r.session_id, member: r.member_id, status: r.status })
         .collect();
-    let sheet = RegisterSheet::new(heading(conn, class, config)?, rules(config)?, from, to);
-    Ok(sheet.filled(roll.collect(), columns.collect(), &known))
+    let heading = SheetHeading { subject: subject.map(|s| s.name), ..heading(conn, class, config)? };
+    let sheet = RegisterSheet::new(heading, rules(config)?, from, to);
+    Ok(sheet.filled(roll.collect(), columns, &known))
+}
+
+/// A column for each session; one that is stale says so beside its name.
+fn columns(conn: &mut AnyConnection, stored: &[StoredSession], config: &Config) -> Result<Vec<RegisterColumn>, Error> {
+    let mut freshness = freshness(config);
+    let mut columns = Vec::with_capacity(stored.len());
+    for s in stored {
+        let stale = is_stale(conn, freshness.as_mut(), s)?.then_some("STALE");
+        let name: Vec<&str> = s.name.as_deref().into_iter().chain(stale).collect();
+        let starts_at = session::local(s.starts_at, config.time_zone);
+        columns.push(RegisterColumn { id: s.id, starts_at, name: (!name.is_empty()).then(|| name.join(" · ")) });
+    }
+    Ok(columns)
+}
+
+/// None where the settings' pack cannot be read: sheets are written without it, and nothing is known to be stale.
+fn freshness(config: &Config) -> Option<Freshness> {
+    match Matching::of_settings(config) {
+        Ok(matching) => Some(Freshness::new(matching)),
+        Err(error) => {
+            tracing::warn!(code = error.code.as_str(), "stale sessions are not marked: {error}");
+            None
+        }
+    }
+}
+
+fn is_stale(
+    conn: &mut AnyConnection,
+    freshness: Option<&mut Freshness>,
+    session: &StoredSession,
+) -> Result<bool, Error> {
+    Ok(freshness.map(|f| f.is_stale(conn, session)).transpose()?.unwrap_or(false))
 }

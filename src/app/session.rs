@@ -20,7 +20,7 @@ use crate::domain::assign::Probe;
 use crate::domain::attendance::{Correction, Flag, Ground, PhotoOutcome, Record, settle as settle_records};
 use crate::domain::fusion::{Fused, SessionFace, fuse};
 use crate::domain::gallery::{Enrolled, Gallery};
-use crate::domain::ids::{ClassId, SessionId, StudentId};
+use crate::domain::ids::{ClassId, MemberId, SampleId, SessionId, StudentId};
 use crate::domain::score::Scoring;
 use crate::domain::sheet::natural_order;
 use crate::domain::status::{AttendanceStatus, PhotoState, RecordSource, SessionState};
@@ -60,18 +60,25 @@ pub(crate) async fn open(
 }
 
 /// The gallery of a class on a day: its active, consenting members with what they have enrolled in the pack.
-pub(crate) fn gallery(
+fn gallery(
     conn: &mut AnyConnection,
     class: ClassId,
     day: NaiveDate,
     matching: &Matching,
-) -> Result<(Vec<EnrolledRow>, Gallery, String), DbError> {
+) -> Result<(Gallery, String), DbError> {
     let roll = members::active_on(conn, class, day)?;
+    gallery_of(conn, &roll, matching)
+}
+
+/// The gallery of these members, and its fingerprint.
+pub(crate) fn gallery_of(
+    conn: &mut AnyConnection,
+    roll: &[EnrolledRow],
+    matching: &Matching,
+) -> Result<(Gallery, String), DbError> {
     let students: Vec<StudentId> = roll.iter().map(|row| row.student.id).collect();
     let pack = &matching.pack;
     let stored = samples::for_students(conn, &pack.id, &pack.version, &students)?;
-    let mut fingerprint = Sha256::new();
-    fingerprint.update(format!("{}@{} {:?}", pack.id, pack.version, matching.scoring));
     let enrolled: Vec<Enrolled> = roll
         .iter()
         .map(|row| {
@@ -79,13 +86,33 @@ pub(crate) fn gallery(
             let samples: Vec<Sample> =
                 own.map(|s| Sample { id: s.id, embedding: s.embedding.clone(), weight: s.weight as f32 }).collect();
             let (consent, active) = (row.student.consent, row.student.active);
-            let ids: Vec<i64> = samples.iter().map(|s| s.id.0).collect();
-            fingerprint.update(format!("{} {consent} {active} {ids:?};", row.member.id.0));
             Enrolled { member: row.member.id, student: row.student.id, consent, active, samples }
         })
         .collect();
-    let fingerprint = fingerprint.finalize().iter().map(|b| format!("{b:02x}")).collect();
-    Ok((roll, Gallery::build(&enrolled, &matching.scoring), fingerprint))
+    let ids: Vec<(StudentId, SampleId)> = stored.iter().map(|s| (s.student_id, s.id)).collect();
+    let fingerprint = fingerprint(roll.iter(), &ids, matching);
+    Ok((Gallery::build(&enrolled, &matching.scoring), fingerprint))
+}
+
+/// What verdicts depend on besides the photos: the pack, its lines, who is on the roll, their consent and samples. Two
+/// galleries with the same fingerprint judge every face alike, so a session whose stored one differs is stale. Roll
+/// numbers and names do not count; `samples` is ordered by student and id.
+pub(crate) fn fingerprint<'r>(
+    roll: impl Iterator<Item = &'r EnrolledRow>,
+    samples: &[(StudentId, SampleId)],
+    matching: &Matching,
+) -> String {
+    let mut roll: Vec<&EnrolledRow> = roll.collect();
+    roll.sort_unstable_by_key(|row| row.member.id);
+    let mut hash = Sha256::new();
+    hash.update(format!("{} {:?}", matching.pack, matching.scoring));
+    for row in roll {
+        let from = samples.partition_point(|(student, _)| *student < row.student.id);
+        let own = samples[from..].iter().take_while(|(student, _)| *student == row.student.id);
+        let ids: Vec<i64> = own.map(|(_, sample)| sample.0).collect();
+        hash.update(format!("{} {} {} {ids:?};", row.member.id.0, row.student.consent, row.student.active));
+    }
+    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// Refuses a session whose class has nobody who can be found by face.
@@ -94,7 +121,7 @@ pub(crate) fn gallery(
 /// `NO_ENROLLED_STUDENTS`, with what to do.
 pub(crate) fn require_candidates(conn: &mut AnyConnection, id: SessionId, matching: &Matching) -> Result<(), Error> {
     let session = sessions::get(conn, id)?;
-    let (_, gallery, _) = gallery(conn, session.class_id, day(&session, matching.zone), matching)?;
+    let (gallery, _) = gallery(conn, session.class_id, day(&session, matching.zone), matching)?;
     if gallery.candidates().is_empty() {
         let class = classes::get(conn, session.class_id)?;
         let what = format!(
@@ -115,7 +142,7 @@ pub(crate) fn settle(
     now: NaiveDateTime,
 ) -> Result<(), DbError> {
     let session = sessions::lock(conn, id)?;
-    let (_, gallery, fingerprint) = gallery(conn, session.class_id, day(&session, matching.zone), matching)?;
+    let (gallery, fingerprint) = gallery(conn, session.class_id, day(&session, matching.zone), matching)?;
     let photos = photos::list(conn, id)?;
     let looked_at: Vec<&PhotoRow> = photos.iter().filter(|p| is_comparable(p, &matching.pack)).collect();
     let stored = faces::list_for_session(conn, id)?;
@@ -134,6 +161,9 @@ pub(crate) fn settle(
     faces::set_verdicts(conn, id, &fused.faces.iter().map(verdict_row).collect::<Vec<_>>())?;
     let rows: Vec<NewRecord> =
         settled.records.iter().filter(|r| r.source == RecordSource::Auto).map(|r| record_row(id, r, now)).collect();
+    // Who has left the class since, with effect before the session, is no business of it any more.
+    let roll: Vec<MemberId> = settled.records.iter().map(|r| r.member).collect();
+    records::delete_automatic_but(conn, id, &roll)?;
     records::upsert(conn, &rows)?;
     sessions::update(conn, id, &change(&settled.flags, &fused, fingerprint, now))
 }
@@ -150,7 +180,7 @@ fn change(flags: &[Flag], fused: &Fused, fingerprint: String, now: NaiveDateTime
 }
 
 /// Embeddings of different packs never meet.
-fn is_comparable(photo: &PhotoRow, pack: &PackKey) -> bool {
+pub(crate) fn is_comparable(photo: &PhotoRow, pack: &PackKey) -> bool {
     let same_pack = photo.pack_id.as_ref() == Some(&pack.id) && photo.pack_version.as_ref() == Some(&pack.version);
     photo.state == PhotoState::Done && same_pack
 }
@@ -242,6 +272,11 @@ pub(crate) fn report(conn: &mut AnyConnection, id: SessionId) -> Result<SessionR
 /// The day of a session on the school's calendar.
 pub(crate) fn day(session: &SessionRow, zone: Tz) -> NaiveDate {
     local(session.starts_at, zone).date()
+}
+
+/// Today on the school's calendar.
+pub(crate) fn today(zone: Tz) -> NaiveDate {
+    local(Utc::now().naive_utc(), zone).date()
 }
 
 /// A stored time on the school's clocks.

@@ -22,6 +22,9 @@ pub(super) struct BatchArgs {
     dir: PathBuf,
     #[command(flatten)]
     class: ClassArgs,
+    /// Term of the classes, where the photos' days do not tell it
+    #[arg(long, value_name = "TERM")]
+    term: Option<String>,
     /// Write the report as JSON to this file
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -40,6 +43,7 @@ pub(super) async fn run(args: &BatchArgs, config: &Config, output: &Output) -> R
     let school = School::open(config).await?;
     let options = Options {
         class: args.class.pair().map(|(c, s)| (c.to_owned(), s.to_owned())),
+        term: args.term.clone(),
         known: if args.reprocess { Known::Reprocess } else { Known::Keep },
         annotate: if args.annotate { Annotate::Yes } else { Annotate::No },
     };

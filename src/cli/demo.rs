@@ -6,13 +6,12 @@ use super::Outcome;
 use super::batch::run_with_bar;
 use super::enrol::{enrol_with_bar, open_recogniser, summary};
 use super::output::{Output, table};
-use crate::app::School;
 use crate::app::batch::{self, Annotate, Known, Options};
 use crate::app::batch_report::BatchReport;
 use crate::app::demo::{Comparison, DemoSchool, fresh_folder};
-use crate::app::enrol::{ConsentGiven, Portraits};
+use crate::app::enrol::{self, ConsentGiven, Portraits};
 use crate::app::error::Error;
-use crate::app::roster::{self, Mode};
+use crate::app::{Mode, School, roster};
 use crate::config::Config;
 use crate::domain::evaluation::FaceTally;
 
@@ -32,7 +31,8 @@ pub(super) async fn run(_args: &DemoArgs, config: &Config, output: &Output) -> R
     output.note(format_args!("roster\n{}\n", indented(&change.to_string())));
 
     let portraits = Portraits::Folder(demo.portraits());
-    let enrolled = enrol_with_bar(&school, &recogniser, &portraits, (None, ConsentGiven::Recorded), output).await?;
+    let as_recorded = enrol::Options { class: None, term: None, consent: ConsentGiven::Recorded };
+    let enrolled = enrol_with_bar(&school, &recogniser, &portraits, as_recorded, output).await?;
     output.note(format_args!("enrolment\n{}", indented(&summary(&enrolled))));
     let refusals = tokio::task::block_in_place(|| demo.refusals(&recogniser))?;
     let mut all_refused = true;
@@ -44,7 +44,7 @@ pub(super) async fn run(_args: &DemoArgs, config: &Config, output: &Output) -> R
         }
     }
 
-    let options = Options { class: None, known: Known::Keep, annotate: Annotate::Yes };
+    let options = Options { class: None, term: None, known: Known::Keep, annotate: Annotate::Yes };
     let plan = batch::plan(&school, &demo.class_photos(), &options).await?;
     output.note("\nclass photos");
     let report = run_with_bar(&school, &recogniser, plan, &options, output).await?;

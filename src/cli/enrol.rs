@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::output::{Output, count, table};
+use super::rematch::stale_line;
 use super::{ClassArgs, Outcome};
 use crate::app::enrol::{self, ConsentGiven, EnrolReport, PortraitStatus, Portraits};
 use crate::app::error::Error;
@@ -14,16 +15,25 @@ use crate::config::Config;
 #[derive(Debug, Args)]
 pub(super) struct EnrolArgs {
     /// Folder of <Student_Name>_<Roll_No>/*.jpg
-    #[arg(required_unless_present = "csv", conflicts_with = "csv")]
+    #[arg(required_unless_present_any = ["csv", "re_embed"], conflicts_with = "csv")]
     dir: Option<PathBuf>,
     /// CSV file instead: class,section,roll_no,image or prn,image; images relative to the file
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     #[command(flatten)]
     class: ClassArgs,
+    /// Term of the classes [default: today's]
+    #[arg(long, value_name = "TERM")]
+    term: Option<String>,
     /// State that the school holds the consent of everybody in this folder or file
     #[arg(long, value_enum, value_name = "STATE")]
     consent: Option<Consent>,
+    /// Import face_embedding.npy files (NumPy, <f4) that the nets of this pack have made, instead of pictures
+    #[arg(long, value_name = "PACK", conflicts_with = "csv")]
+    npy_pack: Option<String>,
+    /// Embed every stored portrait again, with the pack that --pack or the settings name
+    #[arg(long, conflicts_with_all = ["dir", "csv", "npy_pack", "class", "term", "consent"])]
+    re_embed: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -34,16 +44,34 @@ enum Consent {
 
 pub(super) async fn run(args: &EnrolArgs, config: &Config, output: &Output) -> Result<Outcome, Error> {
     let school = School::open(config).await?;
-    let recogniser = open_recogniser(config, output).await?;
-    let portraits = match (&args.dir, &args.csv) {
-        (_, Some(csv)) => Portraits::Table(csv.clone()),
-        (Some(dir), None) => Portraits::Folder(dir.clone()),
-        (None, None) => unreachable!("clap requires one of both"),
-    };
     let consent = if args.consent.is_some() { ConsentGiven::Recorded } else { ConsentGiven::AsInRoster };
-    let report = enrol_with_bar(&school, &recogniser, &portraits, (args.class.pair(), consent), output).await?;
+    let options = enrol::Options { class: args.class.pair(), term: args.term.as_deref(), consent };
+    let report = match (&args.dir, &args.csv, &args.npy_pack) {
+        (Some(dir), _, Some(pack)) => {
+            with_bar(output, async |progress| enrol::run_npy(&school, (dir.clone(), pack), options, progress).await)
+                .await
+        }
+        (Some(dir), _, None) => portraits(&school, Portraits::Folder(dir.clone()), options, config, output).await,
+        (None, Some(csv), _) => portraits(&school, Portraits::Table(csv.clone()), options, config, output).await,
+        (None, None, _) => {
+            let recogniser = open_recogniser(config, output).await?;
+            with_bar(output, async |progress| enrol::re_embed(&school, &recogniser, progress).await).await
+        }
+    };
+    let report = report?;
     output.result(&report, summary(&report));
     Ok(if report.photos.iter().all(|p| p.status.is_fine()) { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+async fn portraits(
+    school: &School,
+    portraits: Portraits,
+    options: enrol::Options<'_>,
+    config: &Config,
+    output: &Output,
+) -> Result<EnrolReport, Error> {
+    let recogniser = open_recogniser(config, output).await?;
+    enrol_with_bar(school, &recogniser, &portraits, options, output).await
 }
 
 /// Loads the pack and says loudly when it does not run on what was hoped for.
@@ -60,15 +88,22 @@ pub(super) async fn enrol_with_bar(
     school: &School,
     recogniser: &Recogniser,
     portraits: &Portraits,
-    (class, consent): (Option<(&str, &str)>, ConsentGiven),
+    options: enrol::Options<'_>,
     output: &Output,
+) -> Result<EnrolReport, Error> {
+    with_bar(output, async |progress| enrol::run(school, recogniser, portraits, options, progress).await).await
+}
+
+async fn with_bar(
+    output: &Output,
+    work: impl AsyncFnOnce(&(dyn Fn(usize, usize) + Sync)) -> Result<EnrolReport, Error>,
 ) -> Result<EnrolReport, Error> {
     let bar = output.bar(0, "portraits");
     let progress = |done: usize, all: usize| {
         bar.set_length(all as u64);
         bar.set_position(done as u64);
     };
-    let report = enrol::run(school, recogniser, portraits, enrol::Options { class, consent }, &progress).await;
+    let report = work(&progress).await;
     bar.finish_and_clear();
     report
 }
@@ -99,5 +134,6 @@ pub(super) fn summary(report: &EnrolReport) -> String {
     for warning in &report.warnings {
         text.push_str(&format!("\nwarning: {warning}"));
     }
+    text.push_str(&stale_line(report.stale_sessions));
     text
 }

@@ -1,26 +1,36 @@
 //! `rollcall export`: a session or a register as Excel or CSV.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::output::Output;
+use super::output::{Output, count};
 use super::{ClassArgs, Outcome};
-use crate::app::School;
 use crate::app::error::{Code, Error};
-use crate::app::report::{self, SheetFormat};
+use crate::app::report::{self, RegisterWish, SheetFormat};
+use crate::app::term::ClassWish;
+use crate::app::{School, dataset};
 use crate::config::Config;
 use crate::domain::ids::SessionId;
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct ExportArgs {
+    #[command(subcommand)]
+    what: Option<ExportCommand>,
     /// One session, by its number
     #[arg(long, value_name = "N", conflicts_with_all = ["class", "from", "to"], required_unless_present = "class")]
     session: Option<i64>,
     #[command(flatten)]
     class: ClassArgs,
+    /// Term of the class, where the days do not tell it
+    #[arg(long, value_name = "TERM", requires = "class")]
+    term: Option<String>,
+    /// Only the sessions of this subject
+    #[arg(long, value_name = "NAME", requires = "class")]
+    subject: Option<String>,
     /// First day of the register
     #[arg(long, value_name = "YYYY-MM-DD", requires = "class", required_unless_present = "session")]
     from: Option<NaiveDate>,
@@ -31,7 +41,25 @@ pub(super) struct ExportArgs {
     #[arg(long, value_enum)]
     format: Option<FormatArg>,
     /// File to write
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", required = true)]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum ExportCommand {
+    /// Write portraits and templates as folders: <Student_Name>_<Roll_No>/ with face_embedding.<pack>.npy
+    Dataset(DatasetArgs),
+}
+
+#[derive(Debug, Args)]
+struct DatasetArgs {
+    #[command(flatten)]
+    class: ClassArgs,
+    /// Term of the classes [default: today's]
+    #[arg(long, value_name = "TERM")]
+    term: Option<String>,
+    /// Folder to write to
+    #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
 }
 
@@ -43,23 +71,48 @@ enum FormatArg {
 
 pub(super) async fn run(args: &ExportArgs, config: &Config, output: &Output) -> Result<Outcome, Error> {
     let school = School::open(config).await?;
-    let format = args.format();
+    if let Some(ExportCommand::Dataset(args)) = &args.what {
+        return dataset(&school, args, output).await;
+    }
+    let file = args.output.as_deref().expect("clap requires a file where there is no subcommand");
+    let format = args.format(file);
     let bytes = match (args.session, args.class.pair(), args.from, args.to) {
         (Some(id), ..) => report::session_file(&school, SessionId(id), format).await?,
         (None, Some(_), Some(from), Some(to)) if from > to => {
             return Err(Error::new(Code::InvalidSettings, format!("--from {from} is after --to {to}")));
         }
-        (None, Some(class), Some(from), Some(to)) => report::register_file(&school, class, (from, to), format).await?,
+        (None, Some((class, section)), Some(from), Some(to)) => {
+            let class = ClassWish { name: class.into(), section: section.into(), term: args.term.clone() };
+            let wanted = RegisterWish { class, days: (from, to), subject: args.subject.clone() };
+            report::register_file(&school, wanted, format).await?
+        }
         _ => return Err(Error::new(Code::InvalidSettings, "name a session, or a class with --from and --to")),
     };
-    report::write_whole(&args.output, &bytes)?;
-    output.result(&json!({ "file": args.output, "bytes": bytes.len() }), format!("written: {}", args.output.display()));
+    report::write_whole(file, &bytes)?;
+    output.result(&json!({ "file": file, "bytes": bytes.len() }), format!("written: {}", file.display()));
     Ok(Outcome::Done)
 }
 
+async fn dataset(school: &School, args: &DatasetArgs, output: &Output) -> Result<Outcome, Error> {
+    let report = dataset::export(school, args.output.clone(), (args.class.pair(), args.term.as_deref())).await?;
+    let mut text = format!(
+        "{} of pack {}: {} written, {} as they were, {} left alone",
+        count(report.students, "student"),
+        report.pack,
+        count(report.files_written, "file"),
+        report.files_unchanged,
+        report.problems.len(),
+    );
+    for problem in &report.problems {
+        text.push_str(&format!("\n{}: {} [{}]", problem.path, problem.error.message, problem.error.code.as_str()));
+    }
+    output.result(&report, text);
+    Ok(if report.problems.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
+}
+
 impl ExportArgs {
-    fn format(&self) -> SheetFormat {
-        let is_csv = self.output.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
+    fn format(&self, file: &Path) -> SheetFormat {
+        let is_csv = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
         match self.format {
             Some(FormatArg::Csv) => SheetFormat::Csv,
             Some(FormatArg::Xlsx) => SheetFormat::Xlsx,

@@ -12,6 +12,7 @@ mod export;
 mod init;
 mod models;
 mod output;
+mod rematch;
 mod roster;
 mod signals;
 mod work;
@@ -83,7 +84,9 @@ enum Command {
     Batch(batch::BatchArgs),
     /// Work on photos that wait in the queue, beside other programs or alone
     Work(work::WorkArgs),
-    /// Write a session or a register as Excel or CSV
+    /// Judge sessions again from their stored faces, after late enrolment or changes of the roster
+    Rematch(rematch::RematchArgs),
+    /// Write a session or a register as Excel or CSV, or all portraits as folders
     Export(export::ExportArgs),
     /// Look at the model packs
     #[command(subcommand)]
@@ -173,6 +176,7 @@ async fn dispatch(command: &Command, config: &Config, output: &Output) -> Result
         Command::Enrol(args) => enrol::run(args, config, output).await,
         Command::Batch(args) => batch::run(args, config, output).await,
         Command::Work(args) => work::run(args, config, output).await,
+        Command::Rematch(args) => rematch::run(args, config, output).await,
         Command::Export(args) => export::run(args, config, output).await,
         Command::Models(command) => models::run(command, config, output),
         Command::Evaluate(command) => evaluate::run(command, config, output).await,

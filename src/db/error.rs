@@ -103,6 +103,7 @@ const UNIQUE: &[(&str, &str)] = &[
     ("classes", "a class with this name, section and term"),
     ("students", "a student with this PRN"),
     ("subjects", "a subject with this name"),
+    ("terms", "a term with this name"),
     ("face_samples", "a sample of this student from this image"),
     ("attendance_sessions", "a session of this class at this time with this name"),
     ("session_photos", "this photo of the session"),

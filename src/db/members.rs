@@ -13,6 +13,10 @@ use super::students::StudentRow;
 use super::{AnyConnection, DbError};
 use crate::domain::ids::{ClassId, MemberId, StudentId};
 
+/// Before and after every stay. Years have four digits, because SQLite compares dates as text.
+pub const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1, 1, 1).expect("a day of the calendar");
+pub const LAST_DAY: NaiveDate = NaiveDate::from_ymd_opt(9999, 12, 31).expect("a day of the calendar");
+
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = class_members)]
 pub struct MemberRow {
@@ -24,6 +28,13 @@ pub struct MemberRow {
     pub valid_from: Option<NaiveDate>,
     /// Last day in the class.
     pub valid_to: Option<NaiveDate>,
+}
+
+impl MemberRow {
+    /// Whether a day is one of the stay.
+    pub fn is_member_on(&self, day: NaiveDate) -> bool {
+        self.valid_from.is_none_or(|first| first <= day) && self.valid_to.is_none_or(|last| day <= last)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Insertable)]
@@ -96,6 +107,14 @@ pub fn between(
         .load(conn)?)
 }
 
+/// Everybody who ever was a member of a class, ordered as [`active_on`].
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn all(conn: &mut AnyConnection, class: ClassId) -> Result<Vec<EnrolledRow>, DbError> {
+    between(conn, class, FIRST_DAY, LAST_DAY)
+}
+
 /// Gives a member another roll number.
 ///
 /// # Errors
@@ -114,10 +133,32 @@ pub fn set_roll_no(conn: &mut AnyConnection, member: MemberId, roll_no: &str) ->
 /// [`DbError::Reference`] for an unknown class or student; [`DbError::Rule`] when the last day is before the first.
 pub fn insert(conn: &mut AnyConnection, new: &NewMember) -> Result<MemberId, DbError> {
     // The unique indexes see stays that are open at the end; the others are compared here.
-    if overlaps(conn, new)? {
-        return Err(DbError::Duplicate { what: "a member with this student or roll number on one of these days" });
+    if overlaps(conn, new, None)? {
+        return Err(TAKEN);
     }
     Ok(diesel::insert_into(class_members::table).values(new).returning(class_members::id).get_result(conn)?)
+}
+
+/// Gives a stay other days.
+///
+/// # Errors
+/// [`DbError::NotFound`], [`DbError::Rule`] when the last day is before the first; [`DbError::Duplicate`] when the student
+/// or the roll number is in the class on one of the new days already.
+pub fn set_days(
+    conn: &mut AnyConnection,
+    member: MemberId,
+    (valid_from, valid_to): (Option<NaiveDate>, Option<NaiveDate>),
+) -> Result<(), DbError> {
+    let row =
+        class_members::table.find(member).select(MemberRow::as_select()).first(conn).or_not_found("the member")?;
+    let MemberRow { class_id, student_id, roll_no, .. } = row;
+    if overlaps(conn, &NewMember { class_id, student_id, roll_no, valid_from, valid_to }, Some(member))? {
+        return Err(TAKEN);
+    }
+    diesel::update(class_members::table.find(member))
+        .set((class_members::valid_from.eq(valid_from), class_members::valid_to.eq(valid_to)))
+        .execute(conn)?
+        .or_not_found("the member")
 }
 
 /// Ends a stay; `last_day` is the last one in the class.
@@ -148,8 +189,12 @@ fn in_days(class: ClassId, first: NaiveDate, last: NaiveDate) -> _ {
         .filter(class_members::valid_to.is_null().or(class_members::valid_to.ge(first)))
 }
 
-fn overlaps(conn: &mut AnyConnection, new: &NewMember) -> Result<bool, DbError> {
+const TAKEN: DbError = DbError::Duplicate { what: "a member with this student or roll number on one of these days" };
+
+/// Whether a stay other than `itself` shares student or roll number, and a day, with `new`.
+fn overlaps(conn: &mut AnyConnection, new: &NewMember, itself: Option<MemberId>) -> Result<bool, DbError> {
     let mut query = class_members::table
+        .filter(class_members::id.ne(itself.unwrap_or(MemberId(0))))
         .filter(class_members::class_id.eq(new.class_id))
         .filter(class_members::student_id.eq(new.student_id).or(class_members::roll_no.eq(&new.roll_no)))
         .into_boxed();
@@ -259,6 +304,23 @@ mod tests {
             });
             let error = refused.unwrap_err();
             assert!(matches!(error, DbError::Duplicate { what } if what.contains("stay")), "{error:?}");
+        }
+
+        fn a_stay_gets_other_days_unless_they_are_somebody_elses(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let class = class(conn, "9")?;
+                let (asha, ravi) = (student(conn, "P1")?, student(conn, "P2")?);
+                let first = insert(conn, &new_member(class, asha, "1"))?;
+                set_days(conn, first, (None, Some(day("2025-08-31"))))?;
+                insert(conn, &NewMember { valid_from: Some(day("2025-09-01")), ..new_member(class, ravi, "1") })?;
+                let refused = set_days(conn, first, (None, Some(day("2025-09-01"))));
+                assert!(matches!(refused, Err(DbError::Duplicate { .. })), "{refused:?}");
+                set_days(conn, first, (Some(day("2025-07-01")), Some(day("2025-08-01"))))?;
+                let days: Vec<_> = all(conn, class)?.into_iter().map(|r| (r.member.valid_from, r.member.valid_to)).collect();
+                assert_eq!(days[0], (Some(day("2025-07-01")), Some(day("2025-08-01"))));
+                assert_eq!(days.len(), 2, "all stays, whenever they were");
+                Ok(())
+            }).unwrap();
         }
 
         fn a_stay_cannot_end_before_it_begins_and_needs_both_ends(db) {

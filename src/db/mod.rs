@@ -25,6 +25,7 @@ pub(crate) mod schema;
 pub mod sessions;
 pub mod students;
 pub mod subjects;
+pub mod terms;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]

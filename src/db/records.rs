@@ -95,6 +95,24 @@ pub fn upsert(conn: &mut AnyConnection, new: &[NewRecord]) -> Result<usize, DbEr
     Ok(written)
 }
 
+/// Removes the automatic records of a session about anybody but `members`; returns how many there were. What a person
+/// said stays. Belongs into a transaction.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn delete_automatic_but(
+    conn: &mut AnyConnection,
+    session: SessionId,
+    members: &[MemberId],
+) -> Result<usize, DbError> {
+    let members: Vec<i64> = members.iter().map(|member| member.0).collect();
+    let others = records::table
+        .filter(records::session_id.eq(session))
+        .filter(records::source.eq(RecordSource::Auto))
+        .filter(records::member_id.ne_all(members));
+    Ok(diesel::delete(others).execute(conn)?)
+}
+
 /// The records of a session, ordered by member.
 ///
 /// # Errors
@@ -186,6 +204,23 @@ mod tests {
     use RecordSource::{Auto, Import, Manual};
 
     on_each_database! {
+        fn automatic_records_of_others_go_and_what_a_person_said_stays(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let [asha, ravi, mina] = school.members;
+                upsert(conn, &[
+                    record(school.session, asha, Present, Auto),
+                    record(school.session, ravi, Absent, Auto),
+                    record(school.session, mina, Absent, Manual),
+                ])?;
+                assert_eq!(delete_automatic_but(conn, school.session, &[asha])?, 1);
+                let left: Vec<_> = list(conn, school.session)?.into_iter().map(|row| row.member_id).collect();
+                assert_eq!(left, [asha, mina]);
+                assert_eq!(delete_automatic_but(conn, school.session, &[])?, 1);
+                Ok(())
+            }).unwrap();
+        }
+
         fn an_automatic_run_replaces_its_own_records_and_nobody_elses(db) {
             db.run_blocking::<_, DbError>(|conn| {
                 let school = school(conn)?;

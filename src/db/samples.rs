@@ -21,12 +21,13 @@ pub struct SampleRow {
     pub student_id: StudentId,
     pub pack_id: String,
     pub pack_version: String,
-    /// Of the image, 64 hex digits.
+    /// Of the image, or of the vector where there is none; 64 hex digits.
     pub sha256: String,
-    /// Where the image is stored.
+    /// Where the image is stored; empty for a vector that came without one.
     pub object_key: String,
     pub embedding: Embedding,
-    pub quality: Json<FaceQuality>,
+    /// None for a vector that came without an image.
+    pub quality: Json<Option<FaceQuality>>,
     /// Share in the template, above 0.
     pub weight: f64,
     pub created_at: NaiveDateTime,
@@ -41,9 +42,39 @@ pub struct NewSample {
     pub sha256: String,
     pub object_key: String,
     pub embedding: Embedding,
-    pub quality: Json<FaceQuality>,
+    pub quality: Json<Option<FaceQuality>>,
     pub weight: f64,
     pub created_at: NaiveDateTime,
+}
+
+/// Where a sample came from, without what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = face_samples)]
+pub struct SampleOrigin {
+    pub student_id: StudentId,
+    pub pack_id: String,
+    pub pack_version: String,
+    pub sha256: String,
+    /// Empty for a vector that came without an image.
+    pub object_key: String,
+}
+
+impl SampleOrigin {
+    /// Whether the sample is of this version (id, version) of a pack.
+    pub fn is_of(&self, (pack_id, pack_version): (&str, &str)) -> bool {
+        self.pack_id == pack_id && self.pack_version == pack_version
+    }
+}
+
+/// The origins of all samples of everybody, ordered by student and age.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn origins(conn: &mut AnyConnection) -> Result<Vec<SampleOrigin>, DbError> {
+    Ok(face_samples::table
+        .order((face_samples::student_id, face_samples::id))
+        .select(SampleOrigin::as_select())
+        .load(conn)?)
 }
 
 /// A new sample.
@@ -87,6 +118,33 @@ pub fn for_students(
     Ok(rows)
 }
 
+/// The samples of these students for one version of one pack, without what is in them; ordered by student and age.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn ids_for_students(
+    conn: &mut AnyConnection,
+    (pack_id, pack_version): (&str, &str),
+    students: &[StudentId],
+) -> Result<Vec<(StudentId, SampleId)>, DbError> {
+    let mut ids: Vec<i64> = students.iter().map(|student| student.0).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut rows = Vec::new();
+    for ids in ids.chunks(IDS_PER_QUERY) {
+        rows.extend(
+            face_samples::table
+                .filter(face_samples::student_id.eq_any(ids))
+                .filter(face_samples::pack_id.eq(pack_id))
+                .filter(face_samples::pack_version.eq(pack_version))
+                .order((face_samples::student_id, face_samples::id))
+                .select((face_samples::student_id, face_samples::id))
+                .load::<(StudentId, SampleId)>(conn)?,
+        );
+    }
+    Ok(rows)
+}
+
 /// The student's sample from this image by this version (id, version) of a pack, if there is one.
 ///
 /// # Errors
@@ -105,6 +163,14 @@ pub fn find_by_sha256(
         .select(face_samples::id)
         .first(conn)
         .optional()?)
+}
+
+/// Removes all samples of a student, of every pack; returns how many there were.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn delete_of_student(conn: &mut AnyConnection, student: StudentId) -> Result<usize, DbError> {
+    Ok(diesel::delete(face_samples::table.filter(face_samples::student_id.eq(student))).execute(conn)?)
 }
 
 /// Removes a sample.
@@ -130,13 +196,34 @@ mod tests {
             sha256: sha256(image),
             object_key: format!("samples/{}/{}.jpg", student_id.0, sha256(image)),
             embedding: Embedding::new(vec![f32::from(image), -0.5, 1.0e-7]).unwrap(),
-            quality: Json(quality()),
+            quality: Json(Some(quality())),
             weight: 0.75,
             created_at: at("2025-07-01 08:00:00"),
         }
     }
 
     on_each_database! {
+        fn origins_and_ids_tell_samples_apart_and_a_students_go_together(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let (asha, ravi) = (student(conn, "P1")?, student(conn, "P2")?);
+                let first = insert(conn, &new_sample(asha, 1))?;
+                let without_picture = NewSample { object_key: String::new(), quality: Json(None), ..new_sample(asha, 2) };
+                let second = insert(conn, &without_picture)?;
+                insert(conn, &NewSample { pack_version: "2".into(), ..new_sample(asha, 1) })?;
+                let other = insert(conn, &new_sample(ravi, 1))?;
+                let NewSample { pack_id, pack_version, .. } = new_sample(asha, 1);
+                let pack = (pack_id.as_str(), pack_version.as_str());
+                assert_eq!(ids_for_students(conn, pack, &[ravi, asha])?, [(asha, first), (asha, second), (ravi, other)]);
+                let all = origins(conn)?;
+                assert_eq!(all.iter().map(|o| o.is_of(pack)).collect::<Vec<_>>(), [true, true, false, true]);
+                assert_eq!(all[1].object_key, "");
+                assert_eq!(for_students(conn, pack.0, pack.1, &[asha])?[1].quality, Json(None));
+                assert_eq!(delete_of_student(conn, asha)?, 3);
+                assert_eq!(origins(conn)?.len(), 1);
+                Ok(())
+            }).unwrap();
+        }
+
         fn a_sample_reads_back_to_the_last_bit(db) {
             db.run_blocking::<_, DbError>(|conn| {
                 let new = new_sample(student(conn, "P1")?, 1);

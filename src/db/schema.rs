@@ -171,6 +171,16 @@ table! {
     }
 }
 
+table! {
+    terms (id) {
+        id -> BigInt,
+        name -> Text,
+        name_key -> Text,
+        first_day -> Date,
+        last_day -> Date,
+    }
+}
+
 joinable!(class_members -> students (student_id));
 joinable!(class_members -> classes (class_id));
 joinable!(face_samples -> students (student_id));
@@ -190,4 +200,5 @@ allow_tables_to_appear_in_same_query!(
     session_photos,
     faces,
     attendance_records,
+    terms,
 );

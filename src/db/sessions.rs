@@ -176,6 +176,28 @@ pub fn list(
         .load(conn)?)
 }
 
+/// Makes the sessions of this name, compared without case, that have no subject yet sessions of this one; returns how
+/// many there were.
+///
+/// # Errors
+/// [`DbError::Reference`] for an unknown subject.
+pub fn set_subject_of_name(conn: &mut AnyConnection, subject: SubjectId, name: &str) -> Result<usize, DbError> {
+    let called = sessions::table.filter(sessions::name_key.eq(key(name))).filter(sessions::subject_id.is_null());
+    Ok(diesel::update(called).set(sessions::subject_id.eq(subject)).execute(conn)?)
+}
+
+/// Every session that was settled at least once, by class and then in order of time.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn settled(conn: &mut AnyConnection) -> Result<Vec<SessionRow>, DbError> {
+    Ok(sessions::table
+        .filter(sessions::gallery_fingerprint.is_not_null())
+        .order((sessions::class_id, sessions::starts_at, sessions::id))
+        .select(SessionRow::as_select())
+        .load(conn)?)
+}
+
 /// Changes a session.
 ///
 /// # Errors
@@ -192,6 +214,27 @@ mod tests {
     use crate::db::transaction;
 
     on_each_database! {
+        fn sessions_of_a_name_become_those_of_a_subject_and_settled_ones_are_listed(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let class = class(conn, "9")?;
+                let called = NewSession { name: Some("ALGEBRA".into()), ..new_session(class, "2025-09-02 03:30:00") };
+                let algebra = find_or_insert(conn, &called)?.id;
+                let other = find_or_insert(conn, &new_session(class, "2025-09-01 03:30:00"))?.id;
+                let subject = crate::db::subjects::find_or_insert(conn, "Algebra")?.id;
+                assert_eq!(set_subject_of_name(conn, subject, "Algebra ")?, 1);
+                assert_eq!(set_subject_of_name(conn, subject, "Algebra")?, 0);
+                assert_eq!((get(conn, algebra)?.subject_id, get(conn, other)?.subject_id), (Some(subject), None));
+                assert_eq!(settled(conn)?, []);
+                let change = SessionChange {
+                    gallery_fingerprint: Some("f".into()),
+                    ..SessionChange::at(at("2025-09-02 10:00:00"))
+                };
+                update(conn, algebra, &change)?;
+                assert_eq!(settled(conn)?.into_iter().map(|s| s.id).collect::<Vec<_>>(), [algebra]);
+                Ok(())
+            }).unwrap();
+        }
+
         fn the_same_class_time_and_name_is_the_same_session(db) {
             db.run_blocking::<_, DbError>(|conn| {
                 let class = class(conn, "9")?;

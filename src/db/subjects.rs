@@ -29,6 +29,14 @@ pub fn find_or_insert(conn: &mut AnyConnection, name: &str) -> Result<SubjectRow
     find(conn, name)?.ok_or(DbError::NotFound { what: "the subject" })
 }
 
+/// All subjects, by name.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn list(conn: &mut AnyConnection) -> Result<Vec<SubjectRow>, DbError> {
+    Ok(subjects::table.order(subjects::name_key).select(SubjectRow::as_select()).load(conn)?)
+}
+
 /// The subject of that name, if there is one.
 ///
 /// # Errors

@@ -24,9 +24,18 @@ pub struct RosterEntry {
 }
 
 impl RosterEntry {
-    /// The folder that this student's portraits belong in.
+    /// The folder that this student's portraits belong in: one plain name on every system, whatever the roster says. It is
+    /// the student's again for [`match_folder`], to which blanks, dots and the characters replaced here are all one.
     pub fn folder_name(&self) -> String {
-        format!("{}_{}", self.name.split_whitespace().collect::<Vec<_>>().join("_"), self.roll_no)
+        let name = format!("{} {}", self.name, self.roll_no);
+        let name = name.split_whitespace().collect::<Vec<_>>().join("_");
+        let is_unsafe = |c: char| c.is_control() || matches!(c, '/' | '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|');
+        let name: String = name.chars().map(|c| if is_unsafe(c) { '_' } else { c }).collect();
+        let dots_at_the_ends = |c: char| c == '.';
+        let inner = name.trim_start_matches(dots_at_the_ends);
+        let name = format!("{}{inner}", "_".repeat(name.len() - inner.len()));
+        let inner = name.trim_end_matches(dots_at_the_ends);
+        format!("{inner}{}", "_".repeat(name.len() - inner.len()))
     }
 
     /// Whether the entry is of this class, apart from spelling.
@@ -228,6 +237,28 @@ mod tests {
         assert!(matches!(matched("John_Paul_2", &roster), Err(FolderNameError::Ambiguous { .. })));
         assert_eq!(matched("John_Paul_2", &roster[..1]), Ok(1));
         assert_eq!(matched("John_Paul_2", &roster[1..]), Ok(2));
+    }
+
+    proptest! {
+        #[test]
+        fn a_folder_name_is_one_plain_name_and_leads_back(name in "[a-zé./\\\\: ]{1,12}", roll_no in "[A-C0-9./ -]{1,8}") {
+            let (name, roll_no) = (name.trim(), roll_no.trim());
+            prop_assume!(!fold(name).is_empty() && !fold(roll_no).is_empty());
+            let entry = RosterEntry {
+                member: MemberId(1),
+                student: StudentId(1),
+                prn: "P1".into(),
+                roll_no: roll_no.into(),
+                name: name.into(),
+                class: "CSE".into(),
+                section: "A".into(),
+            };
+            let folder = entry.folder_name();
+            let parts: Vec<_> = std::path::Path::new(&folder).components().collect();
+            prop_assert!(matches!(parts[..], [std::path::Component::Normal(_)]), "{folder:?}");
+            prop_assert!(!folder.contains(['/', '\\', ':']) && !folder.starts_with('.') && !folder.ends_with('.'));
+            prop_assert_eq!(match_folder(&folder, std::slice::from_ref(&entry)), Ok(&entry));
+        }
     }
 
     proptest! {

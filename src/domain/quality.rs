@@ -124,6 +124,10 @@ impl FaceQuality {
 /// The least weight of a sample against a perfect one.
 pub const WEIGHT_MIN: f32 = 0.25;
 
+/// The weight of a sample of which nothing was measured, such as a vector from another system: half of a perfect photo's,
+/// so that portraits which were measured decide against it, and it decides against poor ones.
+pub const UNKNOWN_QUALITY_WEIGHT: f32 = 0.5;
+
 /// 0 at or below `from`, 1 at or above `to`, straight between.
 fn ramp(value: f32, from: f32, to: f32) -> f32 {
     ((value - from) / (to - from)).clamp(0.0, 1.0)

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 
 use crate::domain::csv_table::CsvProblems;
-use crate::domain::roster::{ROLL_NO, RosterRow};
+use crate::domain::roster::{Days, ROLL_NO, RosterRow};
 use crate::domain::spelling::{fold, fold_identifier};
 use crate::domain::status::Consent;
 
@@ -31,6 +31,7 @@ pub struct RosterStudent {
     pub name: String,
     pub email: Option<String>,
     pub consent: Consent,
+    pub active: bool,
 }
 
 /// A student of a class.
@@ -41,20 +42,35 @@ pub struct Membership {
     /// Shown in the summary, and otherwise the student's.
     pub name: String,
     pub roll_no: String,
+    pub days: Days,
 }
 
-/// What the database holds: the classes of the term, their active members, and the students of all terms.
+/// What the database holds: the classes of the term, their members, and the students of all terms.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RosterState {
     pub classes: Vec<ClassName>,
     pub students: Vec<RosterStudent>,
+    /// Stays that are not over. Of several of one student in a class the latest counts.
     pub members: Vec<Membership>,
+    /// Stays that are over.
+    pub ended: Vec<Membership>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StudentField {
     Name,
     Email,
+    /// [`ACTIVE`] or [`INACTIVE`].
+    Activity,
+}
+
+/// A student who is at the school, as [`StudentField::Activity`] says it.
+pub const ACTIVE: &str = "active";
+/// A student who is not.
+pub const INACTIVE: &str = "inactive";
+
+const fn activity(active: bool) -> &'static str {
+    if active { ACTIVE } else { INACTIVE }
 }
 
 /// A new value of a student whose name in the file is `name`.
@@ -86,6 +102,16 @@ pub struct RollNoChange {
     pub to: String,
 }
 
+/// Other days in the class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DaysChange {
+    pub class: ClassName,
+    pub prn: String,
+    pub name: String,
+    pub from: Days,
+    pub to: Days,
+}
+
 /// The difference that a file makes, in the order of its rows. Existing classes and students are spelled as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RosterDiff {
@@ -95,6 +121,7 @@ pub struct RosterDiff {
     pub consent_changed: Vec<ConsentChange>,
     pub members_added: Vec<Membership>,
     pub roll_no_changed: Vec<RollNoChange>,
+    pub days_changed: Vec<DaysChange>,
     /// Members of the file's classes whom the file leaves out. They stay.
     pub members_not_in_file: Vec<Membership>,
     /// Rows that change nothing.
@@ -110,15 +137,17 @@ impl RosterDiff {
             && self.consent_changed.is_empty()
             && self.members_added.is_empty()
             && self.roll_no_changed.is_empty()
+            && self.days_changed.is_empty()
     }
 }
 
 /// Compares `rows` (of one [`parse_roster`](super::roster::parse_roster)) with `current`. An empty email changes
-/// nothing. A row without consent takes `consent_default`, but only for a student of whom nothing is known yet: a default
+/// nothing, nor does an empty day. A row without consent takes `consent_default`, but only for a student of whom nothing is known yet: a default
 /// never overrules what somebody said.
 ///
 /// # Errors
-/// A roll number that another member of the class keeps, because the file leaves that member out.
+/// A roll number that another member of the class keeps, because the file leaves that member out. A student who has left
+/// the class, unless the row says when they came back. Days that end before they begin together with those that are known.
 pub fn diff_roster(
     current: &RosterState,
     rows: &[RosterRow],
@@ -138,10 +167,16 @@ pub fn diff_roster(
         }
     }
     let spelled = known.with_added(&diff);
-    rows.iter().for_each(|row| diff.compare_member(row, &spelled));
+    let mut problems = CsvProblems::default();
+    for row in rows {
+        if let Err((column, message)) = diff.compare_member(row, &spelled) {
+            problems.add(row.line, column, message);
+        }
+    }
     diff.members_not_in_file = left_out(current, rows);
     diff.unchanged = diff.count_unchanged(rows);
-    taken_roll_nos(&diff.members_not_in_file, rows).or_ok(diff)
+    taken_roll_nos(&diff.members_not_in_file, rows, &mut problems);
+    problems.or_ok(diff)
 }
 
 type ClassKey = (String, String);
@@ -159,15 +194,24 @@ struct Known<'a> {
     classes: HashMap<ClassKey, &'a ClassName>,
     students: HashMap<String, &'a RosterStudent>,
     members: HashMap<(ClassKey, String), &'a Membership>,
+    ended: HashMap<(ClassKey, String), Vec<&'a Membership>>,
 }
 
 impl<'a> Known<'a> {
     fn new(state: &'a RosterState) -> Self {
         let key_of_member = |member: &Membership| (key_of_class(&member.class), fold_identifier(&member.prn));
+        let mut members: Vec<&Membership> = state.members.iter().collect();
+        // Stable, and the later ones replace the earlier ones below.
+        members.sort_by_key(|member| member.days.from);
+        let mut ended: HashMap<_, Vec<&Membership>> = HashMap::new();
+        for stay in &state.ended {
+            ended.entry(key_of_member(stay)).or_default().push(stay);
+        }
         Self {
+            ended,
             classes: state.classes.iter().map(|class| (key_of_class(class), class)).collect(),
             students: state.students.iter().map(|student| (fold_identifier(&student.prn), student)).collect(),
-            members: state.members.iter().map(|member| (key_of_member(member), member)).collect(),
+            members: members.into_iter().map(|member| (key_of_member(member), member)).collect(),
         }
     }
 
@@ -185,6 +229,7 @@ impl<'a> Known<'a> {
                 .chain(new_students)
                 .collect(),
             members: self.members.clone(),
+            ended: self.ended.clone(),
         }
     }
 }
@@ -194,6 +239,7 @@ struct Spelled<'a> {
     classes: HashMap<ClassKey, ClassName>,
     prns: HashMap<String, String>,
     members: HashMap<(ClassKey, String), &'a Membership>,
+    ended: HashMap<(ClassKey, String), Vec<&'a Membership>>,
 }
 
 /// Every person of the file once: who it is in the database, and what the file makes of them.
@@ -209,11 +255,13 @@ fn persons<'a>(
         let place = *places.entry(key.clone()).or_insert_with(|| {
             let student = known.students.get(&key).copied();
             let prn = student.map_or_else(|| row.prn.clone(), |student| student.prn.clone());
-            persons
-                .push((student, RosterStudent { prn, name: row.name.clone(), email: None, consent: Consent::Unknown }));
+            let active = student.is_none_or(|student| student.active);
+            let merged = RosterStudent { prn, name: row.name.clone(), email: None, consent: Consent::Unknown, active };
+            persons.push((student, merged));
             persons.len() - 1
         });
         let merged = &mut persons[place].1;
+        merged.active = row.active.unwrap_or(merged.active);
         merged.email = merged.email.take().or_else(|| row.email.clone());
         merged.consent = if merged.consent == Consent::Unknown { row.consent } else { merged.consent };
     }
@@ -245,12 +293,12 @@ fn left_out(current: &RosterState, rows: &[RosterRow]) -> Vec<Membership> {
 }
 
 /// Roll numbers of the file that members keep whom it leaves out.
-fn taken_roll_nos(left_out: &[Membership], rows: &[RosterRow]) -> CsvProblems {
+fn taken_roll_nos(left_out: &[Membership], rows: &[RosterRow], problems: &mut CsvProblems) {
     let taken: HashMap<(ClassKey, String), &Membership> =
         left_out.iter().map(|m| ((key_of_class(&m.class), fold_identifier(&m.roll_no)), m)).collect();
-    let mut problems = CsvProblems::default();
     for row in rows {
-        if let Some(other) = taken.get(&(key_of_class(&row_class(row)), fold_identifier(&row.roll_no))) {
+        let number = (key_of_class(&row_class(row)), fold_identifier(&row.roll_no));
+        if let Some(other) = taken.get(&number).filter(|other| other.days.overlap(row.days)) {
             let message = format!(
                 "{} is the number of PRN {} in {}, who is not in the file; list both or end that membership first",
                 row.roll_no, other.prn, other.class
@@ -258,7 +306,32 @@ fn taken_roll_nos(left_out: &[Membership], rows: &[RosterRow]) -> CsvProblems {
             problems.add(row.line, ROLL_NO.name, message);
         }
     }
-    problems
+}
+
+/// Whether a row tells a stay that is over as it was.
+fn is_listed(row: &RosterRow, ended: Option<&Vec<&Membership>>) -> bool {
+    let is = |stay: &&Membership| {
+        row.days.to == stay.days.to && row.days.from.is_none_or(|from| Some(from) == stay.days.from)
+    };
+    ended.is_some_and(|stays| stays.iter().any(is))
+}
+
+/// A student who has left comes back only on a day that the file names.
+fn is_free(row: &RosterRow, ended: Option<&Vec<&Membership>>) -> Result<(), (&'static str, String)> {
+    let overlapping = ended.into_iter().flatten().find(|stay| stay.days.overlap(row.days));
+    overlapping.map_or(Ok(()), |stay| {
+        let left = format!("PRN {} was in {} {}", stay.prn, stay.class, in_words(stay.days));
+        Err(("from", format!("{left}; write the day of the return, or leave the row out")))
+    })
+}
+
+fn in_words(days: Days) -> String {
+    match (days.from, days.to) {
+        (None, None) => "without a first and last day".to_owned(),
+        (Some(from), None) => format!("from {from}"),
+        (None, Some(to)) => format!("until {to}"),
+        (Some(from), Some(to)) => format!("from {from} to {to}"),
+    }
 }
 
 impl RosterDiff {
@@ -279,26 +352,48 @@ impl RosterDiff {
             let from = student.email.as_deref().unwrap_or_default();
             self.students_changed.push(change(StudentField::Email, from, email));
         }
+        if merged.active != student.active {
+            let (from, to) = (activity(student.active), activity(merged.active));
+            self.students_changed.push(change(StudentField::Activity, from, to));
+        }
         if merged.consent != Consent::Unknown && merged.consent != student.consent {
             let (prn, name) = (student.prn.clone(), merged.name.clone());
             self.consent_changed.push(ConsentChange { prn, name, from: student.consent, to: merged.consent });
         }
     }
 
-    fn compare_member(&mut self, row: &RosterRow, spelled: &Spelled<'_>) {
-        let (class, prn) = (key_of_class(&row_class(row)), fold_identifier(&row.prn));
-        let (name, roll_no) = (row.name.clone(), row.roll_no.clone());
-        match spelled.members.get(&(class.clone(), prn.clone())) {
+    /// Notes what a row changes about a stay; the column and what is wrong with it otherwise.
+    fn compare_member(&mut self, row: &RosterRow, spelled: &Spelled<'_>) -> Result<(), (&'static str, String)> {
+        let key = (key_of_class(&row_class(row)), fold_identifier(&row.prn));
+        match spelled.members.get(&key) {
+            Some(member) => self.compare_stay(row, member),
+            None if is_listed(row, spelled.ended.get(&key)) => Ok(()),
             None => {
-                let (class, prn) = (spelled.classes[&class].clone(), spelled.prns[&prn].clone());
-                self.members_added.push(Membership { class, prn, name, roll_no });
+                is_free(row, spelled.ended.get(&key))?;
+                let (class, prn) = (spelled.classes[&key.0].clone(), spelled.prns[&key.1].clone());
+                let (name, roll_no) = (row.name.clone(), row.roll_no.clone());
+                self.members_added.push(Membership { class, prn, name, roll_no, days: row.days });
+                Ok(())
             }
-            Some(member) if member.roll_no != roll_no => {
-                let (class, prn) = (member.class.clone(), member.prn.clone());
-                self.roll_no_changed.push(RollNoChange { class, prn, name, from: member.roll_no.clone(), to: roll_no });
-            }
-            Some(_) => {}
         }
+    }
+
+    fn compare_stay(&mut self, row: &RosterRow, member: &Membership) -> Result<(), (&'static str, String)> {
+        let (class, prn, name) = (member.class.clone(), member.prn.clone(), row.name.clone());
+        let days = Days { from: row.days.from.or(member.days.from), to: row.days.to.or(member.days.to) };
+        if !days.are_in_order() {
+            let known = format!("PRN {prn} is known to be in {class} {}", in_words(member.days));
+            return Err(("to", format!("{known}: the last day would be before the first")));
+        }
+        if days != member.days {
+            let (class, prn, name) = (class.clone(), prn.clone(), name.clone());
+            self.days_changed.push(DaysChange { class, prn, name, from: member.days, to: days });
+        }
+        if member.roll_no != row.roll_no {
+            let (from, to) = (member.roll_no.clone(), row.roll_no.clone());
+            self.roll_no_changed.push(RollNoChange { class, prn, name, from, to });
+        }
+        Ok(())
     }
 
     fn count_unchanged(&self, rows: &[RosterRow]) -> usize {
@@ -306,7 +401,8 @@ impl RosterDiff {
             (self.students_changed.iter().map(|c| &c.prn)).chain(self.consent_changed.iter().map(|c| &c.prn));
         let changed_students: HashSet<String> = students.map(|prn| fold_identifier(prn)).collect();
         let members = (self.members_added.iter().map(|m| (&m.class, &m.prn)))
-            .chain(self.roll_no_changed.iter().map(|c| (&c.class, &c.prn)));
+            .chain(self.roll_no_changed.iter().map(|c| (&c.class, &c.prn)))
+            .chain(self.days_changed.iter().map(|c| (&c.class, &c.prn)));
         let changed_members: HashSet<(ClassKey, String)> =
             members.map(|(class, prn)| (key_of_class(class), fold_identifier(prn))).collect();
         let is_unchanged = |row: &&RosterRow| {
@@ -336,10 +432,14 @@ impl fmt::Display for RosterDiff {
         for c in &self.roll_no_changed {
             writeln!(f, "~ {} {}: roll number {} -> {}", c.class, c.name, c.from, c.to)?;
         }
+        for c in &self.days_changed {
+            writeln!(f, "~ {} {}: {} -> {}", c.class, c.name, in_words(c.from), in_words(c.to))?;
+        }
         for c in &self.students_changed {
             let field = match c.field {
                 StudentField::Name => "name",
                 StudentField::Email => "email",
+                StudentField::Activity => "is",
             };
             writeln!(f, "~ PRN {}: {field} {:?} -> {:?}", c.prn, c.from, c.to)?;
         }

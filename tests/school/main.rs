@@ -8,6 +8,7 @@ mod batch;
 mod both;
 mod commands;
 mod damage;
+mod dataset;
 mod demo;
 mod enrolment;
 mod kill;
@@ -15,6 +16,8 @@ mod kill;
 #[path = "../support/postgres.rs"]
 mod postgres;
 mod queue;
+mod rematch;
+mod roster;
 mod stop;
 mod support;
 

@@ -8,6 +8,8 @@ mod batch;
 mod commands;
 #[path = "../school/damage.rs"]
 mod damage;
+#[path = "../school/dataset.rs"]
+mod dataset;
 #[path = "../school/enrolment.rs"]
 mod enrolment;
 #[path = "../school/kill.rs"]
@@ -17,6 +19,10 @@ mod outage;
 mod postgres;
 #[path = "../school/queue.rs"]
 mod queue;
+#[path = "../school/rematch.rs"]
+mod rematch;
+#[path = "../school/roster.rs"]
+mod roster;
 #[path = "../school/stop.rs"]
 mod stop;
 #[path = "../school/support.rs"]

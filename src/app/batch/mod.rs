@@ -33,6 +33,8 @@ pub enum Annotate {
 pub struct Options {
     /// Class and section of photos whose names do not say one.
     pub class: Option<(String, String)>,
+    /// The term of all photos, where their days do not tell it or are not to.
+    pub term: Option<String>,
     pub known: Known,
     pub annotate: Annotate,
 }

@@ -11,9 +11,10 @@ use super::{MANIFEST_FILE, Options};
 use crate::app::batch_report::{ErrorReport, told};
 use crate::app::error::{Code, Error};
 use crate::app::recogniser::limits;
+use crate::app::term::Calendar;
 use crate::app::{School, blocking, session};
-use crate::db::{classes, sessions};
-use crate::domain::class_label::{ClassLabels, ClassRef};
+use crate::db::sessions;
+use crate::domain::class_label::ClassLabels;
 use crate::domain::ids::{ClassId, SessionId};
 use crate::domain::manifest::{ManifestRow, parse_manifest};
 use crate::domain::photo_name::{looks_like_photo, read_photo_name};
@@ -47,6 +48,7 @@ pub struct Target {
     class_id: ClassId,
     pub class: String,
     pub section: String,
+    pub term: String,
     pub name: Option<String>,
     /// Start of the session in the school's time zone.
     pub starts_at: NaiveDateTime,
@@ -87,16 +89,12 @@ pub(super) enum Entry {
 /// `FILE_ERROR` for a folder that cannot be read, `CLASS_NOT_FOUND` for a class that was asked for, `INVALID_TABLE` for a
 /// broken manifest. A photo that cannot be placed is an entry of the plan, not an error.
 pub async fn plan(school: &School, dir: &Path, options: &Options) -> Result<Plan, Error> {
-    let term = school.config.term.clone();
-    let labels = school
-        .read(move |conn| {
-            let of = |c: classes::ClassRow| ClassRef { id: c.id, name: c.name, section: c.section };
-            Ok(ClassLabels::new(classes::list(conn, Some(&term))?.into_iter().map(of).collect()))
-        })
-        .await?;
+    let (config, term) = (school.config.clone(), options.term.clone());
+    let calendar = school.read(move |conn| Ok(Calendar::read(conn, &config, term.as_deref())?)).await?;
+    let labels = calendar.labels();
     let asked = options.class.as_ref().map(|(class, section)| asked_class(&labels, class, section)).transpose()?;
-    let folder =
-        Folder { dir: dir.to_owned(), labels, asked, zone: school.config.time_zone, limits: limits(&school.config) };
+    let (zone, limits) = (school.config.time_zone, limits(&school.config));
+    let folder = Folder { dir: dir.to_owned(), calendar, labels, asked, zone, limits };
     let (folder, mut photos) = blocking(move || {
         let photos = folder.photos()?;
         Ok((folder, photos))
@@ -130,6 +128,8 @@ fn asked_class(labels: &ClassLabels, class: &str, section: &str) -> Result<Class
 /// The folder and what its names are read against.
 struct Folder {
     dir: PathBuf,
+    calendar: Calendar,
+    /// Of all terms, each once: the day of a photo tells the term.
     labels: ClassLabels,
     asked: Option<ClassId>,
     zone: chrono_tz::Tz,
@@ -177,7 +177,7 @@ impl Folder {
 
     fn target(&self, path: &Path, file: &Path, manifest: &BTreeMap<String, ManifestRow>) -> Result<Target, Error> {
         let listed = manifest.get(&*path.to_string_lossy().replace('\\', "/"));
-        let (class_id, name, time) = match listed {
+        let (label, name, time) = match listed {
             Some(row) => {
                 let class = asked_class(&self.labels, &row.class, &row.section)?;
                 let at = row.timestamp.map(|t| t.local(&self.zone));
@@ -192,9 +192,16 @@ impl Folder {
             NamedTime::Moment(at) => (at, TimeSource::Named),
             time => (time.resolve(self.camera_clock(file)?).map_err(no_time)?, TimeSource::Taken),
         };
-        let label =
-            self.labels.classes().iter().find(|c| c.id == class_id).expect("names are read against these classes");
-        Ok(Target { class_id, class: label.name.clone(), section: label.section.clone(), name, starts_at, source })
+        let class = self.calendar.on_day(label, starts_at.date())?.clone();
+        Ok(Target {
+            class_id: class.id,
+            class: class.name,
+            section: class.section,
+            term: class.term,
+            name,
+            starts_at,
+            source,
+        })
     }
 
     fn camera_clock(&self, file: &Path) -> Result<Option<NaiveDateTime>, Error> {

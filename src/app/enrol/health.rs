@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::Utc;
-
+use super::CurrentRoster;
+use crate::app::School;
 use crate::app::error::Error;
 use crate::app::session::{self, Matching};
-use crate::app::{Recogniser, School};
-use crate::db::{AnyConnection, DbError, classes};
-use crate::domain::folder_name::RosterEntry;
-use crate::domain::ids::{ClassId, MemberId};
+use crate::db::members::{self, EnrolledRow};
+use crate::db::{AnyConnection, DbError};
+use crate::domain::ids::MemberId;
 
 pub(super) struct Health {
     pub(super) enrolled: BTreeSet<MemberId>,
@@ -20,21 +19,20 @@ pub(super) struct Health {
 /// Who can be found now, and what a person should look at: samples that contradict each other, students that look alike.
 pub(super) async fn look(
     school: &School,
-    recogniser: &Recogniser,
-    roster: &[RosterEntry],
+    matching: Matching,
+    roster: &CurrentRoster,
     touched: &BTreeSet<MemberId>,
 ) -> Result<Health, Error> {
-    let matching = recogniser.matching(school);
     let names: BTreeMap<MemberId, String> =
-        roster.iter().map(|e| (e.member, format!("{} of {}-{}", e.roll_no, e.class, e.section))).collect();
-    let touched = touched.clone();
-    let term = school.config.term.clone();
+        roster.entries.iter().map(|e| (e.member, format!("{} of {}-{}", e.roll_no, e.class, e.section))).collect();
+    let (touched, classes) = (touched.clone(), roster.classes.clone());
+    let today = session::today(matching.zone);
     school
         .read(move |conn| {
             let mut health = Health { enrolled: BTreeSet::new(), disagreeing: BTreeSet::new(), warnings: Vec::new() };
-            let ids: Vec<ClassId> = classes::list(conn, Some(&term))?.into_iter().map(|c| c.id).collect();
-            for class in ids {
-                class_health(conn, class, &matching, (&names, &touched), &mut health)?;
+            for class in classes {
+                let roll = members::between(conn, class, today, members::LAST_DAY)?;
+                class_health(conn, &roll, &matching, (&names, &touched), &mut health)?;
             }
             Ok(health)
         })
@@ -43,12 +41,12 @@ pub(super) async fn look(
 
 fn class_health(
     conn: &mut AnyConnection,
-    class: ClassId,
+    roll: &[EnrolledRow],
     matching: &Matching,
     (names, touched): (&BTreeMap<MemberId, String>, &BTreeSet<MemberId>),
     health: &mut Health,
 ) -> Result<(), DbError> {
-    let (_, gallery, _) = session::gallery(conn, class, Utc::now().date_naive(), matching)?;
+    let (gallery, _) = session::gallery_of(conn, roll, matching)?;
     let name = |member: &MemberId| names.get(member).cloned().unwrap_or_else(|| member.to_string());
     health.enrolled.extend(gallery.candidates().iter().map(|c| c.member).filter(|m| touched.contains(m)));
     health.disagreeing.extend(gallery.disagreeing());

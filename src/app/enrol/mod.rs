@@ -4,26 +4,34 @@
 //! otherwise it is refused with the reason and the measure. Refusals are results, not failures: the rest goes on.
 
 mod health;
+mod npy;
 mod one;
+mod re_embed;
 mod sources;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use chrono::Utc;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use super::School;
 use super::batch_report::ErrorReport;
 use super::error::{Code, Error};
+use super::freshness::{StaleSessions, stale_sessions};
 use super::recogniser::{Recogniser, SeenPhoto};
-use crate::db::{classes, members};
+use super::session::Matching;
+use super::term::{Calendar, ClassWish};
+use super::{School, session};
+use crate::db::members;
 use crate::domain::embedding::Embedding;
 use crate::domain::folder_name::RosterEntry;
-use crate::domain::ids::{MemberId, StudentId};
+use crate::domain::ids::{ClassId, MemberId, StudentId};
+use crate::domain::photo_name::looks_like_photo;
 use crate::domain::quality::{EnrolLines, FaceQuality, Shortfall};
-use sources::{Task, from_folder, from_table};
+pub use npy::run_npy;
+pub use re_embed::re_embed;
+
+use sources::{from_folder, from_table};
 
 /// A face less than this share of the largest one's side stands in the background and is not the portrait's.
 const BACKGROUND_SHARE: f32 = 0.5;
@@ -51,6 +59,8 @@ pub enum ConsentGiven {
 pub struct Options<'a> {
     /// Class and section that all students are in.
     pub class: Option<(&'a str, &'a str)>,
+    /// The only term that counts; otherwise that of today.
+    pub term: Option<&'a str>,
     pub consent: ConsentGiven,
 }
 
@@ -66,6 +76,8 @@ pub struct EnrolReport {
     pub photos: Vec<PortraitReport>,
     /// Students whose templates look alike, samples that contradict each other, files left aside.
     pub warnings: Vec<String>,
+    /// Sessions that this may change; none where that is not known.
+    pub stale_sessions: Option<StaleSessions>,
 }
 
 /// One portrait.
@@ -165,50 +177,93 @@ pub async fn run(
     options: Options<'_>,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<EnrolReport, Error> {
-    let roster = roster(school, options.class).await?;
-    let (tasks, mut reports, mut warnings) = match portraits {
-        Portraits::Folder(dir) => from_folder(dir, &roster)?,
-        Portraits::Table(file) => from_table(file, &roster)?,
+    let roster = roster(school, options.class, options.term).await?;
+    let (tasks, mut reports, warnings) = match portraits {
+        Portraits::Folder(dir) => from_folder(dir, &roster.entries, &|name| looks_like_photo(Path::new(name)))?,
+        Portraits::Table(file) => from_table(file, &roster.entries)?,
     };
-    let students: BTreeSet<StudentId> = tasks.iter().map(|t| t.entry.student).collect();
-    let touched: BTreeSet<MemberId> = tasks.iter().map(|t| t.entry.member).collect();
-    reports.extend(enrol_all(school, recogniser, tasks, options.consent, progress).await?);
-    reports.sort_by(|a, b| a.path.cmp(&b.path));
-    let health = health::look(school, recogniser, &roster, &touched).await?;
-    for report in reports.iter_mut().filter(|r| r.member.is_some_and(|m| health.disagreeing.contains(&m))) {
+    let mut touched = Touched::default();
+    tasks.iter().for_each(|task| touched.add(&task.entry));
+    let consent = options.consent;
+    let enrolled = in_flight(tasks, progress, |task| {
+        let (school, recogniser) = (school.clone(), recogniser.clone());
+        async move {
+            let (path, roll_no) = (task.path.clone(), task.entry.roll_no.clone());
+            let done = one::enrol(&school, &recogniser, task, consent).await;
+            done.unwrap_or_else(|e| refused(path, Some(roll_no), &e))
+        }
+    });
+    reports.extend(enrolled.await?);
+    let by = (recogniser.matching(school), recogniser.provider());
+    report_of(school, (by.0, &by.1), (&roster, &touched), (reports, warnings)).await
+}
+
+/// Whose samples were taken.
+#[derive(Default)]
+struct Touched {
+    students: BTreeSet<StudentId>,
+    members: BTreeSet<MemberId>,
+}
+
+impl Touched {
+    fn add(&mut self, entry: &RosterEntry) {
+        self.students.insert(entry.student);
+        self.members.insert(entry.member);
+    }
+}
+
+/// What every way of enrolling says at its end: who can be found now, what is in question, which sessions it may change.
+async fn report_of(
+    school: &School,
+    (matching, provider): (Matching, &str),
+    (roster, touched): (&CurrentRoster, &Touched),
+    (mut photos, mut warnings): (Vec<PortraitReport>, Vec<String>),
+) -> Result<EnrolReport, Error> {
+    photos.sort_by(|a, b| a.path.cmp(&b.path));
+    let pack = matching.pack.to_string();
+    let health = health::look(school, matching, roster, &touched.members).await?;
+    for report in photos.iter_mut().filter(|r| r.member.is_some_and(|m| health.disagreeing.contains(&m))) {
         report.question();
     }
     warnings.extend(health.warnings);
     Ok(EnrolReport {
-        pack: recogniser.pack(),
-        provider: recogniser.provider(),
-        students: students.len(),
+        pack,
+        provider: provider.to_owned(),
+        students: touched.students.len(),
         students_enrolled: health.enrolled.len(),
-        photos: reports,
+        photos,
         warnings,
+        stale_sessions: stale_sessions(school).await?,
     })
 }
 
-/// Everybody who may be enrolled: the members of the term's classes, or of one.
-async fn roster(school: &School, class: Option<(&str, &str)>) -> Result<Vec<RosterEntry>, Error> {
-    let term = school.config.term.clone();
-    let class = class.map(|(c, s)| (c.to_owned(), s.to_owned()));
+/// Everybody who may be enrolled: the members of today's classes, or of one, and those who are still to come.
+pub(crate) struct CurrentRoster {
+    pub(crate) classes: Vec<ClassId>,
+    pub(crate) entries: Vec<RosterEntry>,
+}
+
+pub(crate) async fn roster(
+    school: &School,
+    class: Option<(&str, &str)>,
+    term: Option<&str>,
+) -> Result<CurrentRoster, Error> {
+    let config = school.config.clone();
+    let term = term.map(str::to_owned);
+    let class = class.map(|(name, section)| ClassWish { name: name.into(), section: section.into(), term: None });
     school
         .read(move |conn| {
-            let today = Utc::now().date_naive();
+            let today = session::today(config.time_zone);
+            let calendar = Calendar::read(conn, &config, term.as_deref())?;
             let classes = match &class {
-                None => classes::list(conn, Some(&term))?,
-                Some((name, section)) => vec![classes::find(conn, name, section, &term)?.ok_or_else(|| {
-                    Error::new(
-                        Code::ClassNotFound,
-                        format!("there is no class {name}-{section}; import its roster first"),
-                    )
-                })?],
+                None => calendar.current(today),
+                Some(wish) => vec![calendar.class(wish, today)?],
             };
-            let mut roster = Vec::new();
+            let mut roster =
+                CurrentRoster { classes: classes.iter().map(|class| class.id).collect(), entries: Vec::new() };
             for class in classes {
-                for row in members::active_on(conn, class.id, today)? {
-                    roster.push(RosterEntry {
+                for row in members::between(conn, class.id, today, members::LAST_DAY)? {
+                    roster.entries.push(RosterEntry {
                         member: row.member.id,
                         student: row.student.id,
                         prn: row.student.prn,
@@ -240,13 +295,15 @@ fn refused(path: String, roll_no: Option<String>, error: &Error) -> PortraitRepo
     }
 }
 
-async fn enrol_all(
-    school: &School,
-    recogniser: &Recogniser,
-    tasks: Vec<Task>,
-    consent: ConsentGiven,
+/// Works through `tasks` with several in flight, so that nets batch across them; `progress` is told (done, all).
+async fn in_flight<T, F>(
+    tasks: Vec<T>,
     progress: &(dyn Fn(usize, usize) + Sync),
-) -> Result<Vec<PortraitReport>, Error> {
+    work: impl Fn(T) -> F,
+) -> Result<Vec<PortraitReport>, Error>
+where
+    F: Future<Output = PortraitReport> + Send + 'static,
+{
     let all = tasks.len();
     let limit = std::thread::available_parallelism().map_or(2, usize::from).max(2);
     let mut queue = tasks.into_iter();
@@ -255,14 +312,7 @@ async fn enrol_all(
     loop {
         while flying.len() < limit {
             let Some(task) = queue.next() else { break };
-            let (school, recogniser) = (school.clone(), recogniser.clone());
-            flying.spawn(async move {
-                let (path, roll_no) = (task.path.clone(), task.entry.roll_no.clone());
-                match one::enrol(&school, &recogniser, task, consent).await {
-                    Ok(report) => report,
-                    Err(e) => refused(path, Some(roll_no), &e),
-                }
-            });
+            flying.spawn(work(task));
         }
         let Some(landed) = flying.join_next().await else { return Ok(reports) };
         reports.push(landed.map_err(|e| Error::new(Code::ProcessingError, e.to_string()))?);

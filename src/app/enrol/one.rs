@@ -82,11 +82,24 @@ async fn keep(
         sha256: digest.to_string(),
         object_key: key.to_string(),
         weight: f64::from(face.quality.weight()),
-        quality: Json(face.quality),
+        quality: Json(Some(face.quality)),
         embedding: face.embedding.clone(),
         created_at: Utc::now().naive_utc(),
     };
-    match school.change(move |conn| Ok(samples::insert(conn, &new))).await? {
+    let kept = insert(school, new).await;
+    if let Err(Error { code: Code::ConsentRequired, .. }) = &kept {
+        school.store.delete(&key).await?;
+    }
+    kept
+}
+
+/// Writes a sample, unless consent was withdrawn while its picture was looked at.
+pub(super) async fn insert(school: &School, new: NewSample) -> Result<PortraitStatus, Error> {
+    let inserted = school.change(move |conn| {
+        require_consent(conn, new.student_id, false)?;
+        Ok(samples::insert(conn, &new))
+    });
+    match inserted.await? {
         Ok(_) => Ok(PortraitStatus::Enrolled),
         // The same picture lay in the folder twice and both were in flight.
         Err(DbError::Duplicate { .. }) => Ok(PortraitStatus::Known),
@@ -104,8 +117,8 @@ fn read_file(file: &Path, limits: &DecodeLimits) -> Result<Vec<u8>, Error> {
     std::fs::read(file).map_err(failed)
 }
 
-/// Records a stated consent; never overrules one that was withdrawn.
-fn require_consent(conn: &mut AnyConnection, id: StudentId, stated: bool) -> Result<(), Error> {
+/// Records a stated consent, or refuses a student without one; never overrules one that was withdrawn.
+pub(super) fn require_consent(conn: &mut AnyConnection, id: StudentId, stated: bool) -> Result<(), Error> {
     let student = students::get(conn, id)?;
     match student.consent {
         Consent::Given => Ok(()),

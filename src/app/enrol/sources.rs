@@ -6,7 +6,6 @@ use super::{PortraitReport, refused};
 use crate::app::error::{Code, Error};
 use crate::domain::enrolment_list::{find_enrolled, parse_enrolment_list};
 use crate::domain::folder_name::{RosterEntry, match_folder};
-use crate::domain::photo_name::looks_like_photo;
 use crate::domain::status::Consent;
 
 /// A portrait whose student is known.
@@ -19,11 +18,16 @@ pub(super) struct Task {
 
 pub(super) type Found = (Vec<Task>, Vec<PortraitReport>, Vec<String>);
 
-pub(super) fn from_folder(dir: &Path, roster: &[RosterEntry]) -> Result<Found, Error> {
+/// The files that `is_wanted` by their names, in every student's folder.
+pub(super) fn from_folder(
+    dir: &Path,
+    roster: &[RosterEntry],
+    is_wanted: &dyn Fn(&str) -> bool,
+) -> Result<Found, Error> {
     let (mut tasks, mut reports, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     for (name, path, is_dir) in children(dir)? {
         if !is_dir {
-            if looks_like_photo(Path::new(&name)) {
+            if is_wanted(&name) {
                 warnings.push(format!("{name} lies in no student's folder and was left aside"));
             }
             continue;
@@ -31,8 +35,7 @@ pub(super) fn from_folder(dir: &Path, roster: &[RosterEntry]) -> Result<Found, E
         if name.starts_with('.') {
             continue;
         }
-        let images: Vec<_> =
-            children(&path)?.into_iter().filter(|(n, _, dir)| !dir && looks_like_photo(Path::new(n))).collect();
+        let images: Vec<_> = children(&path)?.into_iter().filter(|(n, _, dir)| !dir && is_wanted(n)).collect();
         match match_folder(&name, roster) {
             Ok(entry) => tasks.extend(images.into_iter().map(|(image, file, _)| Task {
                 path: format!("{name}/{image}"),

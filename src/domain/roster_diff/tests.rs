@@ -24,6 +24,7 @@ fn apply_roster(current: &RosterState, diff: &RosterDiff) -> RosterState {
             match change.field {
                 StudentField::Name => student.name.clone_from(&change.to),
                 StudentField::Email => student.email = Some(change.to.clone()),
+                StudentField::Activity => student.active = change.to == ACTIVE,
             }
         }
         if let Some(change) = diff.consent_changed.iter().find(|change| change.prn == student.prn) {
@@ -33,6 +34,9 @@ fn apply_roster(current: &RosterState, diff: &RosterDiff) -> RosterState {
     for member in &mut state.members {
         if let Some(change) = diff.roll_no_changed.iter().find(|c| c.prn == member.prn && c.class == member.class) {
             member.roll_no.clone_from(&change.to);
+        }
+        if let Some(change) = diff.days_changed.iter().find(|c| c.prn == member.prn && c.class == member.class) {
+            member.days = change.to;
         }
         if let Some(student) = state.students.iter().find(|student| student.prn == member.prn) {
             member.name.clone_from(&student.name);
@@ -124,6 +128,55 @@ fn a_roll_number_that_somebody_keeps_blocks_the_import() {
         "line 2, roll_no: R1 is the number of PRN P1 in CSE-A, who is not in the file; \
          list both or end that membership first"
     );
+}
+
+const DATED: &str = "class,section,name,roll_no,prn,from,to,active\n";
+
+fn dated(lines: &str) -> Vec<RosterRow> {
+    parse_roster(format!("{DATED}{lines}").as_bytes()).unwrap()
+}
+
+fn days(from: &str, to: &str) -> Days {
+    Days { from: from.parse().ok(), to: to.parse().ok() }
+}
+
+#[test]
+fn days_and_activity_are_taken_over_and_an_empty_cell_erases_nothing() {
+    let current = state_of("CSE,A,Ann,1,P1,,\nCSE,A,Bob,2,P2,,\n");
+    let lines = dated("CSE,A,Ann,1,P1,2026-09-01,,\nCSE,A,Bob,2,P2,,2026-12-01,no\n");
+    let diff = diff_roster(&current, &lines, Consent::Unknown).unwrap();
+    assert_eq!(
+        diff.to_string(),
+        "~ CSE-A Ann: without a first and last day -> from 2026-09-01\n\
+         ~ CSE-A Bob: without a first and last day -> until 2026-12-01\n\
+         ~ PRN P2: is \"active\" -> \"inactive\"\n\
+         = 0 unchanged"
+    );
+    let after = apply_roster(&current, &diff);
+    let silent = diff_roster(&after, &rows("CSE,A,Ann,1,P1,,\nCSE,A,Bob,2,P2,,\n"), Consent::Unknown).unwrap();
+    assert!(silent.is_empty(), "{silent}");
+    let backwards = diff_roster(&after, &dated("CSE,A,Ann,1,P1,,2026-08-01,\n"), Consent::Unknown).unwrap_err();
+    assert_eq!(
+        backwards.to_string(),
+        "line 2, to: PRN P1 is known to be in CSE-A from 2026-09-01: the last day would be before the first"
+    );
+}
+
+#[test]
+fn whoever_has_left_comes_back_only_on_a_day_that_the_file_names() {
+    let mut current = state_of("CSE,A,Ann,1,P1,,\n");
+    let mut stay = current.members.remove(0);
+    stay.days = days("", "2026-10-01");
+    current.ended.push(stay);
+    let import = |line: &str| diff_roster(&current, &dated(line), Consent::Unknown);
+    assert_eq!(
+        import("CSE,A,Ann,1,P1,,,\n").unwrap_err().to_string(),
+        "line 2, from: PRN P1 was in CSE-A until 2026-10-01; write the day of the return, or leave the row out"
+    );
+    assert!(import("CSE,A,Ann,1,P1,,2026-10-01,\n").unwrap().is_empty(), "the stay as it was");
+    let back = import("CSE,A,Ann,7,P1,2026-11-01,,\n").unwrap();
+    assert_eq!(back.members_added[0].days, days("2026-11-01", ""));
+    assert!(diff_roster(&current, &dated("CSE,A,Bob,1,P2,,,\n"), Consent::Unknown).is_ok(), "the number is free");
 }
 
 /// A roster of a few people and classes in which every person is the same everywhere.
