@@ -12,7 +12,7 @@
 //! | [`storage`] | where photos' bytes live |
 //! | [`db`] | tables and queries |
 //! | [`export`] | sheets into Excel and CSV bytes; pure |
-//! | [`app`] | use cases: roster, enrolment, photo, session, batch, report |
+//! | [`app`] | use cases: roster, enrolment, photo, session, batch, rematch, report, dataset |
 //! | [`cli`] | the command line |
 //! | [`config`], [`telemetry`] | settings, logs and progress |
 //!
