@@ -4,7 +4,7 @@ use std::fs;
 
 use calamine::{Reader, Xlsx, open_workbook};
 
-use crate::support::{FULL, Photos, Ran, School, command};
+use crate::support::{FULL, Photos, Ran, School, command, demo};
 
 #[test]
 fn every_command_but_init_and_demo_says_that_there_is_no_database() {
@@ -16,6 +16,19 @@ fn every_command_but_init_and_demo_says_that_there_is_no_database() {
         assert_eq!(ran.json()["error"]["code"], "DATABASE_MISSING", "{args:?}");
     }
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is created");
+}
+
+#[test]
+fn the_readmes_first_commands_lead_to_a_sheet() {
+    let (school, sheet) = (School::empty(), "november.xlsx");
+    school.run(&["roster", "import", demo("roster.csv").to_str().unwrap(), "--term", "2026-27"]).expect(0);
+    school.run(&["enrol", demo("dataset").to_str().unwrap(), "--consent", "recorded"]).expect(0);
+    let photos = Photos::of(&[(FULL, FULL)]);
+    school.batch(&photos, 0);
+    let file = school.path().join(sheet);
+    let days = ["--from", "2026-11-01", "--to", "2026-11-30", "-o", file.to_str().unwrap()];
+    school.run(&[&["export", "--class", "CSE", "--section", "A"], &days[..]].concat()).expect(0);
+    assert!(fs::metadata(file).unwrap().len() > 5000);
 }
 
 #[test]

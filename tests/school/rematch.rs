@@ -51,7 +51,7 @@ fn abena(csv: &str) -> &str {
 
 /// What a teacher does, who has no command for it yet.
 fn as_teacher(school: &School, work: impl FnOnce(&mut rollcall::db::AnyConnection) -> Result<(), DbError>) {
-    let db = Db::open(school.path().join("rollcall.db").to_str().unwrap()).unwrap();
+    let db = Db::open(&school.database_url()).unwrap();
     db.run_blocking(work).unwrap();
 }
 

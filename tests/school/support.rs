@@ -111,6 +111,11 @@ impl School {
         self.dir.path()
     }
 
+    pub(crate) fn database_url(&self) -> String {
+        let file = || format!("sqlite:{}", self.path().join("rollcall.db").display());
+        self.database_url.clone().unwrap_or_else(file)
+    }
+
     /// The program on this school.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = command(self.path(), args);
