@@ -7,5 +7,6 @@ mod commands;
 mod damage;
 mod demo;
 mod enrolment;
+mod hostile;
 mod stop;
 mod support;
