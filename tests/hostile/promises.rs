@@ -23,7 +23,7 @@ const LIMITS: DecodeLimits =
     DecodeLimits { max_bytes: 256 * 1024, max_pixels: 250_000, max_alloc_bytes: 8 * 1024 * 1024 };
 
 /// A picture is read within its limits or refused in words; what was said of its head stays true of the whole.
-pub fn decode(bytes: &[u8]) {
+pub(crate) fn decode(bytes: &[u8]) {
     let kind = identify(bytes, &LIMITS);
     let head = taken_at(bytes, &LIMITS);
     match (rollcall::vision::decode::decode(bytes, &LIMITS), kind) {
@@ -42,7 +42,7 @@ pub fn decode(bytes: &[u8]) {
 }
 
 /// All three tables read the same bytes: a file is easily handed to the wrong command.
-pub fn csv(bytes: &[u8]) {
+pub(crate) fn csv(bytes: &[u8]) {
     let lines = 1 + bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
     match parse_roster(bytes) {
         Ok(rows) => a_roster(&rows, lines),
@@ -72,7 +72,7 @@ pub fn csv(bytes: &[u8]) {
 }
 
 /// A manifest that is accepted names files in its own folder and has lines that can be used.
-pub fn pack_manifest(bytes: &[u8]) {
+pub(crate) fn pack_manifest(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     match Manifest::parse(text) {
         Ok(manifest) => {
@@ -97,7 +97,7 @@ pub fn pack_manifest(bytes: &[u8]) {
 }
 
 /// The first line is the path of a photo, the second a folder of portraits.
-pub fn names(bytes: &[u8]) {
+pub(crate) fn names(bytes: &[u8]) {
     let mut lines = bytes.splitn(2, |byte| *byte == b'\n');
     let (photo, folder) = (lines.next().unwrap_or_default(), lines.next().unwrap_or_default());
     let labels = labels();
@@ -125,7 +125,7 @@ pub fn names(bytes: &[u8]) {
 }
 
 /// What is read is as long as it says, and is read again as it was written.
-pub fn npy(bytes: &[u8]) {
+pub(crate) fn npy(bytes: &[u8]) {
     match numpy::parse(bytes) {
         Ok(read) => {
             assert!(read.dims() > 0 && read.vectors().len() > 0);
