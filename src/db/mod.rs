@@ -10,6 +10,7 @@
 //! [`AnyConnection`]. Diesel is synchronous: async callers go through [`Db::run`] and [`Db::transaction`], which move
 //! to a blocking thread. No connection is held during inference or storage IO.
 
+mod backup;
 pub mod classes;
 mod column;
 mod connection;
@@ -38,7 +39,7 @@ use diesel::r2d2::{Error as PoolError, ManageConnection, Pool, R2D2Connection};
 pub use column::Json;
 pub use connection::AnyConnection;
 pub use error::DbError;
-pub use migrate::SchemaState;
+pub use migrate::{Backup, SchemaState, Upgrade};
 
 use location::Location;
 
@@ -160,6 +161,22 @@ impl Db {
     /// [`DbError::Newer`], [`DbError::Migration`], [`DbError::Busy`].
     pub fn migrate(&self) -> Result<usize, DbError> {
         self.run_blocking(migrate::migrate)
+    }
+
+    /// Whether the database has no tables of ours yet.
+    ///
+    /// # Errors
+    /// As [`Db::schema_state`].
+    pub fn is_fresh(&self) -> Result<bool, DbError> {
+        self.run_blocking(migrate::is_fresh)
+    }
+
+    /// [`Db::migrate`] for a database with data in it: what it was is kept first, as `backup` says.
+    ///
+    /// # Errors
+    /// Those of [`Db::migrate`]; [`DbError::BackupImpossible`] and [`DbError::BackupFailed`] before anything is changed.
+    pub fn upgrade(&self, backup: &Backup) -> Result<Upgrade, DbError> {
+        migrate::upgrade(self, backup)
     }
 
     /// Refuses a database on which this program's queries would fail.

@@ -10,3 +10,4 @@ mod enrolment;
 mod hostile;
 mod stop;
 mod support;
+mod upgrade;
