@@ -43,7 +43,9 @@ pub(crate) fn decode(bytes: &[u8]) {
 
 /// All three tables read the same bytes: a file is easily handed to the wrong command.
 pub(crate) fn csv(bytes: &[u8]) {
-    let lines = 1 + bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+    let ends = |pair: &[u8]| pair[0] == b'\n' || pair[0] == b'\r' && pair.get(1) != Some(&b'\n');
+    let lines =
+        1 + bytes.windows(2).chain(bytes.last().map(std::slice::from_ref)).filter(|pair| ends(pair)).count() as u64;
     match parse_roster(bytes) {
         Ok(rows) => a_roster(&rows, lines),
         Err(problems) => points_into_the_file(&problems, lines),
