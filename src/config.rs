@@ -44,6 +44,7 @@ pub struct Config {
     /// Photos of one class that lie no farther apart are one session, minutes. Default: 20.
     pub session_gap_min: u32,
     pub photos: Photos,
+    pub queue: Queue,
     pub matching: Matching,
     pub enrol: EnrolLines,
     pub report: Report,
@@ -64,6 +65,18 @@ pub struct Photos {
     pub min_face_px: u32,
     /// Photos worked on at a time. Default: one for each core, at most 4.
     pub in_flight: Option<NonZeroUsize>,
+}
+
+/// How jobs are worked on.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Queue {
+    /// A job of a worker that says nothing for so long is given to another, seconds. Default: 30.
+    pub lease_secs: u16,
+    /// Attempts before a job is given up. Default: 4.
+    pub max_attempts: u32,
+    /// Finished jobs are deleted after so many days. Default: 30.
+    pub keep_days: u16,
 }
 
 /// What a school may say about matching. The lines themselves belong to the pack.
@@ -144,6 +157,7 @@ impl Default for Config {
             term: String::new(),
             session_gap_min: 20,
             photos: Photos::default(),
+            queue: Queue::default(),
             matching: Matching::default(),
             enrol: EnrolLines::default(),
             report: Report::default(),
@@ -156,6 +170,12 @@ impl Default for Photos {
     fn default() -> Self {
         let max_faces = NonZeroUsize::new(100).expect("100 is not zero");
         Self { max_mb: 10, max_megapixels: 50, max_faces, min_face_px: 20, in_flight: None }
+    }
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self { lease_secs: 30, max_attempts: 4, keep_days: 30 }
     }
 }
 
@@ -247,6 +267,8 @@ impl Config {
             ("photos.max_mb", f64::from(photos.max_mb), 1.0..=1024.0, "from 1 to 1024"),
             ("photos.max_megapixels", f64::from(photos.max_megapixels), 1.0..=1000.0, "from 1 to 1000"),
             ("photos.min_face_px", f64::from(photos.min_face_px), 12.0..=1000.0, "from 12 to 1000"),
+            ("queue.lease_secs", f64::from(self.queue.lease_secs), 1.0..=3600.0, "from 1 to 3600"),
+            ("queue.max_attempts", f64::from(self.queue.max_attempts), 1.0..=100.0, "from 1 to 100"),
             ("matching.member_prior", f64::from(self.matching.member_prior), 0.01..=0.99, "from 0.01 to 0.99"),
             ("report.low_attendance_percent", self.report.low_attendance_percent, 0.0..=100.0, "from 0 to 100"),
             ("session_gap_min", f64::from(self.session_gap_min), 0.0..=720.0, "from 0 to 720 minutes"),

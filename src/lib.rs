@@ -11,6 +11,7 @@
 //! | [`engine`] | the only place that knows ONNX Runtime: nets behind threads, cascade, embedder |
 //! | [`storage`] | where photos' bytes live |
 //! | [`db`] | tables and queries |
+//! | [`queue`] | durable jobs in the database, ignorant of what jobs do |
 //! | [`export`] | sheets into Excel and CSV bytes; pure |
 //! | [`app`] | use cases: roster, enrolment, photo, session, batch, report |
 //! | [`cli`] | the command line |
@@ -19,14 +20,15 @@
 //! # Who may import whom
 //!
 //! `domain` nobody; `vision`, `export`, `db` and `config` only `domain`; `pack` also `vision`; `engine` `domain`, `vision` and
-//! `pack`; `storage` nobody; `app` all of these; `cli` everything. `ort` is known to `engine` alone, `diesel` to `db`, `clap` to
-//! `cli`, the environment to `config`. A test (`tests/layers`) holds this.
+//! `pack`; `storage` nobody; `queue` only `db`; `app` all of these; `cli` everything. `ort` is known to `engine` alone,
+//! `diesel` to `db` and `queue`, `clap` to `cli`, the environment to `config`. A test (`tests/layers`) holds this.
 //!
 //! # A photo's way
 //!
-//! [`app::batch`] finds it in a folder, [`app::photo::accept`] stores it, [`app::photo::process`] has [`app::Recogniser`] look
-//! at it ([`vision::decode`], [`engine::Engine::analyse`], [`vision::measure`]) and writes the faces; `app::session` settles
-//! its session anew from all its faces ([`domain::fusion`], [`domain::attendance`]); [`app::report`] makes sheets of it.
+//! [`app::batch`] finds it in a folder, [`app::photo::admit`] queues it. A [`queue::Runner`] of this program or
+//! another claims it ([`app::work`]); `app::photo` has [`app::Recogniser`] look at it ([`vision::decode`],
+//! [`engine::Engine::analyse`], [`vision::measure`]) and writes the faces; `app::session` settles its session
+//! anew from all its faces ([`domain::fusion`], [`domain::attendance`]); [`app::report`] makes sheets of it.
 
 pub mod app;
 pub mod cli;
@@ -36,6 +38,7 @@ pub mod domain;
 pub mod engine;
 pub mod export;
 pub mod pack;
+pub mod queue;
 pub mod storage;
 pub mod telemetry;
 pub mod vision;

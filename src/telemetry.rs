@@ -24,6 +24,9 @@ pub fn bars() -> &'static MultiProgress {
 /// When the filter of the settings cannot be read; the message names what is wrong.
 pub fn start(log: &Log) -> Result<(), String> {
     let filter = EnvFilter::try_new(&log.level).map_err(|e| format!("settings: log.level {:?}: {e}", log.level))?;
+    // The pool tells every lost connection, with the server's words; what that means is told once, by the queue.
+    let quiet = "r2d2=off".parse().expect("the directive is well formed");
+    let filter = if log.level.contains("r2d2") { filter } else { filter.add_directive(quiet) };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::error::Code;
+use super::error::{Code, Error};
 
 /// One run over a folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -69,6 +69,11 @@ pub enum PhotoStatus {
 pub struct ErrorReport {
     pub code: Code,
     pub message: String,
+}
+
+/// A failure as a line of the report.
+pub(crate) fn told(error: &Error) -> ErrorReport {
+    ErrorReport { code: error.code, message: error.message.clone() }
 }
 
 /// One face of a photo.

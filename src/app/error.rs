@@ -10,7 +10,7 @@ use crate::domain::photo_name::NameError;
 use crate::engine::EngineError;
 use crate::export::ExportError;
 use crate::pack::PackError;
-use crate::storage::StorageError;
+use crate::storage::{StorageError, StorageErrorKind};
 use crate::vision::annotate::EncodeError;
 use crate::vision::decode::DecodeError;
 
@@ -41,6 +41,7 @@ pub enum Code {
     ClassNotFound,
     StudentNotFound,
     SessionNotFound,
+    JobNotFound,
     /// The class has nobody who can be found by face.
     NoEnrolledStudents,
     /// A name fits several classes or students.
@@ -64,6 +65,8 @@ pub enum Code {
     StorageError,
     /// A worker died at a job's last attempt.
     WorkerLost,
+    /// Somebody has cancelled the work.
+    Cancelled,
     /// Anything else that stopped the work on one item.
     ProcessingError,
 }
@@ -88,6 +91,15 @@ pub struct Error {
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
+/// Whether work that failed may go better another time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outlook {
+    Final,
+    Passing,
+    /// The program is busy or stops.
+    NotItsFault,
+}
+
 impl Error {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), source: None }
@@ -95,6 +107,24 @@ impl Error {
 
     fn wrapping(code: Code, error: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self { code, message: error.to_string(), source: Some(Box::new(error)) }
+    }
+
+    pub(crate) fn outlook(&self) -> Outlook {
+        let Some(source) = &self.source else { return Outlook::Final };
+        if let Some(error) = source.downcast_ref::<DbError>() {
+            return match error {
+                DbError::Stopped => Outlook::NotItsFault,
+                error if error.is_transient() => Outlook::Passing,
+                _ => Outlook::Final,
+            };
+        }
+        match (source.downcast_ref::<EngineError>(), source.downcast_ref::<StorageError>()) {
+            (Some(EngineError::Busy { .. } | EngineError::Stopped { .. }), _) => Outlook::NotItsFault,
+            (Some(_), _) => Outlook::Passing,
+            (_, Some(error)) if error.kind == StorageErrorKind::NotFound => Outlook::Final,
+            (_, Some(_)) => Outlook::Passing,
+            (None, None) => Outlook::Final,
+        }
     }
 
     /// A file of the user's that cannot be read or written.

@@ -8,16 +8,20 @@ pub mod annotate;
 pub mod batch;
 pub mod batch_report;
 pub mod demo;
+pub mod doctor;
 pub mod enrol;
 pub mod error;
 pub mod evaluate;
+pub mod jobs;
 pub mod photo;
 pub mod recogniser;
 pub mod report;
 pub mod roster;
 pub mod session;
+pub mod work;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 
@@ -26,7 +30,7 @@ pub use recogniser::Recogniser;
 use crate::config::Config;
 use crate::db::{AnyConnection, Backup, Db, Upgrade};
 use crate::storage::{LocalStore, ObjectStore};
-use error::Error;
+use error::{Error, Outlook};
 
 /// Whether whoever asks for an upgrade has a backup already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,12 +114,46 @@ impl School {
         self.db.run(work).await
     }
 
+    /// A change that waits while the database is away or another stands in its way: `work` is then begun anew.
+    pub(crate) async fn change_patiently<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut AnyConnection) -> Result<T, Error> + Send + Sync + 'static,
+    ) -> Result<T, Error> {
+        let work = Arc::new(work);
+        patiently(|| {
+            let work = Arc::clone(&work);
+            self.change(move |conn| work(conn))
+        })
+        .await
+    }
+
     /// The same in one transaction: all of it happens, or nothing.
     pub(crate) async fn change<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut AnyConnection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         self.db.run(move |conn| crate::db::transaction(conn, work)).await
+    }
+}
+
+/// Longest time that one step of the work waits for the database to come back.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Tries again what fails only for the moment, for up to two minutes.
+pub(crate) async fn patiently<T, F: Future<Output = Result<T, Error>>>(
+    mut work: impl FnMut() -> F,
+) -> Result<T, Error> {
+    let start = Instant::now();
+    let mut pause = Duration::from_millis(100);
+    loop {
+        match work().await {
+            Err(error) if error.outlook() == Outlook::Passing && start.elapsed() < PATIENCE => {
+                tracing::warn!(code = error.code.as_str(), %error, "trying again");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(5));
+            }
+            result => return result,
+        }
     }
 }
 

@@ -1,32 +1,52 @@
-//! A photo's way from upload to record: [`accept`] stores it and queues it, [`process`] looks at it and settles its session.
+//! A photo's way from upload to record: [`Arrival`] stores it, [`admit`] queues it, `process` looks at it and settles its session,
+//! `give_up` notes that it could not be looked at.
 //!
 //! The hash of the bytes is the photo's identity within a session: the same picture twice is one photo. Bytes are stored
-//! before the row that names them, and no database connection is held while nets or storage work.
+//! before the row that names them, and no database connection is held while nets or storage work. Its job is queued in the
+//! transaction that writes the row and ends in the one that writes the faces. Locks are taken in the order job, session,
+//! photo.
 
 use std::collections::HashMap;
 use std::time::Instant;
 
+use chrono::Utc;
+use serde::{Deserialize, Serialize};
+
 use super::School;
-use super::batch_report::{ErrorReport, FaceReport, PhotoReport, RunnerUpReport, TimingsMs};
-use super::error::{Code, Error};
-use super::recogniser::{Recogniser, SeenFace, SeenPhoto, limits};
+use super::batch_report::{ErrorReport, FaceReport, PhotoReport, RunnerUpReport, TimingsMs, told};
+use super::error::{Code, Error, Outlook};
+use super::recogniser::{PackKey, Recogniser, SeenFace, SeenPhoto, limits};
 use super::session::{self, Matching};
 use crate::db::faces::{FaceRow, NewFace};
 use crate::db::photos::{NewPhoto, PhotoResult, PhotoRow};
-use crate::db::{AnyConnection, Json, faces, members, photos, sessions};
+use crate::db::{AnyConnection, DbError, Json, faces, members, photos, sessions};
 use crate::domain::ids::{MemberId, PhotoId, SessionId};
-use crate::domain::status::PhotoState;
+use crate::domain::status::{PhotoState, SessionState};
+use crate::queue::store::{self, Held};
+use crate::queue::{self, Claim, Claimed, Failure, JobError, JobId, NewJob, Priority};
 use crate::storage::{Digest, Extension, Key};
 use crate::vision::decode::{PhotoFormat, identify};
-use chrono::Utc;
 
-/// A photo that comes in.
-#[derive(Debug)]
-pub struct Incoming {
-    pub session: SessionId,
-    pub bytes: Vec<u8>,
-    /// For people: nothing is looked up by it but an earlier failed photo of the same name.
-    pub original_name: String,
+/// Who waits for a photo.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub priority: Priority,
+    /// The batch run that works on it first.
+    pub run_id: Option<String>,
+}
+
+/// What a photo's job says.
+#[derive(Debug, Serialize, Deserialize)]
+struct Payload {
+    photo: PhotoId,
+}
+
+/// The kind of a photo's job.
+pub(crate) const JOB_KIND: &str = "photo";
+
+/// Which workers can look at a photo: those with the pack that its session is compared by.
+pub(crate) fn topic(pack: &PackKey) -> String {
+    format!("{JOB_KIND}:{}@{}", pack.id, pack.version)
 }
 
 /// What became of it.
@@ -40,122 +60,182 @@ pub struct Accepted {
 /// What is left to do.
 #[derive(Debug)]
 pub enum AcceptedState {
-    Waiting,
+    /// For this job.
+    Waiting(JobId),
     /// Processed before.
     Done,
     /// Not a photo that can be processed; the session knows that something is missing.
     Refused(Error),
 }
 
-/// Stores the bytes and queues the photo; the same bytes in the same session are the photo that is there already. Bytes
-/// over the limits or of no known kind are not stored, but noted with the session, which then marks nobody absent.
-///
-/// # Errors
-/// Storage and database failures.
-pub async fn accept(school: &School, matching: &Matching, incoming: Incoming) -> Result<Accepted, Error> {
-    let Incoming { session, bytes, original_name } = incoming;
-    let digest = Digest::of(&bytes);
-    let length = bytes.len() as u64;
-    match identify(&bytes, &limits(&school.config)) {
-        Ok(format) => {
-            let key = Key::SessionPhoto { session: session.0, sha256: digest, extension: extension(format) };
-            store_once(school, &key, &bytes).await?;
-            let known = Some(key.to_string());
-            admit(school, matching, Arrival { session, digest, length, original_name, stored: known, refusal: None })
-                .await
-        }
-        Err(e) => {
-            let refusal = Some(Error::from(e));
-            admit(school, matching, Arrival { session, digest, length, original_name, stored: None, refusal }).await
-        }
+/// A photo whose bytes are stored, or which cannot be looked at, before its row is written.
+#[derive(Debug)]
+pub struct Arrival {
+    digest: Digest,
+    length: u64,
+    /// For people: nothing is looked up by it but an earlier failed photo of the same name.
+    original_name: String,
+    /// Where the bytes are, or why there is nothing to look at.
+    stored: Result<String, ErrorReport>,
+}
+
+impl Arrival {
+    /// Stores the bytes of a photo; those over the limits or of no known kind are only noted.
+    ///
+    /// # Errors
+    /// Storage failures.
+    pub async fn store(
+        school: &School,
+        session: SessionId,
+        bytes: &[u8],
+        original_name: String,
+    ) -> Result<Self, Error> {
+        let digest = Digest::of(bytes);
+        let stored = match identify(bytes, &limits(&school.config)) {
+            Ok(format) => {
+                let key = Key::SessionPhoto { session: session.0, sha256: digest, extension: extension(format) };
+                if !school.store.exists(&key).await? {
+                    school.store.put(&key, bytes).await?;
+                }
+                Ok(key.to_string())
+            }
+            Err(e) => Err(told(&Error::from(e))),
+        };
+        Ok(Self { digest, length: bytes.len() as u64, original_name, stored })
+    }
+
+    /// A file that is too large to be read at all.
+    pub fn too_large(digest: Digest, length: u64, original_name: String, error: &Error) -> Self {
+        Self { digest, length, original_name, stored: Err(told(error)) }
+    }
+
+    /// A file that cannot be read: its lesson has a photo that nobody has seen. Its name stands for the bytes.
+    pub fn unreadable(original_name: String, error: &Error) -> Self {
+        Self { digest: Digest::of(original_name.as_bytes()), length: 0, original_name, stored: Err(told(error)) }
     }
 }
 
-/// Notes a file that is too large to be read at all.
+/// Writes down photos of one session and queues them, all in one transaction: nobody is marked absent while another photo of
+/// the lesson is on its way. The same bytes in the same session are the photo that is there already. What cannot be looked
+/// at is noted as failed, so that the session marks nobody absent.
 ///
 /// # Errors
 /// Database failures.
-pub async fn refuse(
+pub async fn admit(
     school: &School,
     matching: &Matching,
-    (session, original_name): (SessionId, String),
-    (digest, length): (Digest, u64),
-    error: Error,
-) -> Result<Accepted, Error> {
-    let arrival = Arrival { session, digest, length, original_name, stored: None, refusal: Some(error) };
-    admit(school, matching, arrival).await
-}
-
-async fn store_once(school: &School, key: &Key, bytes: &[u8]) -> Result<(), Error> {
-    if !school.store.exists(key).await? {
-        school.store.put(key, bytes).await?;
-    }
-    Ok(())
-}
-
-/// What is known of a photo before its row is written.
-struct Arrival {
+    order: &Order,
     session: SessionId,
-    digest: Digest,
-    length: u64,
-    original_name: String,
-    /// Path of the object.
-    stored: Option<String>,
-    refusal: Option<Error>,
+    arrivals: Vec<Arrival>,
+) -> Result<Vec<Accepted>, Error> {
+    let admission = Admission {
+        session,
+        matching: matching.clone(),
+        order: order.clone(),
+        max_attempts: school.config.queue.max_attempts,
+    };
+    school.change_patiently(move |conn| admission.admit(conn, &arrivals)).await
 }
 
-async fn admit(school: &School, matching: &Matching, arrival: Arrival) -> Result<Accepted, Error> {
-    let matching = matching.clone();
-    school
-        .change(move |conn| {
-            let now = Utc::now().naive_utc();
-            let sha256 = arrival.digest.to_string();
-            let known = photos::find_in_session(conn, arrival.session, &sha256)?;
-            let was_done = known.as_ref().is_some_and(|row| row.state == PhotoState::Done);
-            let photo = match known {
-                Some(row) => row.id,
-                None => {
-                    supersede(conn, arrival.session, &arrival.original_name)?;
-                    let new = NewPhoto {
-                        session_id: arrival.session,
-                        sha256: sha256.clone(),
-                        object_key: arrival.stored.unwrap_or_default(),
-                        original_name: arrival.original_name,
-                        bytes: i64::try_from(arrival.length).unwrap_or(i64::MAX),
-                        captured_at: None,
-                        created_at: now,
-                    };
-                    photos::insert(conn, &new)?
+/// What the photos of one session are admitted with.
+struct Admission {
+    session: SessionId,
+    matching: Matching,
+    order: Order,
+    max_attempts: u32,
+}
+
+impl Admission {
+    fn admit(&self, conn: &mut AnyConnection, arrivals: &[Arrival]) -> Result<Vec<Accepted>, Error> {
+        // Jobs that are there are locked before the session, as everywhere.
+        for arrival in arrivals.iter().filter(|a| a.stored.is_ok()) {
+            if let Some(row) = photos::find_in_session(conn, self.session, &arrival.digest.to_string())?
+                && row.state != PhotoState::Done
+            {
+                queue::enqueue(conn, &self.job(row.id))?;
+            }
+        }
+        let state = sessions::lock(conn, self.session)?.state;
+        let accepted = arrivals.iter().map(|arrival| self.admit_one(conn, arrival)).collect::<Result<Vec<_>, _>>()?;
+        // Absences that were concluded before are taken back until these were looked at.
+        let is_fresh = |a: &Accepted| matches!(a.state, AcceptedState::Waiting(_));
+        let refused = accepted.iter().any(|a| matches!(a.state, AcceptedState::Refused(_)));
+        if refused || (state != SessionState::Open && accepted.iter().any(is_fresh)) {
+            session::settle(conn, self.session, &self.matching, Utc::now().naive_utc())?;
+        }
+        Ok(accepted)
+    }
+
+    fn admit_one(&self, conn: &mut AnyConnection, arrival: &Arrival) -> Result<Accepted, Error> {
+        let sha256 = arrival.digest.to_string();
+        let known = photos::find_in_session(conn, self.session, &sha256)?;
+        let (photo, before) = match known {
+            Some(row) => (row.id, Some(row.state)),
+            None => (self.insert(conn, arrival)?, None),
+        };
+        let state = match (&arrival.stored, before) {
+            (Err(error), _) => {
+                photos::fail(conn, photo, &error.code.as_str(), &error.message, Utc::now().naive_utc())?;
+                AcceptedState::Refused(Error::new(error.code, error.message.clone()))
+            }
+            (Ok(_), Some(PhotoState::Done)) => AcceptedState::Done,
+            (Ok(_), before) => {
+                if before == Some(PhotoState::Failed) {
+                    photos::requeue(conn, photo)?;
                 }
-            };
-            let state = match arrival.refusal {
-                Some(error) => {
-                    photos::fail(conn, photo, &error.code.as_str(), &error.message, now)?;
-                    session::settle(conn, arrival.session, &matching, now)?;
-                    AcceptedState::Refused(error)
-                }
-                None if was_done => AcceptedState::Done,
-                None => AcceptedState::Waiting,
-            };
-            Ok(Accepted { photo, sha256, state })
-        })
-        .await
+                AcceptedState::Waiting(queue::enqueue(conn, &self.job(photo))?)
+            }
+        };
+        Ok(Accepted { photo, sha256, state })
+    }
+
+    fn insert(&self, conn: &mut AnyConnection, arrival: &Arrival) -> Result<PhotoId, Error> {
+        supersede(conn, self.session, &arrival.original_name)?;
+        let new = NewPhoto {
+            session_id: self.session,
+            sha256: arrival.digest.to_string(),
+            object_key: arrival.stored.as_ref().cloned().unwrap_or_default(),
+            original_name: arrival.original_name.clone(),
+            bytes: i64::try_from(arrival.length).unwrap_or(i64::MAX),
+            captured_at: None,
+            created_at: Utc::now().naive_utc(),
+        };
+        Ok(photos::insert(conn, &new)?)
+    }
+
+    fn job(&self, photo: PhotoId) -> NewJob {
+        job(photo, &self.matching, &self.order, self.max_attempts)
+    }
+}
+
+fn job(photo: PhotoId, matching: &Matching, order: &Order, max_attempts: u32) -> NewJob {
+    NewJob {
+        kind: JOB_KIND,
+        topic: topic(&matching.pack),
+        payload: serde_json::json!(Payload { photo }),
+        dedup_key: format!("{JOB_KIND}:{}", photo.0),
+        run_id: order.run_id.clone(),
+        priority: order.priority,
+        max_attempts,
+    }
 }
 
 /// Puts a photo that was done back to the start: until it was looked at again, its session marks nobody absent, and a run
-/// that is stopped in between is continued by any other.
+/// that is stopped in between is continued by any other. Returns its job.
 ///
 /// # Errors
 /// Database failures.
-pub(crate) async fn requeue(school: &School, matching: &Matching, id: PhotoId) -> Result<(), Error> {
-    let matching = matching.clone();
-    school
-        .change(move |conn| {
-            photos::requeue(conn, id)?;
-            let session = photos::get(conn, id)?.session_id;
-            Ok(session::settle(conn, session, &matching, Utc::now().naive_utc())?)
-        })
-        .await
+pub(crate) async fn requeue(school: &School, matching: &Matching, order: &Order, id: PhotoId) -> Result<JobId, Error> {
+    let (matching, order, max_attempts) = (matching.clone(), order.clone(), school.config.queue.max_attempts);
+    let again = move |conn: &mut AnyConnection| {
+        let job = queue::enqueue(conn, &job(id, &matching, &order, max_attempts))?;
+        let session = photos::get(conn, id)?.session_id;
+        sessions::lock(conn, session)?;
+        photos::requeue(conn, id)?;
+        session::settle(conn, session, &matching, Utc::now().naive_utc())?;
+        Ok(job)
+    };
+    school.change_patiently(again).await
 }
 
 /// A file that failed and comes again with other bytes under its name is a second try, not a second photo.
@@ -180,33 +260,111 @@ pub(crate) const fn extension(format: PhotoFormat) -> Extension {
     }
 }
 
-/// Looks at a photo and settles its session. A photo that cannot be processed is stored as failed, with the code, before
-/// the error is returned: its session then marks nobody absent.
+/// Looks at a photo, writes its faces, settles its session and ends its job.
 ///
 /// # Errors
-/// What is wrong with the photo, or what failed around it.
-pub async fn process(school: &School, recogniser: &Recogniser, id: PhotoId) -> Result<(), Error> {
+/// What is wrong with the photo or failed around it, for the queue to try again or to [`give_up`]; that the job is no longer
+/// this worker's.
+pub(crate) async fn process(school: &School, recogniser: &Recogniser, job: &Claimed) -> Result<(), Failure> {
     let start = Instant::now();
-    let row = school.change(move |conn| {
-        photos::start(conn, id)?;
-        Ok(photos::get(conn, id)?)
+    let claim = job.claim.clone();
+    let Payload { photo } = payload(job)?;
+    let row = school.change_patiently(move |conn| match store::hold(conn, &claim)? {
+        Held::Yes => {
+            photos::start(conn, photo)?;
+            Ok(Some(photos::get(conn, photo)?))
+        }
+        Held::Finished | Held::No => Ok(None),
     });
-    let row = row.await?;
+    let row = row.await.map_err(failure)?.ok_or(Failure::LeaseLost)?;
     let matching = recogniser.matching(school);
-    match look(school, recogniser, &row, &matching).await {
-        Ok(seen) => {
-            let faces = seen.faces.len();
-            let session = row.session_id.0;
-            let timings = finish(school, recogniser, row, seen, matching).await?;
-            log_done((session, id), faces, &timings, start);
-            Ok(())
-        }
-        Err(error) => {
-            // The caller shows it; the log keeps the numbers beside those of the photos that are done.
-            tracing::info!(session = row.session_id.0, photo = id.0, code = error.code.as_str(), "photo failed");
-            fail(school, row, &error, matching).await?;
-            Err(error)
-        }
+    let seen = look(school, recogniser, &row, &matching).await.map_err(failure)?;
+    let (session, faces) = (row.session_id.0, seen.faces.len());
+    let timings = finish(school, recogniser, job.claim.clone(), row, seen).await.map_err(failure)?;
+    log_done((session, photo), faces, &timings.ok_or(Failure::LeaseLost)?, start);
+    Ok(())
+}
+
+fn payload(job: &Claimed) -> Result<Payload, Failure> {
+    serde_json::from_value(job.payload.clone()).map_err(|e| Failure::Final {
+        code: Code::ProcessingError.as_str(),
+        message: format!("the job does not say which photo: {e}"),
+    })
+}
+
+/// How the queue takes an error: whether another attempt may help.
+fn failure(error: Error) -> Failure {
+    let (code, message) = (error.code.as_str(), error.message.clone());
+    match error.outlook() {
+        Outlook::Final => Failure::Final { code, message },
+        Outlook::Passing => Failure::Passing { code, message },
+        Outlook::NotItsFault => Failure::PutBack,
+    }
+}
+
+/// Stores a photo as failed, with the code, and settles its session, which then marks nobody absent.
+///
+/// # Errors
+/// Database failures.
+pub(crate) fn give_up(
+    conn: &mut AnyConnection,
+    job: &Claimed,
+    matching: &Matching,
+    error: &JobError,
+) -> Result<(), DbError> {
+    fail_as(conn, &job.payload, matching, (&error.code, &error.message))
+}
+
+/// The same for a job that nobody works on any more.
+///
+/// # Errors
+/// Database failures.
+pub(crate) fn fail(
+    conn: &mut AnyConnection,
+    payload: &serde_json::Value,
+    matching: &Matching,
+    error: &Error,
+) -> Result<(), DbError> {
+    fail_as(conn, payload, matching, (&error.code.as_str(), &error.message))
+}
+
+fn fail_as(
+    conn: &mut AnyConnection,
+    payload: &serde_json::Value,
+    matching: &Matching,
+    (code, message): (&str, &str),
+) -> Result<(), DbError> {
+    let Some(row) = photo_of(conn, payload)? else { return Ok(()) };
+    let now = Utc::now().naive_utc();
+    sessions::lock(conn, row.session_id)?;
+    photos::fail(conn, row.id, code, message, now)?;
+    session::settle(conn, row.session_id, matching, now)?;
+    // Who waits for the photo is shown the reason; the log keeps the numbers beside those of the photos that are done.
+    tracing::info!(session = row.session_id.0, photo = row.id.0, code, "photo failed");
+    Ok(())
+}
+
+/// A photo that had failed waits for its job once more.
+///
+/// # Errors
+/// Database failures.
+pub(crate) fn wait_again(
+    conn: &mut AnyConnection,
+    payload: &serde_json::Value,
+    matching: &Matching,
+) -> Result<(), DbError> {
+    let Some(row) = photo_of(conn, payload)? else { return Ok(()) };
+    sessions::lock(conn, row.session_id)?;
+    photos::requeue(conn, row.id)?;
+    session::settle(conn, row.session_id, matching, Utc::now().naive_utc())
+}
+
+/// The photo that a job is about; it may be gone before its job is.
+fn photo_of(conn: &mut AnyConnection, payload: &serde_json::Value) -> Result<Option<PhotoRow>, DbError> {
+    let Ok(Payload { photo }) = serde_json::from_value(payload.clone()) else { return Ok(None) };
+    match photos::get(conn, photo) {
+        Err(DbError::NotFound { .. }) => Ok(None),
+        row => row.map(Some),
     }
 }
 
@@ -244,48 +402,57 @@ async fn look(
     super::blocking(move || recogniser.analyse(&bytes)).await
 }
 
+/// Writes what was seen; `None` when the job is no longer this worker's, and then nothing was written.
 async fn finish(
     school: &School,
     recogniser: &Recogniser,
+    claim: Claim,
     row: PhotoRow,
     seen: SeenPhoto,
-    matching: Matching,
-) -> Result<TimingsMs, Error> {
-    let policy = serde_json::json!({
-        "scoring": recogniser.scoring(), "min_face_px": school.config.photos.min_face_px,
-        "max_faces": school.config.photos.max_faces,
-    });
-    let provider = recogniser.provider();
-    school
-        .change(move |conn| {
-            let start = Instant::now();
-            let now = Utc::now().naive_utc();
-            let new: Vec<NewFace> = seen.faces.iter().enumerate().map(|(i, f)| new_face(i, f)).collect();
-            faces::replace_for_photo(conn, row.id, &new)?;
-            let mut timings = seen.timings;
-            let mut result = PhotoResult {
-                width: seen.size.0 as i32,
-                height: seen.size.1 as i32,
-                smallest_face_px: seen.faces.iter().map(|f| f.quality.side_px).min_by(f32::total_cmp),
-                faces_left_out: i32::try_from(seen.faces_left_out).unwrap_or(i32::MAX),
-                warnings: Json(seen.warnings),
-                timings: Json(serde_json::json!(timings)),
-                pack_id: matching.pack.id.clone(),
-                pack_version: matching.pack.version.clone(),
-                provider,
-                policy: Json(policy),
-                processed_at: now,
-            };
-            photos::finish(conn, row.id, &result)?;
-            timings.store = ms_since(start);
-            let start = Instant::now();
-            session::settle(conn, row.session_id, &matching, now)?;
-            timings.matching = ms_since(start);
-            result.timings = Json(serde_json::json!(timings));
-            photos::finish(conn, row.id, &result)?;
-            Ok(timings)
-        })
-        .await
+) -> Result<Option<TimingsMs>, Error> {
+    let matching = recogniser.matching(school);
+    let result = result(school, recogniser, &seen);
+    let again = move |conn: &mut AnyConnection| {
+        let mut timings = seen.timings;
+        match store::hold(conn, &claim)? {
+            Held::Yes => {}
+            Held::Finished => return Ok(Some(timings)),
+            Held::No => return Ok(None),
+        }
+        let (start, now) = (Instant::now(), Utc::now().naive_utc());
+        sessions::lock(conn, row.session_id)?;
+        let new: Vec<NewFace> = seen.faces.iter().enumerate().map(|(i, f)| new_face(i, f)).collect();
+        faces::replace_for_photo(conn, row.id, &new)?;
+        photos::finish(conn, row.id, &PhotoResult { processed_at: now, ..result.clone() })?;
+        timings.store = ms_since(start);
+        let start = Instant::now();
+        session::settle(conn, row.session_id, &matching, now)?;
+        timings.matching = ms_since(start);
+        photos::set_timings(conn, row.id, &Json(serde_json::json!(timings)))?;
+        queue::finish(conn, &claim)?;
+        Ok(Some(timings))
+    };
+    school.change_patiently(again).await
+}
+
+fn result(school: &School, recogniser: &Recogniser, seen: &SeenPhoto) -> PhotoResult {
+    let PackKey { id, version } = recogniser.key().clone();
+    PhotoResult {
+        width: seen.size.0 as i32,
+        height: seen.size.1 as i32,
+        smallest_face_px: seen.faces.iter().map(|f| f.quality.side_px).min_by(f32::total_cmp),
+        faces_left_out: i32::try_from(seen.faces_left_out).unwrap_or(i32::MAX),
+        warnings: Json(seen.warnings.clone()),
+        timings: Json(serde_json::json!(seen.timings)),
+        pack_id: id,
+        pack_version: version,
+        provider: recogniser.provider(),
+        policy: Json(serde_json::json!({
+            "scoring": recogniser.scoring(), "min_face_px": school.config.photos.min_face_px,
+            "max_faces": school.config.photos.max_faces,
+        })),
+        processed_at: Utc::now().naive_utc(),
+    }
 }
 
 fn new_face(ordinal: usize, face: &SeenFace) -> NewFace {
@@ -301,18 +468,6 @@ fn new_face(ordinal: usize, face: &SeenFace) -> NewFace {
         quality: Json(face.quality),
         embedding: face.embedding.as_ref().ok().cloned(),
     }
-}
-
-async fn fail(school: &School, row: PhotoRow, error: &Error, matching: Matching) -> Result<(), Error> {
-    let (code, message) = (error.code.as_str(), error.message.clone());
-    school
-        .change(move |conn| {
-            let now = Utc::now().naive_utc();
-            photos::fail(conn, row.id, &code, &message, now)?;
-            session::settle(conn, row.session_id, &matching, now)?;
-            Ok(())
-        })
-        .await
 }
 
 /// The stored bytes of a photo.
@@ -345,10 +500,17 @@ pub(crate) fn known(conn: &mut AnyConnection, id: PhotoId, zone: chrono_tz::Tz) 
 }
 
 impl KnownPhoto {
+    pub(crate) const fn state(&self) -> PhotoState {
+        self.row.state
+    }
+
     /// Fills in everything but the path and what became of the file in this run.
     pub(crate) fn fill(self, line: &mut PhotoReport) {
         let row = &self.row;
-        line.sha256.clone_from(&row.sha256);
+        // A file that could not be read has no hash.
+        if row.bytes > 0 {
+            line.sha256.clone_from(&row.sha256);
+        }
         line.session_id = Some(row.session_id.0);
         line.width = row.width.and_then(|w| u32::try_from(w).ok());
         line.height = row.height.and_then(|h| u32::try_from(h).ok());

@@ -1,5 +1,6 @@
 //! An opened model pack: bytes of a photo in, measured and embedded faces out.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use crate::domain::geometry::Detection;
 use crate::domain::quality::{EnrolLines, FaceQuality};
 use crate::domain::score::{LikelihoodRatio, Lines, Scoring, confidence_limit};
 use crate::engine::{Engine, EngineOptions, ProviderChoice, Runtime, RuntimeOptions};
-use crate::pack::{Manifest, Pack};
+use crate::pack::{Manifest, Pack, read_manifest};
 use crate::vision::decode::{DecodeLimits, DecodedPhoto, decode};
 use crate::vision::margin::{is_cramped, with_margin, without_margin};
 use crate::vision::measure::measure;
@@ -28,6 +29,12 @@ use crate::vision::measure::measure;
 pub struct PackKey {
     pub id: String,
     pub version: String,
+}
+
+impl fmt::Display for PackKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}@{}", self.id, self.version)
+    }
 }
 
 /// What finds and compares faces. Cheap to clone.
@@ -79,11 +86,7 @@ impl Recogniser {
     pub fn open_blocking(config: &Config) -> Result<Self, Error> {
         let dir = config.pack_dir().ok_or_else(|| missing_pack(config))?;
         let pack = Pack::open(&dir)?;
-        let runtime = Runtime::load(&RuntimeOptions {
-            explicit: config.ort.clone(),
-            dirs: config.install_roots().into_iter().map(|root| root.join("runtime")).collect(),
-            threads: config.threads,
-        })?;
+        let runtime = Runtime::load(&runtime_options(config))?;
         let options = EngineOptions {
             provider: match config.provider {
                 ConfiguredProvider::Auto => ProviderChoice::Auto,
@@ -111,7 +114,7 @@ impl Recogniser {
 
     /// `id@version` of the pack.
     pub fn pack(&self) -> String {
-        format!("{}@{}", self.key.id, self.key.version)
+        self.key.to_string()
     }
 
     pub fn key(&self) -> &PackKey {
@@ -213,6 +216,31 @@ impl Recogniser {
     /// What the faces of a school are compared by.
     pub fn matching(&self, school: &School) -> Matching {
         Matching { pack: self.key.clone(), scoring: self.scoring, zone: school.config.time_zone }
+    }
+}
+
+impl Matching {
+    /// What the settings' pack compares by, read from its manifest alone: for commands that look at no photo.
+    ///
+    /// # Errors
+    /// `MODEL_NOT_LOADED` when there is no such pack or its manifest is broken.
+    pub fn of_settings(config: &Config) -> Result<Self, Error> {
+        let dir = config.pack_dir().ok_or_else(|| missing_pack(config))?;
+        Ok(Self::of_manifest(&read_manifest(&dir)?, config))
+    }
+
+    pub(crate) fn of_manifest(manifest: &Manifest, config: &Config) -> Self {
+        let pack = PackKey { id: manifest.id.clone(), version: manifest.version.clone() };
+        Self { pack, scoring: scoring(manifest, config), zone: config.time_zone }
+    }
+}
+
+/// Where ONNX Runtime is looked for, as the settings say.
+pub(crate) fn runtime_options(config: &Config) -> RuntimeOptions {
+    RuntimeOptions {
+        explicit: config.ort.clone(),
+        dirs: config.install_roots().into_iter().map(|root| root.join("runtime")).collect(),
+        threads: config.threads,
     }
 }
 

@@ -44,13 +44,13 @@ pub(crate) async fn open(
 ) -> Result<SessionId, Error> {
     let starts_at = utc(starts_at, school.config.time_zone);
     school
-        .change(move |conn| {
+        .change_patiently(move |conn| {
             // A session called like a subject that the school teaches is a session of it.
             let subject = name.as_deref().map(|n| subjects::find(conn, n)).transpose()?.flatten();
             let new = NewSession {
                 class_id: class,
                 subject_id: subject.map(|s| s.id),
-                name,
+                name: name.clone(),
                 starts_at,
                 created_at: Utc::now().naive_utc(),
             };

@@ -1,18 +1,22 @@
-//! `rollcall admin`: what an administrator does to the database.
+//! `rollcall admin`: what an administrator does to the database and the queue.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::Outcome;
-use super::output::{Output, count};
+use super::output::{Output, count, table};
 use crate::app::error::Error;
+use crate::app::jobs::{self, JobReport, QueueReport};
 use crate::app::{BackupElsewhere, School};
 use crate::config::Config;
+use crate::queue::{JobId, JobState};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AdminCommand {
     /// Bring the tables of an older database up to date; a copy of it is kept in backups/
     Migrate(MigrateArgs),
+    /// Look at the queue, try failed jobs again, cancel waiting ones
+    Jobs(JobsArgs),
 }
 
 #[derive(Debug, Args)]
@@ -22,8 +26,44 @@ pub(super) struct MigrateArgs {
     i_have_a_backup: bool,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct JobsArgs {
+    #[command(subcommand)]
+    action: Option<JobsAction>,
+    /// Only jobs in this state
+    #[arg(long, value_enum)]
+    state: Option<StateArg>,
+    /// Newest jobs shown
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    last: usize,
+}
+
+#[derive(Debug, Subcommand)]
+enum JobsAction {
+    /// Give a failed or cancelled job new attempts
+    Retry { id: i64 },
+    /// End a job that waits or runs; its photo fails as CANCELLED
+    Cancel { id: i64 },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum StateArg {
+    Queued,
+    Running,
+    Done,
+    Failed,
+    Cancelled,
+}
+
 pub(super) async fn run(command: &AdminCommand, config: &Config, output: &Output) -> Result<Outcome, Error> {
-    let AdminCommand::Migrate(args) = command;
+    match command {
+        AdminCommand::Migrate(args) => migrate(args, config, output).await?,
+        AdminCommand::Jobs(args) => run_jobs(args, config, output).await?,
+    }
+    Ok(Outcome::Done)
+}
+
+async fn migrate(args: &MigrateArgs, config: &Config, output: &Output) -> Result<(), Error> {
     let has = if args.i_have_a_backup { BackupElsewhere::Yes } else { BackupElsewhere::No };
     let done = School::migrate(config, has).await?;
     let mut text = match done.migrations {
@@ -34,5 +74,61 @@ pub(super) async fn run(command: &AdminCommand, config: &Config, output: &Output
         text += &format!("; the database as it was is kept in {}", copy.display());
     }
     output.result(&json!({ "changes": done.migrations, "backup": done.copy }), text);
-    Ok(Outcome::Done)
+    Ok(())
+}
+
+async fn run_jobs(args: &JobsArgs, config: &Config, output: &Output) -> Result<(), Error> {
+    let school = School::open(config).await?;
+    match args.action {
+        Some(JobsAction::Retry { id }) => {
+            jobs::retry(&school, JobId(id)).await?;
+            output.result(&json!({ "id": id, "state": "queued" }), format!("job {id} waits again"));
+        }
+        Some(JobsAction::Cancel { id }) => {
+            jobs::cancel(&school, JobId(id)).await?;
+            output.result(&json!({ "id": id, "state": "cancelled" }), format!("job {id} is cancelled"));
+        }
+        None => {
+            let state = args.state.map(|state| match state {
+                StateArg::Queued => JobState::Queued,
+                StateArg::Running => JobState::Running,
+                StateArg::Done => JobState::Done,
+                StateArg::Failed => JobState::Failed,
+                StateArg::Cancelled => JobState::Cancelled,
+            });
+            let report = jobs::list(&school, state, args.last).await?;
+            output.result(&report, describe(&report));
+        }
+    }
+    Ok(())
+}
+
+fn describe(report: &QueueReport) -> String {
+    let c = report.counts;
+    let mut text = format!(
+        "{}: {} running, {} done, {} failed, {} cancelled",
+        count(c.queued as usize, "waiting job"),
+        c.running,
+        c.done,
+        c.failed,
+        c.cancelled
+    );
+    if !report.jobs.is_empty() {
+        let header = ["job", "for", "photo", "state", "attempt", "queued (UTC)", "worker", "last error"];
+        text.push_str(&format!("\n\n{}", table(&header, &[0, 2], report.jobs.iter().map(row))));
+    }
+    text
+}
+
+fn row(job: &JobReport) -> Vec<String> {
+    vec![
+        job.id.to_string(),
+        job.topic.clone(),
+        job.photo.map(|id| id.to_string()).unwrap_or_default(),
+        job.state.clone(),
+        format!("{} of {}", job.attempt, job.max_attempts),
+        job.created_at.format("%Y-%m-%d %H:%M").to_string(),
+        job.worker.clone().unwrap_or_default(),
+        job.errors.last().map(|e| format!("{} [{}]", e.message, e.code)).unwrap_or_default(),
+    ]
 }

@@ -7,12 +7,14 @@ use indicatif::ProgressBar;
 
 use super::enrol::open_recogniser;
 use super::output::{Output, TextTable, count, table};
+use super::signals::stop_on_signal;
 use super::{ClassArgs, Outcome};
-use crate::app::batch::{self, Annotate, Known, Options, Plan, Stop};
+use crate::app::batch::{self, Annotate, Known, Options, Plan};
 use crate::app::batch_report::{BatchReport, PhotoReport, PhotoStatus, SessionReport};
 use crate::app::error::Error;
 use crate::app::{Recogniser, School};
 use crate::config::Config;
+use crate::queue::Stop;
 
 #[derive(Debug, Args)]
 pub(super) struct BatchArgs {
@@ -67,18 +69,11 @@ pub(super) async fn run_with_bar(
     let bar = output.bar(plan.photos.len(), "photos");
     let progress = |photo: &PhotoReport| tell(photo, &bar, output);
     let stop = Stop::default();
-    let listener = tokio::spawn(stop_on_ctrl_c(stop.clone()));
+    let listener = stop_on_signal(&stop, "stopping: the photos in hand are finished, the rest waits for the next run");
     let report = batch::run(school, recogniser, plan, options, &progress, &stop).await;
     listener.abort();
     bar.finish_and_clear();
     report
-}
-
-async fn stop_on_ctrl_c(stop: Stop) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        eprintln!("stopping: the photos in hand are finished, the rest waits for the next run");
-        stop.now();
-    }
 }
 
 fn tell(photo: &PhotoReport, bar: &ProgressBar, output: &Output) {

@@ -38,6 +38,8 @@ pub enum DbError {
     Rule(#[source] DieselError),
     #[error("the database is busy or does not answer; try again")]
     Busy,
+    #[error("the connection to the database was lost")]
+    Disconnected(#[source] DieselError),
     #[error("the database work was stopped because the program is shutting down")]
     Stopped,
     #[error("the database failed")]
@@ -47,7 +49,7 @@ pub enum DbError {
 impl DbError {
     /// Whether the same call may succeed later.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Busy | Self::Stopped)
+        matches!(self, Self::Busy | Self::Stopped | Self::Disconnected(_))
     }
 }
 
@@ -56,6 +58,10 @@ impl From<DieselError> for DbError {
         match error {
             DieselError::NotFound => Self::NotFound { what: "it" },
             DieselError::DatabaseError(kind, info) => from_database(kind, info),
+            // What diesel says of a connection whose transaction ended with it.
+            error @ (DieselError::BrokenTransactionManager | DieselError::AlreadyInTransaction) => {
+                Self::Disconnected(error)
+            }
             error => Self::Query(error),
         }
     }
@@ -74,9 +80,28 @@ fn from_database(kind: DatabaseErrorKind, info: Box<dyn DatabaseErrorInformation
         // SQLite has no kind of error for ON DELETE RESTRICT nor for a lock that was waited for in vain.
         _ if info.message().contains("FOREIGN KEY constraint failed") => DbError::Reference,
         _ if info.message().contains("database is locked") => DbError::Busy,
+        DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand => {
+            DbError::Disconnected(DieselError::DatabaseError(kind, info))
+        }
+        _ if LOST.iter().any(|words| info.message().contains(words)) => {
+            DbError::Disconnected(DieselError::DatabaseError(kind, info))
+        }
         _ => DbError::Query(DieselError::DatabaseError(kind, info)),
     }
 }
+
+/// What libpq and a Postgres server that stops, restarts or fails over say of it (libpq fe-misc.c, Postgres errcodes 57P01 to
+/// 57P03 and 25006); diesel hands on the words, not the code.
+const LOST: &[&str] = &[
+    "server closed the connection",
+    "terminating connection",
+    "connection to server",
+    "could not receive data from server",
+    "could not send data to server",
+    "no connection to the server",
+    "the database system is",
+    "read-only transaction",
+];
 
 /// The unique thing of each table. Every unique index is named after its table, and SQLite's message names the columns
 /// (`UNIQUE constraint failed: students.prn`) or, for an expression, the index; Postgres says table and constraint.

@@ -350,21 +350,23 @@ mod tests {
     fn an_empty_database_has_everything_pending_and_is_not_current() {
         let file = TempSqlite::new();
         let db = Db::create(&file.url()).unwrap();
-        assert_eq!(db.schema_state().unwrap(), SchemaState::Pending(1));
-        assert!(matches!(db.require_current(), Err(DbError::Outdated { pending: 1 })));
-        assert_eq!(db.migrate().unwrap(), 1);
+        let SchemaState::Pending(all) = db.schema_state().unwrap() else { panic!("nothing is pending") };
+        assert!(matches!(db.require_current(), Err(DbError::Outdated { pending }) if pending == all));
+        assert_eq!(db.migrate().unwrap(), all);
         db.require_current().unwrap();
     }
 
     #[test]
     fn programs_migrating_at_the_same_time_do_it_once() {
         let file = TempSqlite::new();
-        Db::create(&file.url()).unwrap();
+        let SchemaState::Pending(all) = Db::create(&file.url()).unwrap().schema_state().unwrap() else {
+            panic!("nothing is pending")
+        };
         let done: usize = std::thread::scope(|scope| {
             let programs: Vec<_> =
                 (0..4).map(|_| scope.spawn(|| Db::open(&file.url()).unwrap().migrate().unwrap())).collect();
             programs.into_iter().map(|program| program.join().unwrap()).sum()
         });
-        assert_eq!(done, 1);
+        assert_eq!(done, all);
     }
 }

@@ -16,18 +16,19 @@ mod column;
 mod connection;
 mod error;
 pub mod faces;
+pub mod health;
 mod location;
 pub mod members;
 mod migrate;
 pub mod photos;
 pub mod records;
 pub mod samples;
-mod schema;
+pub(crate) mod schema;
 pub mod sessions;
 pub mod students;
 pub mod subjects;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,7 @@ use diesel::r2d2::{Error as PoolError, ManageConnection, Pool, R2D2Connection};
 
 pub use column::Json;
 pub use connection::AnyConnection;
+pub(crate) use connection::each_backend;
 pub use error::DbError;
 pub use migrate::{Backup, SchemaState, Upgrade};
 
@@ -92,6 +94,14 @@ impl Db {
         match db.schema_state()? {
             SchemaState::Newer(version) => Err(DbError::Newer { version }),
             SchemaState::Current | SchemaState::Pending(_) => Ok(db),
+        }
+    }
+
+    /// The file of a SQLite database; `None` for a server's.
+    pub fn sqlite_file(url: &str) -> Option<std::path::PathBuf> {
+        match Location::parse(url) {
+            Ok(Location::Sqlite(file)) => Some(file),
+            _ => None,
         }
     }
 

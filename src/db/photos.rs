@@ -220,6 +220,17 @@ pub fn finish(conn: &mut AnyConnection, id: PhotoId, result: &PhotoResult) -> Re
     set_state(conn, id, PhotoState::Done)
 }
 
+/// How long the stages of a photo took, told once all of them are over.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn set_timings(conn: &mut AnyConnection, id: PhotoId, timings: &Json<Value>) -> Result<(), DbError> {
+    diesel::update(session_photos::table.find(id))
+        .set(session_photos::timings.eq(timings.clone()))
+        .execute(conn)?
+        .or_not_found("the photo")
+}
+
 /// A photo has failed, with an error code and a message for people.
 ///
 /// # Errors

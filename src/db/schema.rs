@@ -149,6 +149,28 @@ table! {
     }
 }
 
+table! {
+    jobs (id) {
+        id -> BigInt,
+        kind -> Text,
+        topic -> Text,
+        payload -> Text,
+        dedup_key -> Nullable<Text>,
+        run_id -> Nullable<Text>,
+        priority -> Integer,
+        state -> Text,
+        attempt -> Integer,
+        max_attempts -> Integer,
+        due_at -> Timestamp,
+        lease_until -> Nullable<Timestamp>,
+        worker -> Nullable<Text>,
+        errors -> Text,
+        created_at -> Timestamp,
+        started_at -> Nullable<Timestamp>,
+        finished_at -> Nullable<Timestamp>,
+    }
+}
+
 joinable!(class_members -> students (student_id));
 joinable!(class_members -> classes (class_id));
 joinable!(face_samples -> students (student_id));

@@ -86,7 +86,7 @@ pub fn lock(conn: &mut AnyConnection, id: SessionId) -> Result<SessionRow, DbErr
     match conn {
         AnyConnection::Sqlite(sqlite) => session.first(sqlite),
         AnyConnection::Postgres(postgres) => {
-            sessions::table.find(id).for_update().select(SessionRow::as_select()).first(postgres)
+            sessions::table.find(id).for_no_key_update().select(SessionRow::as_select()).first(postgres)
         }
     }
     .or_not_found("the session")

@@ -1,8 +1,13 @@
 //! Databases for tests, and the smallest school that queries can be tried on.
 
-pub(super) mod postgres;
+#[path = "../../tests/support/postgres.rs"]
+pub(crate) mod postgres;
+
+use std::sync::LazyLock;
 
 use chrono::{NaiveDate, NaiveDateTime};
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -20,18 +25,28 @@ use crate::domain::quality::FaceQuality;
 use crate::domain::status::Consent;
 
 /// A place for a SQLite file that is gone with the value.
-pub(super) struct TempSqlite {
+pub(crate) struct TempSqlite {
     folder: TempDir,
 }
 
 impl TempSqlite {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: TempDir::new().unwrap() }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("sqlite:{}", self.folder.path().join("test.db").display())
     }
+}
+
+/// A copy of a migrated database on the shared private server.
+pub(crate) fn migrated_postgres() -> super::Db {
+    static MIGRATED: LazyLock<String> = LazyLock::new(|| {
+        let url = postgres::Server::shared().new_database();
+        super::Db::open(&url).unwrap().migrate().unwrap();
+        url
+    });
+    super::Db::open(&postgres::Server::shared().copy_of(&MIGRATED)).unwrap()
 }
 
 /// Runs each test on an empty migrated SQLite file and on a database of a private Postgres server.
@@ -52,24 +67,21 @@ macro_rules! on_each_database {
 
             #[test]
             fn postgres() {
-                let server = $crate::db::testing::postgres::Server::shared();
-                let db = $crate::db::Db::open(&server.new_database()).unwrap();
-                db.migrate().unwrap();
-                check(&db);
+                check(&$crate::db::testing::migrated_postgres());
             }
         }
     )+};
 }
-pub(super) use on_each_database;
+pub(crate) use on_each_database;
 
 /// Three members with roll numbers 1, 2, 3 and a session on 2025-09-01.
-pub(super) struct School {
-    pub(super) class: ClassId,
-    pub(super) members: [MemberId; 3],
-    pub(super) session: SessionId,
+pub(crate) struct School {
+    pub(crate) class: ClassId,
+    pub(crate) members: [MemberId; 3],
+    pub(crate) session: SessionId,
 }
 
-pub(super) fn school(conn: &mut AnyConnection) -> Result<School, DbError> {
+pub(crate) fn school(conn: &mut AnyConnection) -> Result<School, DbError> {
     let class = class(conn, "9")?;
     let mut member = |roll_no: &str| {
         let student = student(conn, &format!("P{roll_no}"))?;
@@ -79,15 +91,15 @@ pub(super) fn school(conn: &mut AnyConnection) -> Result<School, DbError> {
     Ok(School { class, members, session: session_of(conn, class)? })
 }
 
-pub(super) fn class(conn: &mut AnyConnection, name: &str) -> Result<ClassId, DbError> {
+pub(crate) fn class(conn: &mut AnyConnection, name: &str) -> Result<ClassId, DbError> {
     Ok(classes::find_or_insert(conn, name, "A", "2025-26", at("2025-07-01 08:00:00"))?.id)
 }
 
-pub(super) fn student(conn: &mut AnyConnection, prn: &str) -> Result<StudentId, DbError> {
+pub(crate) fn student(conn: &mut AnyConnection, prn: &str) -> Result<StudentId, DbError> {
     students::insert(conn, &new_student(prn, Consent::Given))
 }
 
-pub(super) fn session(conn: &mut AnyConnection) -> Result<SessionId, DbError> {
+pub(crate) fn session(conn: &mut AnyConnection) -> Result<SessionId, DbError> {
     let class = class(conn, "9")?;
     session_of(conn, class)
 }
@@ -96,7 +108,7 @@ fn session_of(conn: &mut AnyConnection, class: ClassId) -> Result<SessionId, DbE
     Ok(sessions::find_or_insert(conn, &new_session(class, "2025-09-01 03:30:00"))?.id)
 }
 
-pub(super) fn new_student(prn: &str, consent: Consent) -> NewStudent {
+pub(crate) fn new_student(prn: &str, consent: Consent) -> NewStudent {
     NewStudent {
         prn: prn.into(),
         name: format!("Student {prn}"),
@@ -109,16 +121,16 @@ pub(super) fn new_student(prn: &str, consent: Consent) -> NewStudent {
     }
 }
 
-pub(super) fn new_member(class_id: ClassId, student_id: StudentId, roll_no: &str) -> NewMember {
+pub(crate) fn new_member(class_id: ClassId, student_id: StudentId, roll_no: &str) -> NewMember {
     NewMember { class_id, student_id, roll_no: roll_no.into(), valid_from: None, valid_to: None }
 }
 
-pub(super) fn new_session(class_id: ClassId, starts_at: &str) -> NewSession {
+pub(crate) fn new_session(class_id: ClassId, starts_at: &str) -> NewSession {
     let created_at = at("2025-09-01 08:00:00");
     NewSession { class_id, subject_id: None, name: None, starts_at: at(starts_at), created_at }
 }
 
-pub(super) fn new_photo(session_id: SessionId, image: u8) -> NewPhoto {
+pub(crate) fn new_photo(session_id: SessionId, image: u8) -> NewPhoto {
     NewPhoto {
         session_id,
         sha256: sha256(image),
@@ -130,7 +142,7 @@ pub(super) fn new_photo(session_id: SessionId, image: u8) -> NewPhoto {
     }
 }
 
-pub(super) fn photo_result() -> PhotoResult {
+pub(crate) fn photo_result() -> PhotoResult {
     PhotoResult {
         width: 4000,
         height: 3000,
@@ -146,7 +158,7 @@ pub(super) fn photo_result() -> PhotoResult {
     }
 }
 
-pub(super) fn new_face(ordinal: i32) -> NewFace {
+pub(crate) fn new_face(ordinal: i32) -> NewFace {
     NewFace {
         ordinal,
         x: 100.5,
@@ -160,19 +172,42 @@ pub(super) fn new_face(ordinal: i32) -> NewFace {
     }
 }
 
-pub(super) fn quality() -> FaceQuality {
+pub(crate) fn quality() -> FaceQuality {
     FaceQuality { side_px: 51.0, sharpness: 320.1, brightness: 120.0, contrast: 44.4, yaw_deg: -12.3, roll_deg: 0.1 }
 }
 
 /// 64 digits that stand for the hash of an image.
-pub(super) fn sha256(image: u8) -> String {
+pub(crate) fn sha256(image: u8) -> String {
     format!("{image:064x}")
 }
 
-pub(super) fn at(utc: &str) -> NaiveDateTime {
+pub(crate) fn at(utc: &str) -> NaiveDateTime {
     NaiveDateTime::parse_from_str(utc, "%Y-%m-%d %H:%M:%S%.f").unwrap()
 }
 
-pub(super) fn day(date: &str) -> NaiveDate {
+pub(crate) fn day(date: &str) -> NaiveDate {
     date.parse().unwrap()
+}
+
+#[derive(QueryableByName)]
+struct PlanLine {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    detail: String,
+}
+
+/// What the database would do for a query, one step a line.
+pub(crate) fn plan(conn: &mut AnyConnection, query: &str) -> Result<String, DbError> {
+    let lines: Vec<PlanLine> = match conn {
+        AnyConnection::Sqlite(sqlite) => diesel::sql_query(format!("EXPLAIN QUERY PLAN {query}")).load(sqlite)?,
+        AnyConnection::Postgres(server) => {
+            // The rows of EXPLAIN have no name that diesel could ask for.
+            server.batch_execute(
+                "CREATE OR REPLACE FUNCTION pg_temp.plan(query text) RETURNS SETOF text LANGUAGE plpgsql AS \
+                 'BEGIN RETURN QUERY EXECUTE ''EXPLAIN '' || query; END'",
+            )?;
+            let quoted = query.replace('\'', "''");
+            diesel::sql_query(format!("SELECT plan AS detail FROM pg_temp.plan('{quoted}') AS plan")).load(server)?
+        }
+    };
+    Ok(lines.iter().map(|line| format!("{}\n", line.detail)).collect())
 }

@@ -52,6 +52,23 @@ fn lesson_with_a_broken_photo_marks_nobody_absent_until_it_is_replaced() {
 }
 
 #[test]
+fn lesson_with_a_file_that_cannot_be_read_marks_nobody_absent() {
+    let school = School::enrolled();
+    let photos = Photos::of(&[(LEFT, LEFT)]);
+    // A file for everybody that nobody can read from its start, not even root.
+    std::os::unix::fs::symlink("/proc/self/mem", photos.path().join(RIGHT)).unwrap();
+    let report = school.batch(&photos, 3);
+    let failed = line(&report, RIGHT);
+    assert_eq!((&failed["status"], &failed["error"]["code"]), (&json!("failed"), &json!("FILE_ERROR")));
+    assert_eq!(failed["sha256"], "");
+    assert_eq!(report["sessions"][0]["absent"], json!([]));
+
+    fs::remove_file(photos.path().join(RIGHT)).unwrap();
+    photos.add(RIGHT, &fs::read(class_photo(RIGHT)).unwrap());
+    assert_eq!(roll_nos(&school.batch(&photos, 0)["sessions"][0]["absent"]).len(), 5);
+}
+
+#[test]
 fn empty_room_leaves_everybody_unmarked() {
     let school = School::enrolled();
     let photos = Photos::none();

@@ -1,13 +1,27 @@
 //! The program as its users run it: the real binary, the real pack, a real database, the photos of the demo school.
+//!
+//! On SQLite here; `tests/school_postgres` runs the same tests on Postgres.
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
 mod batch;
+mod both;
 mod commands;
 mod damage;
 mod demo;
+mod doctor;
 mod enrolment;
 mod hostile;
+mod kill;
+#[expect(dead_code, reason = "other test programs restart their server")]
+#[path = "../support/postgres.rs"]
+mod postgres;
+mod queue;
 mod stop;
 mod support;
 mod upgrade;
+
+/// Where schools are kept: each in a file of its own.
+fn server() -> Option<&'static postgres::Server> {
+    None
+}

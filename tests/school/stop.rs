@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::support::{FULL, Photos, School, class_photo, command, jpeg};
+use crate::support::{FULL, Photos, School, class_photo, jpeg};
 
 const PHOTOS: usize = 12;
 
@@ -28,7 +28,8 @@ fn interrupted_batch_is_finished_by_the_next_one() {
     let (school, photos) = (School::enrolled(), many());
     let file = school.path().join("report.json");
     let folder = photos.path().to_str().unwrap();
-    let mut run = command(school.path(), &["batch", folder, "--report", file.to_str().unwrap()])
+    let mut run = school
+        .command(&["batch", folder, "--report", file.to_str().unwrap()])
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

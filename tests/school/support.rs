@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::postgres::Server;
+
 pub(crate) const FULL: &str = "CSE-A_2026-11-17_0900_full.jpg";
 pub(crate) const LEFT: &str = "CSE-A_2026-11-16_0900_left.jpg";
 pub(crate) const RIGHT: &str = "CSE-A_2026-11-16_0900_right.jpg";
@@ -62,11 +64,18 @@ impl Ran {
 /// A folder with a database; gone when dropped.
 pub(crate) struct School {
     dir: TempDir,
+    /// `None` is the file in the folder.
+    database_url: Option<String>,
 }
 
 impl School {
     pub(crate) fn empty() -> Self {
-        let school = Self { dir: tempfile::tempdir().unwrap() };
+        Self::empty_on(crate::server())
+    }
+
+    /// In a new database of the server, or in a file of its own.
+    pub(crate) fn empty_on(server: Option<&'static Server>) -> Self {
+        let school = Self { dir: tempfile::tempdir().unwrap(), database_url: server.map(Server::new_database) };
         school.run(&["init"]).expect(0);
         school
     }
@@ -86,19 +95,35 @@ impl School {
         });
         let dir = tempfile::tempdir().unwrap();
         copy_folder(ENROLLED.path(), dir.path());
-        Self { dir }
+        let copy_of = |url: &String| crate::server().map(|server| server.copy_of(url));
+        Self { dir, database_url: ENROLLED.database_url.as_ref().and_then(copy_of) }
+    }
+
+    /// The same on a server of the test's own.
+    pub(crate) fn enrolled_on(server: &'static Server) -> Self {
+        let school = Self::empty_on(Some(server));
+        school.run(&["roster", "import", demo("roster.csv").to_str().unwrap()]).expect(0);
+        school.run(&["enrol", demo("dataset").to_str().unwrap(), "--consent", "recorded"]).expect(0);
+        school
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
+    /// The program on this school.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = command(self.path(), args);
+        command.args(self.database_url.iter().flat_map(|url| ["--database-url", url]));
+        command
+    }
+
     pub(crate) fn run(&self, args: &[&str]) -> Ran {
-        Ran::of(command(self.path(), args).output().unwrap())
+        Ran::of(self.command(args).output().unwrap())
     }
 
     pub(crate) fn run_with(&self, env: &[(&str, &str)], args: &[&str]) -> Ran {
-        Ran::of(command(self.path(), args).envs(env.iter().copied()).output().unwrap())
+        Ran::of(self.command(args).envs(env.iter().copied()).output().unwrap())
     }
 
     /// `batch` over a folder, as its JSON report.
@@ -148,6 +173,42 @@ impl Photos {
         let file = self.path().join(name);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, bytes).unwrap();
+    }
+}
+
+/// Fifty small photos with some faces each, two for each lesson.
+pub(crate) fn fifty() -> Photos {
+    let picture = image::open(class_photo(FULL)).unwrap().into_rgb8();
+    let photos = Photos::none();
+    for i in 0..50_u32 {
+        let view = image::imageops::crop_imm(&picture, 500 + 20 * (i % 10), 500, 700, 500).to_image();
+        let side = if i % 2 == 0 { "left" } else { "right" };
+        photos.add(&format!("CSE-A_2026-10-{:02}_0900_{side}.jpg", 1 + i / 2), &jpeg(&view, 70 + (i % 25) as u8));
+    }
+    photos
+}
+
+/// What a report says of photos and sessions, without what differs from run to run: times, and whether a photo was new.
+/// Scores are rounded to a ten-thousandth.
+pub(crate) fn substance(report: &Value) -> Value {
+    let mut report = report.clone();
+    for photo in report["photos"].as_array_mut().unwrap() {
+        assert!(photo["status"] == "done" || photo["status"] == "duplicate", "{photo}");
+        photo["status"] = Value::Null;
+        photo["timings_ms"] = Value::Null;
+    }
+    round(&mut report);
+    serde_json::json!({ "photos": report["photos"], "sessions": report["sessions"] })
+}
+
+fn round(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            *value = Value::from((number.as_f64().unwrap() * 1e4).round() as i64);
+        }
+        Value::Array(items) => items.iter_mut().for_each(round),
+        Value::Object(entries) => entries.values_mut().for_each(round),
+        _ => {}
     }
 }
 

@@ -7,8 +7,8 @@ use chrono::{NaiveDate, NaiveDateTime};
 use serde::Serialize;
 use walkdir::WalkDir;
 
-use super::{MANIFEST_FILE, Options, told};
-use crate::app::batch_report::ErrorReport;
+use super::{MANIFEST_FILE, Options};
+use crate::app::batch_report::{ErrorReport, told};
 use crate::app::error::{Code, Error};
 use crate::app::recogniser::limits;
 use crate::app::{School, blocking, session};

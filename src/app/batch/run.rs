@@ -1,21 +1,26 @@
 //! Working through a plan: every photo taken in, several processed at a time, a report at the end.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Utc;
-use tokio::task::JoinSet;
+use tokio::sync::mpsc;
 
 use super::plan::{Entry, Plan, PlannedPhoto};
-use super::{Annotate, Known, Options, Stop, told};
-use crate::app::batch_report::{BatchReport, PhotoReport, PhotoStatus, SessionReport, TimingsMs};
-use crate::app::error::{Code, Error};
-use crate::app::photo::{self, Accepted, AcceptedState, Incoming};
+use super::{Annotate, Known, Options};
+use crate::app::batch_report::{BatchReport, PhotoReport, PhotoStatus, SessionReport, TimingsMs, told};
+use crate::app::error::Error;
+use crate::app::photo::{self, Accepted, AcceptedState, Arrival, Order};
 use crate::app::recogniser::limits;
 use crate::app::session::Matching;
-use crate::app::{Recogniser, School, annotate, blocking, report, session};
+use crate::app::work::{Shift, work};
+use crate::app::{Recogniser, School, annotate, blocking, patiently, report, session};
 use crate::domain::ids::{PhotoId, SessionId};
 use crate::domain::session_group::SessionGroup;
+use crate::domain::status::PhotoState;
+use crate::queue::{JobId, Priority, Stop, store};
 use crate::storage::Digest;
 use crate::vision::decode::{DecodeError, Oversize};
 
@@ -24,7 +29,8 @@ struct Taken {
     index: usize,
     photo: PhotoId,
     session: SessionId,
-    status: PhotoStatus,
+    /// Its job, when it is still to be looked at.
+    job: Option<JobId>,
 }
 
 /// Works through a plan. `progress` is told each photo as it is finished.
@@ -41,16 +47,18 @@ pub async fn run(
 ) -> Result<BatchReport, Error> {
     let started_at = Utc::now();
     let mut lines: Vec<PhotoReport> = plan.photos.iter().map(blank).collect();
-    let taken = take_in(school, recogniser, &plan, options, &mut lines).await?;
-    let waiting: BTreeSet<PhotoId> =
-        taken.iter().filter(|t| t.status == PhotoStatus::Waiting).map(|t| t.photo).collect();
+    let run_id = format!("{}-{}", started_at.format("%Y%m%dT%H%M%SZ"), std::process::id());
+    let taken = take_in(school, recogniser, &plan, (options, &run_id, stop), &mut lines).await?;
     for line in lines.iter().filter(|l| l.status != PhotoStatus::Waiting) {
         progress(line);
     }
-    let mut runner = Runner { school, recogniser, progress, stop, done: BTreeSet::new() };
-    runner.work(&taken, &mut lines, waiting).await?;
+    let jobs = taken.iter().filter_map(|t| t.job.map(|job| (job, t))).collect();
+    let waiting = Waiting { school, progress, lines: &mut lines, jobs };
+    work_through(school, recogniser, run_id.clone(), waiting, stop).await?;
     let interrupted = lines.iter().any(|l| l.status == PhotoStatus::Waiting);
-    refresh(school, &taken, &mut lines).await?;
+    for photo in &taken {
+        refresh(school, photo, &mut lines[photo.index]).await?;
+    }
     let touched: BTreeSet<SessionId> = taken.iter().map(|t| t.session).collect();
     let sessions = session_reports(school, &touched).await?;
     let mut exports = report::class_workbooks(school, &touched).await?;
@@ -58,7 +66,7 @@ pub async fn run(
         exports.extend(annotate_all(school, &taken, &lines).await?);
     }
     Ok(BatchReport {
-        run_id: format!("{}-{}", started_at.format("%Y%m%dT%H%M%SZ"), std::process::id()),
+        run_id,
         started_at,
         finished_at: Utc::now(),
         pack: recogniser.pack(),
@@ -89,181 +97,225 @@ fn blank(photo: &PlannedPhoto) -> PhotoReport {
     }
 }
 
-/// Stores every photo of the plan with its session before the first one is processed: nobody is marked absent while
-/// another photo of the session waits.
+/// Stores the photos of the plan and queues those that are to be looked at, lesson by lesson. Ends early when a stop is asked
+/// for; the rest of the plan is for the next run.
 async fn take_in(
     school: &School,
     recogniser: &Recogniser,
     plan: &Plan,
-    options: &Options,
+    (options, run_id, stop): (&Options, &str, &Stop),
     lines: &mut [PhotoReport],
 ) -> Result<Vec<Taken>, Error> {
-    let mut intake = Intake { school, matching: recogniser.matching(school), known: options.known, taken: Vec::new() };
+    let order = Order { priority: Priority::Batch, run_id: Some(run_id.to_owned()) };
+    let (matching, known) = (recogniser.matching(school), options.known);
+    let mut intake = Intake { school, matching, order, known, taken: Vec::new() };
     for group in &plan.groups {
-        let session = intake.session(group).await?;
-        for entry in &group.photos {
-            if let (Entry::Photo(index), Some(session)) = (entry, session) {
-                intake.take(*index, &plan.photos[*index], session, &mut lines[*index]).await?;
-            }
+        if stop.requested() {
+            break;
         }
+        intake.take(group, &plan.photos, lines).await?;
     }
     Ok(intake.taken)
 }
 
-/// Takes photos in, one after the other.
+/// Takes photos in, one lesson after the other.
 struct Intake<'a> {
     school: &'a School,
     matching: Matching,
+    order: Order,
     known: Known,
     taken: Vec<Taken>,
 }
 
 impl Intake<'_> {
-    /// The session of a group, made where there is none; none for a group without photos of the folder.
-    async fn session(&self, group: &SessionGroup<Entry>) -> Result<Option<SessionId>, Error> {
-        if !group.photos.iter().any(|e| matches!(e, Entry::Photo(_))) {
-            return Ok(None);
+    async fn take(
+        &mut self,
+        group: &SessionGroup<Entry>,
+        photos: &[PlannedPhoto],
+        lines: &mut [PhotoReport],
+    ) -> Result<(), Error> {
+        let indices = group.photos.iter().filter_map(|e| if let Entry::Photo(index) = e { Some(*index) } else { None });
+        let indices: Vec<usize> = indices.collect();
+        if indices.is_empty() {
+            return Ok(());
         }
+        let session = self.session(group).await?;
+        let (mut arrived, mut arrivals) = (Vec::new(), Vec::new());
+        for index in indices {
+            lines[index].session_id = Some(session.0);
+            match arrive(self.school, &photos[index], session).await {
+                Ok(arrival) => {
+                    arrived.push(index);
+                    arrivals.push(arrival);
+                }
+                Err(error) => {
+                    lines[index].status = PhotoStatus::Failed;
+                    lines[index].error = Some(told(&error));
+                }
+            }
+        }
+        let accepted = photo::admit(self.school, &self.matching, &self.order, session, arrivals).await?;
+        for (index, accepted) in arrived.into_iter().zip(accepted) {
+            self.note(index, session, accepted, &mut lines[index]).await?;
+        }
+        Ok(())
+    }
+
+    /// The session of a group, made where there is none.
+    async fn session(&self, group: &SessionGroup<Entry>) -> Result<SessionId, Error> {
         let existing = group.photos.iter().find_map(|e| if let Entry::Existing(id) = e { Some(*id) } else { None });
         match existing {
-            Some(id) => Ok(Some(id)),
-            None => session::open(self.school, group.class, group.name.clone(), group.starts_at).await.map(Some),
+            Some(id) => Ok(id),
+            None => session::open(self.school, group.class, group.name.clone(), group.starts_at).await,
         }
     }
 
-    async fn take(
+    async fn note(
         &mut self,
         index: usize,
-        planned: &PlannedPhoto,
         session: SessionId,
+        accepted: Accepted,
         line: &mut PhotoReport,
     ) -> Result<(), Error> {
-        line.session_id = Some(session.0);
-        let accepted = match take_one(self.school, &self.matching, planned, session).await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                line.status = PhotoStatus::Failed;
-                line.error = Some(told(&error));
-                return Ok(());
-            }
-        };
-        line.sha256.clone_from(&accepted.sha256);
-        let twice = self.taken.iter().any(|t| t.photo == accepted.photo);
-        line.status = match &accepted.state {
+        let photo = accepted.photo;
+        let twice = self.taken.iter().any(|t| t.photo == photo);
+        let (status, job) = match accepted.state {
             AcceptedState::Refused(error) => {
-                line.error = Some(told(error));
-                PhotoStatus::Failed
+                line.error = Some(told(&error));
+                (PhotoStatus::Failed, None)
             }
-            _ if twice => PhotoStatus::Duplicate,
-            AcceptedState::Done if self.known == Known::Keep => PhotoStatus::Duplicate,
+            _ if twice => (PhotoStatus::Duplicate, None),
+            AcceptedState::Done if self.known == Known::Keep => (PhotoStatus::Duplicate, None),
             AcceptedState::Done => {
-                photo::requeue(self.school, &self.matching, accepted.photo).await?;
-                PhotoStatus::Waiting
+                let job = photo::requeue(self.school, &self.matching, &self.order, photo).await?;
+                (PhotoStatus::Waiting, Some(job))
             }
-            AcceptedState::Waiting => PhotoStatus::Waiting,
+            AcceptedState::Waiting(job) => (PhotoStatus::Waiting, Some(job)),
         };
-        self.taken.push(Taken { index, photo: accepted.photo, session, status: line.status });
+        line.status = status;
+        self.taken.push(Taken { index, photo, session, job });
         Ok(())
     }
 }
 
-/// Reads a file of the folder and takes it in; one over the limit is only hashed.
-async fn take_one(
-    school: &School,
-    matching: &Matching,
-    planned: &PlannedPhoto,
-    session: SessionId,
-) -> Result<Accepted, Error> {
+/// What is read from a file of the folder.
+enum Read {
+    Bytes(Vec<u8>),
+    /// Over the limit, and only hashed.
+    TooLarge(Digest, u64),
+}
+
+/// Reads a file of the folder and stores it. One that cannot be read arrives, too: its lesson must know.
+async fn arrive(school: &School, planned: &PlannedPhoto, session: SessionId) -> Result<Arrival, Error> {
     let (file, name) = (planned.file.clone(), planned.path.clone());
     let max_bytes = limits(&school.config).max_bytes;
     let read = blocking(move || {
         let failed = |e: std::io::Error| Error::file(Path::new(&name), &e);
         let length = std::fs::metadata(&file).map_err(failed)?.len();
         if length > max_bytes {
-            return Ok(Err((Digest::of_reader(std::fs::File::open(&file).map_err(failed)?).map_err(failed)?, length)));
+            let open = std::fs::File::open(&file).map_err(failed)?;
+            return Ok(Read::TooLarge(Digest::of_reader(open).map_err(failed)?, length));
         }
-        Ok(Ok(std::fs::read(&file).map_err(failed)?))
+        Ok(Read::Bytes(std::fs::read(&file).map_err(failed)?))
     });
     let original_name = planned.path.clone();
-    match read.await? {
-        Ok(bytes) => photo::accept(school, matching, Incoming { session, bytes, original_name }).await,
-        Err((digest, length)) => {
+    match read.await {
+        Ok(Read::Bytes(bytes)) => Arrival::store(school, session, &bytes, original_name).await,
+        Ok(Read::TooLarge(digest, length)) => {
             let error = Error::from(DecodeError::from(Oversize::Bytes { bytes: length, limit: max_bytes }));
-            photo::refuse(school, matching, (session, original_name), (digest, length), error).await
+            Ok(Arrival::too_large(digest, length, original_name, &error))
         }
+        Err(error) => Ok(Arrival::unreadable(original_name, &error)),
     }
 }
 
-/// Processes photos with several in flight.
-struct Runner<'a> {
+/// Works on the queue until every photo of the run is finished, here or by another program, or a stop is asked for.
+async fn work_through(
+    school: &School,
+    recogniser: &Recogniser,
+    run_id: String,
+    mut waiting: Waiting<'_>,
+    stop: &Stop,
+) -> Result<(), Error> {
+    let shift = Shift::Run { run_id, jobs: waiting.jobs.keys().copied().collect() };
+    let (tell, ended) = mpsc::unbounded_channel();
+    let working = async move {
+        // Dropped with this block, which ends the listening.
+        let mut tell = |job| {
+            // Nobody listens any more when listening has failed, and then that is what is reported.
+            let _ = tell.send(job);
+        };
+        work(school, recogniser, shift, stop, &mut tell).await
+    };
+    let (worked, listened) = tokio::join!(working, waiting.listen(ended));
+    worked.and(listened)
+}
+
+/// How often photos are looked for that other programs have finished.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// So many of them at a time.
+const LOOK_AT: usize = 500;
+
+/// The photos of a run that are not finished.
+struct Waiting<'a> {
     school: &'a School,
-    recogniser: &'a Recogniser,
     progress: &'a (dyn Fn(&PhotoReport) + Sync),
-    stop: &'a Stop,
-    done: BTreeSet<PhotoId>,
+    lines: &'a mut [PhotoReport],
+    jobs: BTreeMap<JobId, &'a Taken>,
 }
 
-impl Runner<'_> {
-    async fn work(
-        &mut self,
-        taken: &[Taken],
-        lines: &mut [PhotoReport],
-        waiting: BTreeSet<PhotoId>,
-    ) -> Result<(), Error> {
-        let mut queue = taken.iter().filter(|t| waiting.contains(&t.photo) && t.status == PhotoStatus::Waiting);
-        let limit = self.school.config.photos.in_flight.map_or_else(default_in_flight, |n| n.get());
-        let mut flying: JoinSet<(usize, Result<(), Error>)> = JoinSet::new();
+impl Waiting<'_> {
+    async fn listen(&mut self, mut ended: mpsc::UnboundedReceiver<JobId>) -> Result<(), Error> {
+        let mut look = tokio::time::interval(LOOK_EVERY);
         loop {
-            while flying.len() < limit && !self.stop.requested() {
-                let Some(next) = queue.next() else { break };
-                self.done.insert(next.photo);
-                let (school, recogniser) = (self.school.clone(), self.recogniser.clone());
-                let (index, id) = (next.index, next.photo);
-                flying.spawn(async move { (index, photo::process(&school, &recogniser, id).await) });
+            tokio::select! {
+                job = ended.recv() => match job {
+                    Some(job) => self.land(job).await?,
+                    None => return self.look().await,
+                },
+                _ = look.tick() => self.look().await?,
             }
-            let Some(landed) = flying.join_next().await else { return Ok(()) };
-            let (index, result) = landed.map_err(|e| Error::new(Code::ProcessingError, e.to_string()))?;
-            self.land(index, result, taken, lines).await?;
         }
     }
 
-    async fn land(
-        &self,
-        index: usize,
-        result: Result<(), Error>,
-        taken: &[Taken],
-        lines: &mut [PhotoReport],
-    ) -> Result<(), Error> {
-        let line = &mut lines[index];
-        match result {
-            Ok(()) => line.status = PhotoStatus::Done,
-            Err(error) => {
-                line.status = PhotoStatus::Failed;
-                line.error = Some(told(&error));
+    async fn look(&mut self) -> Result<(), Error> {
+        let waiting: Vec<JobId> = self.jobs.keys().copied().collect();
+        for some in waiting.chunks(LOOK_AT) {
+            let asked = Arc::new(some.to_vec());
+            let unfinished = patiently(|| {
+                let asked = Arc::clone(&asked);
+                self.school.read(move |conn| Ok(store::unfinished(conn, &asked)?))
+            });
+            let unfinished = unfinished.await?;
+            for job in some.iter().filter(|job| !unfinished.contains(job)) {
+                self.land(*job).await?;
             }
         }
-        if let Some(t) = taken.iter().find(|t| t.index == index) {
-            refresh(self.school, std::slice::from_ref(t), lines).await?;
-        }
-        (self.progress)(&lines[index]);
+        Ok(())
+    }
+
+    /// A job of this run has ended: unless it is to be tried again, its photo is finished.
+    async fn land(&mut self, job: JobId) -> Result<(), Error> {
+        let Some(taken) = self.jobs.get(&job) else { return Ok(()) };
+        let line = &mut self.lines[taken.index];
+        line.status = match refresh(self.school, taken, line).await? {
+            PhotoState::Done => PhotoStatus::Done,
+            PhotoState::Failed => PhotoStatus::Failed,
+            PhotoState::Queued | PhotoState::Processing => return Ok(()),
+        };
+        (self.progress)(line);
+        self.jobs.remove(&job);
         Ok(())
     }
 }
 
-/// One photo for each core keeps them busy while another decodes; more only costs memory.
-fn default_in_flight() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(4)
-}
-
-/// Fills the lines with what the database knows: verdicts change while further photos of a session come in.
-async fn refresh(school: &School, taken: &[Taken], lines: &mut [PhotoReport]) -> Result<(), Error> {
-    for t in taken {
-        let (photo, zone) = (t.photo, school.config.time_zone);
-        let known = school.read(move |conn| photo::known(conn, photo, zone)).await?;
-        let line = &mut lines[t.index];
-        known.fill(line);
-    }
-    Ok(())
+/// Fills a line with what the database knows; verdicts change while further photos of a session come in.
+async fn refresh(school: &School, taken: &Taken, line: &mut PhotoReport) -> Result<PhotoState, Error> {
+    let (photo, zone) = (taken.photo, school.config.time_zone);
+    let known = patiently(|| school.read(move |conn| photo::known(conn, photo, zone))).await?;
+    let state = known.state();
+    known.fill(line);
+    Ok(state)
 }
 
 async fn session_reports(school: &School, touched: &BTreeSet<SessionId>) -> Result<Vec<SessionReport>, Error> {

@@ -1,0 +1,347 @@
+//! Claims jobs, has them done, renews their leases and records how they failed.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::store::{self, Ask, Failed};
+use super::{Claim, Claimed, Failure, Handler, JobId};
+use crate::db::{AnyConnection, Db, DbError, transaction};
+
+/// Pause between two looks into an empty queue.
+const POLL: Duration = Duration::from_millis(500);
+/// Longest pause between two tries to reach a database that does not answer.
+const OUTAGE_POLL: Duration = Duration::from_secs(5);
+/// How often finished jobs are looked through for old ones.
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+/// Rows that one statement prunes or one look takes over, so that none of them lasts long.
+const PORTION: usize = 500;
+
+/// Asks workers to stop: jobs in hand are finished, no more are taken. Clones are one.
+#[derive(Debug, Clone)]
+pub struct Stop(watch::Sender<bool>);
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self(watch::Sender::new(false))
+    }
+}
+
+impl Stop {
+    pub fn now(&self) {
+        self.0.send_replace(true);
+    }
+
+    pub fn requested(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Returns when a stop was asked for.
+    pub async fn wait(&self) {
+        // The sender is in `self`, so it is not gone.
+        let _ = self.0.subscribe().wait_for(|stopped| *stopped).await;
+    }
+}
+
+/// When a runner ends by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Until {
+    /// Never: only when it is stopped.
+    Stopped,
+    /// When nothing is due.
+    Drained,
+    /// When all these jobs are finished, by whomever.
+    Finished(Vec<JobId>),
+}
+
+/// How a runner works.
+#[derive(Debug, Clone)]
+pub struct RunnerOptions {
+    /// Name of this worker, unique among all that share the database.
+    pub worker: String,
+    /// Jobs in hand at a time.
+    pub slots: usize,
+    /// How long a job stays with a worker that says nothing. Renewed three times in that time.
+    pub lease: Duration,
+    /// The run whose jobs go first.
+    pub run_id: Option<String>,
+    pub until: Until,
+    /// How long the database may be away before the runner ends with its error; `None` waits for ever.
+    pub outage_limit: Option<Duration>,
+    /// Finished jobs are deleted after so long.
+    pub keep_finished: Duration,
+}
+
+/// Works on the jobs of one topic.
+#[derive(Debug)]
+pub struct Runner<H> {
+    db: Db,
+    handler: Arc<H>,
+    options: RunnerOptions,
+    in_hand: InHand,
+}
+
+/// What is being worked on; shared with the task that renews the leases.
+type InHand = Arc<Mutex<BTreeMap<JobId, Claim>>>;
+
+impl<H: Handler> Runner<H> {
+    pub fn new(db: Db, handler: Arc<H>, options: RunnerOptions) -> Self {
+        Self { db, handler, options, in_hand: InHand::default() }
+    }
+
+    /// Works until [`RunnerOptions::until`] or `stop`; jobs in hand are finished first. `ended` is told every job that ended
+    /// here, whether done, failed or put back.
+    ///
+    /// # Errors
+    /// What the database said when it was away for longer than the limit.
+    pub async fn run(&self, stop: &Stop, ended: &mut (dyn FnMut(JobId) + Send)) -> Result<(), DbError> {
+        let renewal = tokio::spawn(renew(self.db.clone(), Arc::clone(&self.in_hand), self.options.lease));
+        let result = self.work(stop, ended).await;
+        renewal.abort();
+        result
+    }
+
+    async fn work(&self, stop: &Stop, ended: &mut (dyn FnMut(JobId) + Send)) -> Result<(), DbError> {
+        let mut working: JoinSet<JobId> = JoinSet::new();
+        let mut outage = Outage::default();
+        let mut pruned: Option<Instant> = None;
+        let mut until = self.options.until.clone();
+        loop {
+            let wanted = self.options.slots.saturating_sub(working.len());
+            let taken = if wanted == 0 || stop.requested() { Ok(Vec::new()) } else { self.claim(wanted).await };
+            let idle = match taken {
+                Ok(jobs) => {
+                    outage.is_over();
+                    let idle = jobs.len() < wanted;
+                    for job in jobs {
+                        self.start(&mut working, job);
+                    }
+                    idle
+                }
+                Err(error) => {
+                    outage.goes_on(error, self.options.outage_limit)?;
+                    true
+                }
+            };
+            if idle && !outage.lasts() && pruned.is_none_or(|at| at.elapsed() > PRUNE_EVERY) {
+                pruned = Some(Instant::now());
+                self.prune().await;
+            }
+            if working.is_empty() && (stop.requested() || (idle && !outage.lasts() && self.is_over(&mut until).await?))
+            {
+                return Ok(());
+            }
+            tokio::select! {
+                Some(landed) = working.join_next() => {
+                    ended(landed.expect("a job's panic is caught where it runs"));
+                }
+                () = tokio::time::sleep(outage.pause()), if idle || wanted == 0 => {}
+                () = stop.wait(), if !stop.requested() => {}
+            }
+        }
+    }
+
+    /// Jobs that are due, after those of lost workers were taken from them.
+    async fn claim(&self, count: usize) -> Result<Vec<Claimed>, DbError> {
+        let handler = Arc::clone(&self.handler);
+        let ask = Ask {
+            topic: handler.topic(),
+            worker: self.options.worker.clone(),
+            run_id: self.options.run_id.clone(),
+            count,
+            lease: self.options.lease,
+        };
+        let jobs = self
+            .db
+            .run(move |conn| {
+                take_from_lost_workers(conn, handler.as_ref())?;
+                if !store::is_due(conn, &ask.topic)? {
+                    return Ok(Vec::new());
+                }
+                transaction::<_, DbError>(conn, |conn| store::claim(conn, &ask))
+            })
+            .await?;
+        let mut in_hand = lock(&self.in_hand);
+        in_hand.extend(jobs.iter().map(|job| (job.claim.id, job.claim.clone())));
+        Ok(jobs)
+    }
+
+    fn start(&self, working: &mut JoinSet<JobId>, job: Claimed) {
+        let (db, handler, in_hand) = (self.db.clone(), Arc::clone(&self.handler), Arc::clone(&self.in_hand));
+        working.spawn(async move {
+            let id = job.claim.id;
+            let job = Arc::new(job);
+            // A task of its own, so that a panic is a failed attempt and not the end of the worker.
+            let (doer, task) = (Arc::clone(&handler), Arc::clone(&job));
+            let result = tokio::spawn(async move { doer.run(&task).await }).await;
+            let failure = match result {
+                Ok(Ok(())) => None,
+                Ok(Err(failure)) => Some(failure),
+                Err(panic) => Some(Failure::Passing { code: "PROCESSING_ERROR".into(), message: panic.to_string() }),
+            };
+            if let Some(failure) = failure {
+                record(&db, handler, job, failure).await;
+            }
+            lock(&in_hand).remove(&id);
+            id
+        });
+    }
+
+    /// Whether there is nothing left to wait for; forgets what it has seen finished.
+    async fn is_over(&self, until: &mut Until) -> Result<bool, DbError> {
+        let jobs = match until {
+            Until::Stopped => return Ok(false),
+            Until::Drained => return Ok(true),
+            Until::Finished(jobs) => jobs,
+        };
+        while !jobs.is_empty() {
+            let last = jobs[jobs.len().saturating_sub(PORTION)..].to_vec();
+            match self.db.run(move |conn| store::unfinished(conn, &last)).await {
+                Ok(unfinished) if unfinished.is_empty() => jobs.truncate(jobs.len().saturating_sub(PORTION)),
+                Ok(_) => return Ok(false),
+                // The next claim will say that the database is away.
+                Err(error) if error.is_transient() => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
+    }
+
+    async fn prune(&self) {
+        let keep = self.options.keep_finished;
+        let pruned = self.db.run(move |conn| {
+            let before = store::now(conn)? - chrono::TimeDelta::from_std(keep).unwrap_or(chrono::TimeDelta::MAX);
+            let mut deleted = 0;
+            loop {
+                let portion = transaction::<_, DbError>(conn, |conn| store::prune(conn, before, PORTION))?;
+                deleted += portion;
+                if portion < PORTION {
+                    return Ok::<_, DbError>(deleted);
+                }
+            }
+        });
+        match pruned.await {
+            Ok(0) => {}
+            Ok(jobs) => tracing::info!(jobs, "old finished jobs deleted"),
+            Err(error) => tracing::warn!(%error, "old finished jobs could not be deleted"),
+        }
+    }
+}
+
+/// Ends the attempts of workers that are gone: their jobs wait again or, after the last attempt, are given up.
+fn take_from_lost_workers(conn: &mut AnyConnection, handler: &dyn Handler) -> Result<(), DbError> {
+    // Looked at without a lock first: on SQLite a transaction would stop every other writer.
+    if store::expired(conn, 1)?.is_empty() {
+        return Ok(());
+    }
+    transaction(conn, |conn| {
+        for job in store::expired(conn, PORTION)? {
+            tracing::warn!(job = job.claim.id.0, worker = job.claim.worker, attempt = job.claim.attempt, "worker lost");
+            fail(conn, handler, &job, &store::worker_lost(&job.claim))?;
+        }
+        Ok(())
+    })
+}
+
+fn fail(conn: &mut AnyConnection, handler: &dyn Handler, job: &Claimed, failure: &Failure) -> Result<(), DbError> {
+    match store::fail(conn, job, failure)? {
+        Failed::GivenUp(error) => handler.give_up(conn, job, &error),
+        Failed::Again(due_at) => {
+            tracing::debug!(job = job.claim.id.0, %due_at, "job waits again");
+            Ok(())
+        }
+        Failed::NotHeld => Ok(()),
+    }
+}
+
+/// Writes down a failure, for as long as it takes: while the database is away the lease may run out, and then the job is
+/// somebody else's.
+async fn record<H: Handler>(db: &Db, handler: Arc<H>, job: Arc<Claimed>, failure: Failure) {
+    if let Failure::Final { code, .. } | Failure::Passing { code, .. } = &failure {
+        tracing::info!(job = job.claim.id.0, attempt = job.claim.attempt, code, "attempt failed");
+    }
+    let failure = Arc::new(failure);
+    let mut outage = Outage::default();
+    loop {
+        let (handler, job, failure) = (Arc::clone(&handler), Arc::clone(&job), Arc::clone(&failure));
+        let written = db.transaction::<_, DbError>(move |conn| fail(conn, handler.as_ref(), &job, &failure)).await;
+        match written {
+            Ok(()) => return,
+            Err(error) => {
+                // Not even the failure can be written: the lease runs out and the job is claimed again.
+                if let Err(error) = outage.goes_on(error, Some(OUTAGE_POLL * 12)) {
+                    tracing::error!(%error, "a failed attempt could not be recorded; its lease will run out");
+                    return;
+                }
+            }
+        }
+        tokio::time::sleep(outage.pause()).await;
+    }
+}
+
+/// Renews the leases of what is in hand, three times in a lease.
+async fn renew(db: Db, in_hand: InHand, lease: Duration) {
+    let mut ticks = tokio::time::interval(lease / 3);
+    loop {
+        ticks.tick().await;
+        let claims: Vec<Claim> = lock(&in_hand).values().cloned().collect();
+        if claims.is_empty() {
+            continue;
+        }
+        let asked = claims.clone();
+        match db.run(move |conn| store::renew(conn, &asked, lease)).await {
+            Ok(held) => {
+                for lost in
+                    claims.iter().filter(|claim| !held.contains(&claim.id) && lock(&in_hand).contains_key(&claim.id))
+                {
+                    // Finished in this moment, cancelled, or taken by others: `finish` will tell.
+                    tracing::debug!(job = lost.id.0, "lease not renewed");
+                }
+            }
+            Err(error) => tracing::warn!(%error, "leases could not be renewed"),
+        }
+    }
+}
+
+fn lock(in_hand: &InHand) -> std::sync::MutexGuard<'_, BTreeMap<JobId, Claim>> {
+    in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A time in which the database does not answer.
+#[derive(Debug, Default)]
+struct Outage {
+    since: Option<Instant>,
+    tries: u32,
+}
+
+impl Outage {
+    fn lasts(&self) -> bool {
+        self.since.is_some()
+    }
+
+    fn is_over(&mut self) {
+        if let Some(since) = self.since.take() {
+            tracing::warn!(seconds = since.elapsed().as_secs(), "the database answers again");
+        }
+        self.tries = 0;
+    }
+
+    /// # Errors
+    /// `error` itself when it will not pass or has lasted for longer than `limit`.
+    fn goes_on(&mut self, error: DbError, limit: Option<Duration>) -> Result<(), DbError> {
+        let since = *self.since.get_or_insert_with(|| {
+            tracing::warn!(%error, "the database does not answer; waiting for it");
+            Instant::now()
+        });
+        self.tries += 1;
+        let too_long = limit.is_some_and(|limit| since.elapsed() > limit);
+        if error.is_transient() && !too_long { Ok(()) } else { Err(error) }
+    }
+
+    fn pause(&self) -> Duration {
+        if self.lasts() { (POLL * self.tries).min(OUTAGE_POLL) } else { POLL }
+    }
+}

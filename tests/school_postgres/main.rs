@@ -1,0 +1,28 @@
+//! The tests of `tests/school`, each school in a database of a private Postgres server.
+
+#![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
+
+#[path = "../school/batch.rs"]
+mod batch;
+#[path = "../school/commands.rs"]
+mod commands;
+#[path = "../school/damage.rs"]
+mod damage;
+#[path = "../school/enrolment.rs"]
+mod enrolment;
+#[path = "../school/kill.rs"]
+mod kill;
+mod outage;
+#[path = "../support/postgres.rs"]
+mod postgres;
+#[path = "../school/queue.rs"]
+mod queue;
+#[path = "../school/stop.rs"]
+mod stop;
+#[path = "../school/support.rs"]
+mod support;
+
+/// Where schools are kept: each in a database of its own.
+fn server() -> Option<&'static postgres::Server> {
+    Some(postgres::Server::shared())
+}
