@@ -9,6 +9,7 @@ pub mod batch;
 pub mod batch_report;
 pub mod dataset;
 pub mod demo;
+pub mod doctor;
 pub mod enrol;
 pub mod error;
 pub mod evaluate;
@@ -26,10 +27,12 @@ pub mod work;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chrono::Utc;
+
 pub use recogniser::Recogniser;
 
 use crate::config::Config;
-use crate::db::{AnyConnection, Db};
+use crate::db::{AnyConnection, Backup, Db, Upgrade};
 use crate::storage::{LocalStore, ObjectStore};
 use error::{Error, Outlook};
 
@@ -58,6 +61,13 @@ impl<T> From<crate::db::DbError> for TakenBack<T> {
     }
 }
 
+/// Whether whoever asks for an upgrade has a backup already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackupElsewhere {
+    Yes,
+    No,
+}
+
 /// A school's data. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct School {
@@ -80,25 +90,35 @@ impl School {
         Self::with(config, existing).await
     }
 
-    /// Makes the database where there is none, and brings its tables up to date.
+    /// Makes the database where there is none. One that is there is opened.
     ///
     /// # Errors
-    /// As the database says.
+    /// As [`School::open`], but for `DATABASE_MISSING`.
     pub async fn create(config: &Config) -> Result<Self, Error> {
         let fresh = |url: &str| {
             let db = Db::create(url)?;
-            db.migrate().map(|_| db)
+            if db.is_fresh()? {
+                db.migrate()?;
+            }
+            db.require_current().map(|()| db)
         };
         Self::with(config, fresh).await
     }
 
-    /// Brings the tables of an existing database up to date; returns how many changes were made.
+    /// Brings the tables of an existing database up to date. A SQLite database is copied into `backups/` of the data folder
+    /// first, unless somebody `has` a backup; a Postgres one is only touched if somebody has.
     ///
     /// # Errors
     /// `DATABASE_MISSING`, and what the database says.
-    pub async fn migrate(config: &Config) -> Result<usize, Error> {
+    pub async fn migrate(config: &Config, has: BackupElsewhere) -> Result<Upgrade, Error> {
         let url = config.database_url();
-        blocking(move || Ok(Db::open(&url)?.migrate()?)).await
+        let backup = match has {
+            BackupElsewhere::Yes => Backup::MadeElsewhere,
+            BackupElsewhere::No => {
+                Backup::CopyInto { folder: config.data_dir.join("backups"), at: Utc::now().naive_utc() }
+            }
+        };
+        blocking(move || Ok(Db::open(&url)?.upgrade(&backup)?)).await
     }
 
     async fn with(

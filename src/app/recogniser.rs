@@ -86,11 +86,7 @@ impl Recogniser {
     pub fn open_blocking(config: &Config) -> Result<Self, Error> {
         let dir = config.pack_dir().ok_or_else(|| missing_pack(config))?;
         let pack = Pack::open(&dir)?;
-        let runtime = Runtime::load(&RuntimeOptions {
-            explicit: config.ort.clone(),
-            dirs: config.install_roots().into_iter().map(|root| root.join("runtime")).collect(),
-            threads: config.threads,
-        })?;
+        let runtime = Runtime::load(&runtime_options(config))?;
         let options = EngineOptions {
             provider: match config.provider {
                 ConfiguredProvider::Auto => ProviderChoice::Auto,
@@ -236,6 +232,15 @@ impl Matching {
     pub(crate) fn of_manifest(manifest: &Manifest, config: &Config) -> Self {
         let pack = PackKey { id: manifest.id.clone(), version: manifest.version.clone() };
         Self { pack, scoring: scoring(manifest, config), zone: config.time_zone }
+    }
+}
+
+/// Where ONNX Runtime is looked for, as the settings say.
+pub(crate) fn runtime_options(config: &Config) -> RuntimeOptions {
+    RuntimeOptions {
+        explicit: config.ort.clone(),
+        dirs: config.install_roots().into_iter().map(|root| root.join("runtime")).collect(),
+        threads: config.threads,
     }
 }
 

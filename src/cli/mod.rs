@@ -6,6 +6,7 @@
 mod admin;
 mod batch;
 mod demo;
+mod doctor;
 mod enrol;
 mod evaluate;
 mod export;
@@ -94,6 +95,8 @@ enum Command {
     /// Measure recognition against labelled photos
     #[command(subcommand)]
     Evaluate(evaluate::EvaluateCommand),
+    /// Say what is wrong with database, storage, runtime, pack and GPU, and how to mend it
+    Doctor,
     /// Look after the database and the queue
     #[command(subcommand)]
     Admin(admin::AdminCommand),
@@ -105,6 +108,8 @@ enum Outcome {
     Done,
     /// Some items failed; each was reported.
     SomeFailed,
+    /// What was looked at is broken; what and how was said.
+    Broken,
 }
 
 /// A class as flags name it: both or none.
@@ -138,6 +143,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     match start(&cli, &output) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::SomeFailed) => ExitCode::from(3),
+        Ok(Outcome::Broken) => ExitCode::FAILURE,
         Err(error) => {
             log_causes(&error);
             output.error(&error);
@@ -156,16 +162,24 @@ fn log_causes(error: &Error) {
 }
 
 fn start(cli: &Cli, output: &Output) -> Result<Outcome, Error> {
-    let settings = |message: String| Error::new(Code::InvalidSettings, message);
-    let config =
-        Config::load(cli.global.config.as_deref(), &cli.global.overrides()).map_err(|e| settings(e.to_string()))?;
-    telemetry::start(&config.log).map_err(settings)?;
+    let config = match settings(&cli.global) {
+        Ok(config) => config,
+        Err(wrong) if matches!(cli.command, Command::Doctor) => return Ok(doctor::without_settings(wrong, output)),
+        Err(wrong) => return Err(Error::new(Code::InvalidSettings, wrong)),
+    };
     tracing::debug!(?config, "settings");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|e| Error::new(Code::ProcessingError, format!("the program's threads could not be started: {e}")))?;
     runtime.block_on(dispatch(&cli.command, &config, output))
+}
+
+/// Reads the settings and starts logging by them.
+fn settings(global: &Global) -> Result<Config, String> {
+    let config = Config::load(global.config.as_deref(), &global.overrides()).map_err(|e| e.to_string())?;
+    telemetry::start(&config.log)?;
+    Ok(config)
 }
 
 async fn dispatch(command: &Command, config: &Config, output: &Output) -> Result<Outcome, Error> {
@@ -180,6 +194,7 @@ async fn dispatch(command: &Command, config: &Config, output: &Output) -> Result
         Command::Export(args) => export::run(args, config, output).await,
         Command::Models(command) => models::run(command, config, output),
         Command::Evaluate(command) => evaluate::run(command, config, output).await,
+        Command::Doctor => doctor::run(config, output).await,
         Command::Admin(command) => admin::run(command, config, output).await,
     }
 }

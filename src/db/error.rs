@@ -18,6 +18,13 @@ pub enum DbError {
     Outdated { pending: usize },
     #[error("the database could not be brought up to date: {reason}")]
     Migration { reason: String },
+    #[error(
+        "a Postgres database is backed up with its own tools: run `pg_dump --format=custom --file=rollcall.dump` on it, \
+         then `rollcall admin migrate --i-have-a-backup`"
+    )]
+    BackupImpossible,
+    #[error("nothing was changed, because the database could not be copied to {copy} first: {reason}")]
+    BackupFailed { copy: String, reason: String },
     /// A unique rule stopped a second one of the same.
     #[error("{what} exists already")]
     Duplicate { what: &'static str },

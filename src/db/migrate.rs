@@ -1,13 +1,33 @@
-//! Brings a database to the tables this program knows, and tells when it cannot. Migrations only go forward.
+//! Brings a database to the tables this program knows, and tells when it cannot. Migrations only go forward, so what a
+//! database was before is kept: [`upgrade`] copies it first.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use chrono::NaiveDateTime;
 use diesel::backend::Backend;
-use diesel::migration::{MigrationSource, MigrationVersion};
+use diesel::migration::{Migration, MigrationSource, MigrationVersion};
+use diesel::pg::Pg;
+use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{AnyConnection, DbError, transaction};
+use super::connection::each_backend;
+use super::{AnyConnection, Db, DbError, backup, transaction};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+type MigrationError = Box<dyn std::error::Error + Send + Sync>;
+type Migrations<DB> = Result<Vec<Box<dyn Migration<DB>>>, MigrationError>;
+
+/// The migrations that a program knows.
+#[derive(Clone, Copy)]
+struct Known {
+    sqlite: fn() -> Migrations<Sqlite>,
+    postgres: fn() -> Migrations<Pg>,
+}
+
+const KNOWN: Known = Known { sqlite: || SQLITE.migrations(), postgres: || POSTGRES.migrations() };
 
 /// How the tables of a database compare with what this program knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,19 +39,54 @@ pub enum SchemaState {
     Newer(String),
 }
 
+/// What keeps the data of a database whose tables are about to be changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Backup {
+    /// A checked copy in `folder`, named after the database's newest migration and the time (UTC). SQLite only.
+    CopyInto { folder: PathBuf, at: NaiveDateTime },
+    /// Somebody has one.
+    MadeElsewhere,
+}
+
+/// What an upgrade has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upgrade {
+    /// Migrations that were run.
+    pub migrations: usize,
+    /// The copy of the database as it was, when one was made.
+    pub copy: Option<PathBuf>,
+}
+
 /// Compares the database with the migrations in this program.
 ///
 /// # Errors
 /// [`DbError::Migration`] when the database does not answer.
 pub(super) fn schema_state(conn: &mut AnyConnection) -> Result<SchemaState, DbError> {
+    state(conn, KNOWN)
+}
+
+fn state(conn: &mut AnyConnection, known: Known) -> Result<SchemaState, DbError> {
     match conn {
-        AnyConnection::Sqlite(sqlite) => compare(sqlite, SQLITE).map_err(failed),
+        AnyConnection::Sqlite(conn) => compare(conn, (known.sqlite)()).map_err(failed),
         AnyConnection::Postgres(_) => transaction(conn, |conn| {
             lock(conn)?;
-            let AnyConnection::Postgres(postgres) = conn else { unreachable!("a connection keeps its kind") };
-            compare(postgres, POSTGRES).map_err(failed)
+            let AnyConnection::Postgres(conn) = conn else { unreachable!("a connection keeps its kind") };
+            compare(conn, (known.postgres)()).map_err(failed)
         }),
     }
+}
+
+/// Whether no migration was ever run: there is no data to lose.
+///
+/// # Errors
+/// [`DbError::Migration`] when the database does not answer.
+pub(super) fn is_fresh(conn: &mut AnyConnection) -> Result<bool, DbError> {
+    Ok(newest_applied(conn)?.is_none())
+}
+
+fn newest_applied(conn: &mut AnyConnection) -> Result<Option<String>, DbError> {
+    let applied = each_backend!(conn, c => c.applied_migrations()).map_err(failed)?;
+    Ok(applied.iter().max().map(ToString::to_string))
 }
 
 /// Runs what is pending, all or nothing; a second program doing the same waits and finds nothing to do.
@@ -41,15 +96,45 @@ pub(super) fn schema_state(conn: &mut AnyConnection) -> Result<SchemaState, DbEr
 /// # Errors
 /// [`DbError::Newer`] before anything is changed, [`DbError::Migration`] when one fails.
 pub(super) fn migrate(conn: &mut AnyConnection) -> Result<usize, DbError> {
+    migrate_to(conn, KNOWN)
+}
+
+fn migrate_to(conn: &mut AnyConnection, known: Known) -> Result<usize, DbError> {
     transaction(conn, |conn| {
         lock(conn)?;
-        if let SchemaState::Newer(version) = schema_state(conn)? {
+        if let SchemaState::Newer(version) = state(conn, known)? {
             return Err(DbError::Newer { version });
         }
         match conn {
-            AnyConnection::Sqlite(sqlite) => run(sqlite, SQLITE),
-            AnyConnection::Postgres(postgres) => run(postgres, POSTGRES),
+            AnyConnection::Sqlite(conn) => run(conn, (known.sqlite)()),
+            AnyConnection::Postgres(conn) => run(conn, (known.postgres)()),
         }
+    })
+}
+
+/// [`migrate`], after the copy that `backup` asks for. Where nothing is pending or no data is there, nothing is copied.
+///
+/// # Errors
+/// Those of [`migrate`], and [`DbError::BackupImpossible`] or [`DbError::BackupFailed`] before anything is changed.
+pub(super) fn upgrade(db: &Db, backup: &Backup) -> Result<Upgrade, DbError> {
+    upgrade_to(db, backup, KNOWN)
+}
+
+fn upgrade_to(db: &Db, backup: &Backup, known: Known) -> Result<Upgrade, DbError> {
+    db.run_blocking(|conn| {
+        transaction(conn, |conn| {
+            lock(conn)?;
+            let mut copy = None;
+            if let SchemaState::Pending(_) = state(conn, known)?
+                && let Some(version) = newest_applied(conn)?
+                && let Backup::CopyInto { folder, at } = backup
+            {
+                let name = format!("rollcall-{version}-{}.db", at.format("%Y%m%dT%H%M%SZ"));
+                // Nobody can write while this transaction is open; a second connection reads what was there before it.
+                copy = Some(db.run_blocking(|reader| backup::copy(reader, &folder.join(name)))?);
+            }
+            Ok(Upgrade { migrations: migrate_to(conn, known)?, copy })
+        })
     })
 }
 
@@ -66,15 +151,11 @@ fn lock(conn: &mut AnyConnection) -> Result<(), DbError> {
     Ok(())
 }
 
-type MigrationError = Box<dyn std::error::Error + Send + Sync>;
-
-fn compare<C, DB>(conn: &mut C, source: EmbeddedMigrations) -> Result<SchemaState, MigrationError>
-where
-    DB: Backend,
-    C: MigrationHarness<DB>,
-    EmbeddedMigrations: MigrationSource<DB>,
-{
-    let known = source.migrations()?;
+fn compare<DB: Backend>(
+    conn: &mut impl MigrationHarness<DB>,
+    known: Migrations<DB>,
+) -> Result<SchemaState, MigrationError> {
+    let known = known?;
     let known: Vec<MigrationVersion<'_>> = known.iter().map(|migration| migration.name().version()).collect();
     let applied = conn.applied_migrations()?;
     let newest_unknown = applied.iter().filter(|version| !known.contains(version)).max();
@@ -85,13 +166,15 @@ where
     })
 }
 
-fn run<C, DB>(conn: &mut C, source: EmbeddedMigrations) -> Result<usize, DbError>
-where
-    DB: Backend,
-    C: MigrationHarness<DB>,
-    EmbeddedMigrations: MigrationSource<DB>,
-{
-    Ok(conn.run_pending_migrations(source).map_err(failed)?.len())
+fn run<DB: Backend>(conn: &mut impl MigrationHarness<DB>, known: Migrations<DB>) -> Result<usize, DbError> {
+    let run = || -> Result<usize, MigrationError> {
+        let applied: BTreeSet<_> = conn.applied_migrations()?.into_iter().collect();
+        let mut pending = known?;
+        pending.retain(|migration| !applied.contains(&migration.name().version()));
+        pending.sort_by(|a, b| a.name().version().cmp(&b.name().version()));
+        Ok(conn.run_migrations(&pending)?.len())
+    };
+    run().map_err(failed)
 }
 
 fn failed(error: MigrationError) -> DbError {
@@ -100,11 +183,16 @@ fn failed(error: MigrationError) -> DbError {
 
 #[cfg(test)]
 mod tests {
-    use diesel::connection::SimpleConnection;
+    use std::fmt;
+    use std::path::Path;
+
+    use diesel::connection::{BoxableConnection, SimpleConnection};
+    use diesel::migration::{MigrationMetadata, MigrationName};
 
     use super::*;
-    use crate::db::Db;
-    use crate::db::testing::{TempSqlite, on_each_database};
+    use crate::db::students;
+    use crate::db::testing::postgres::Server;
+    use crate::db::testing::{TempSqlite, at, on_each_database, student};
 
     /// Records a migration of the future, as a newer program would have left it.
     fn add_future_migration(conn: &mut AnyConnection) -> Result<(), DbError> {
@@ -124,6 +212,129 @@ mod tests {
             assert!(matches!(&error, DbError::Newer { version } if version == "9999"));
             assert!(error.to_string().contains("update this program"), "{error}");
         }
+    }
+
+    /// A migration of the next version.
+    struct Next {
+        name: NextName,
+        sql: &'static str,
+    }
+
+    struct NextName;
+
+    impl fmt::Display for NextName {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("9000_next")
+        }
+    }
+
+    impl MigrationName for NextName {
+        fn version(&self) -> MigrationVersion<'_> {
+            MigrationVersion::from("9000")
+        }
+    }
+
+    struct InTransaction;
+
+    impl MigrationMetadata for InTransaction {}
+
+    impl<DB: Backend> Migration<DB> for Next {
+        fn run(&self, conn: &mut dyn BoxableConnection<DB>) -> Result<(), MigrationError> {
+            Ok(conn.batch_execute(self.sql)?)
+        }
+
+        fn revert(&self, _: &mut dyn BoxableConnection<DB>) -> Result<(), MigrationError> {
+            unreachable!("migrations only go forward")
+        }
+
+        fn metadata(&self) -> &dyn MigrationMetadata {
+            &InTransaction
+        }
+
+        fn name(&self) -> &dyn MigrationName {
+            &self.name
+        }
+    }
+
+    fn and_next<DB: Backend>(known: Migrations<DB>) -> Migrations<DB> {
+        let next = Next { name: NextName, sql: "DELETE FROM students; CREATE TABLE next (id BIGINT);" };
+        known.map(|all| all.into_iter().chain([Box::new(next) as Box<dyn Migration<DB>>]).collect())
+    }
+
+    fn upgrade_to_next(db: &Db, backup: &Backup) -> Result<Upgrade, DbError> {
+        let next = Known { sqlite: || and_next(SQLITE.migrations()), postgres: || and_next(POSTGRES.migrations()) };
+        upgrade_to(db, backup, next)
+    }
+
+    fn into(folder: &Path) -> Backup {
+        Backup::CopyInto { folder: folder.join("backups"), at: at("2026-11-21 09:30:00") }
+    }
+
+    fn count_students(db: &Db) -> usize {
+        db.run_blocking(|conn| students::find_by_prn(conn, "P1")).unwrap().into_iter().count()
+    }
+
+    fn with_a_student() -> (TempSqlite, Db) {
+        let file = TempSqlite::new();
+        let db = Db::create(&file.url()).unwrap();
+        db.migrate().unwrap();
+        db.run_blocking(|conn| student(conn, "P1")).unwrap();
+        (file, db)
+    }
+
+    #[test]
+    fn an_upgrade_keeps_the_database_as_it_was() {
+        let (file, db) = with_a_student();
+        let folder = tempfile::tempdir().unwrap();
+        let newest = db.run_blocking(newest_applied).unwrap().unwrap();
+        let done = upgrade_to_next(&db, &into(folder.path())).unwrap();
+        let copy = folder.path().join(format!("backups/rollcall-{newest}-20261121T093000Z.db"));
+        assert_eq!(done, Upgrade { migrations: 1, copy: Some(copy.clone()) });
+        assert_eq!(count_students(&db), 0, "the migration of this test deletes everybody");
+        assert!(matches!(Db::open(&file.url()), Err(DbError::Newer { version }) if version == "9000"));
+        // The copy is a whole database of the version before: this very program works with it.
+        let before = Db::open(copy.to_str().unwrap()).unwrap();
+        before.require_current().unwrap();
+        assert_eq!(count_students(&before), 1);
+        let left: Vec<_> = std::fs::read_dir(copy.parent().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
+        let name = copy.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(left.iter().all(|n| n.to_string_lossy().starts_with(&name)), "{left:?}");
+    }
+
+    #[test]
+    fn what_needs_no_upgrade_is_not_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        let (_file, db) = with_a_student();
+        assert_eq!(upgrade(&db, &into(folder.path())).unwrap(), Upgrade { migrations: 0, copy: None });
+        let empty = TempSqlite::new();
+        let fresh = Db::create(&empty.url()).unwrap();
+        assert!(fresh.is_fresh().unwrap() && !db.is_fresh().unwrap());
+        assert_eq!(upgrade_to_next(&fresh, &into(folder.path())).unwrap().copy, None);
+        assert!(!folder.path().join("backups").exists());
+    }
+
+    #[test]
+    fn without_its_copy_nothing_is_changed() {
+        let (_file, db) = with_a_student();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("backups"), "a file where the folder should be").unwrap();
+        let error = upgrade_to_next(&db, &into(folder.path())).unwrap_err();
+        assert!(matches!(error, DbError::BackupFailed { .. }), "{error:?}");
+        assert_eq!(count_students(&db), 1);
+        assert_eq!(db.schema_state().unwrap(), SchemaState::Current);
+        assert_eq!(upgrade_to_next(&db, &Backup::MadeElsewhere).unwrap(), Upgrade { migrations: 1, copy: None });
+    }
+
+    #[test]
+    fn a_postgres_database_is_upgraded_only_with_a_backup_of_its_own() {
+        let server = Server::shared();
+        let db = Db::open(&server.new_database()).unwrap();
+        db.migrate().unwrap();
+        db.run_blocking(|conn| student(conn, "P1")).unwrap();
+        let error = upgrade_to_next(&db, &into(Path::new("/nowhere"))).unwrap_err();
+        assert!(error.to_string().contains("pg_dump") && error.to_string().contains("--i-have-a-backup"), "{error}");
+        assert_eq!(count_students(&db), 1);
+        assert_eq!(upgrade_to_next(&db, &Backup::MadeElsewhere).unwrap().migrations, 1);
     }
 
     #[test]

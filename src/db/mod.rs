@@ -10,11 +10,13 @@
 //! [`AnyConnection`]. Diesel is synchronous: async callers go through [`Db::run`] and [`Db::transaction`], which move
 //! to a blocking thread. No connection is held during inference or storage IO.
 
+mod backup;
 pub mod classes;
 mod column;
 mod connection;
 mod error;
 pub mod faces;
+pub mod health;
 mod location;
 pub mod members;
 mod migrate;
@@ -40,7 +42,7 @@ pub use column::Json;
 pub use connection::AnyConnection;
 pub(crate) use connection::each_backend;
 pub use error::DbError;
-pub use migrate::SchemaState;
+pub use migrate::{Backup, SchemaState, Upgrade};
 
 use location::Location;
 
@@ -93,6 +95,14 @@ impl Db {
         match db.schema_state()? {
             SchemaState::Newer(version) => Err(DbError::Newer { version }),
             SchemaState::Current | SchemaState::Pending(_) => Ok(db),
+        }
+    }
+
+    /// The file of a SQLite database; `None` for a server's.
+    pub fn sqlite_file(url: &str) -> Option<std::path::PathBuf> {
+        match Location::parse(url) {
+            Ok(Location::Sqlite(file)) => Some(file),
+            _ => None,
         }
     }
 
@@ -162,6 +172,22 @@ impl Db {
     /// [`DbError::Newer`], [`DbError::Migration`], [`DbError::Busy`].
     pub fn migrate(&self) -> Result<usize, DbError> {
         self.run_blocking(migrate::migrate)
+    }
+
+    /// Whether the database has no tables of ours yet.
+    ///
+    /// # Errors
+    /// As [`Db::schema_state`].
+    pub fn is_fresh(&self) -> Result<bool, DbError> {
+        self.run_blocking(migrate::is_fresh)
+    }
+
+    /// [`Db::migrate`] for a database with data in it: what it was is kept first, as `backup` says.
+    ///
+    /// # Errors
+    /// Those of [`Db::migrate`]; [`DbError::BackupImpossible`] and [`DbError::BackupFailed`] before anything is changed.
+    pub fn upgrade(&self, backup: &Backup) -> Result<Upgrade, DbError> {
+        migrate::upgrade(self, backup)
     }
 
     /// Refuses a database on which this program's queries would fail.

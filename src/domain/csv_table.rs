@@ -195,21 +195,22 @@ fn decoded(bytes: &[u8]) -> Result<&str, CsvProblems> {
         return refused(0, "file holds zero bytes, as UTF-16 text and workbooks do");
     }
     std::str::from_utf8(bytes).or_else(|error| {
-        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|b| **b == b'\n').count() as u64;
+        let line = 1 + line_ends(&bytes[..error.valid_up_to()]);
         refused(line, &format!("not UTF-8 (byte 0x{:02X})", bytes[error.valid_up_to()]))
     })
 }
 
 /// The table without Excel's `sep=` line, its delimiter, and how many lines were skipped.
 fn layout(text: &str) -> (&str, u8, u64) {
-    let first = text.lines().next().unwrap_or("");
+    let first = text.split(['\r', '\n']).next().unwrap_or("");
     if let Some([delimiter]) = first.strip_prefix("sep=").map(str::as_bytes)
         && matches!(delimiter, b',' | b';' | b'\t' | b'|')
     {
-        let rest = text.split_once('\n').map_or("", |(_, rest)| rest);
+        let rest = &text[first.len()..];
+        let rest = rest.strip_prefix("\r\n").or_else(|| rest.strip_prefix(['\r', '\n'])).unwrap_or("");
         return (rest, *delimiter, 1);
     }
-    let header = text.lines().find(|line| !line.trim().is_empty()).unwrap_or("");
+    let header = text.split(['\r', '\n']).find(|line| !line.trim().is_empty()).unwrap_or("");
     (text, sniffed_delimiter(header), 0)
 }
 
@@ -227,6 +228,16 @@ fn sniffed_delimiter(header: &str) -> u8 {
     counts.iter().rev().max_by_key(|(_, count)| *count).map_or(b',', |(delimiter, _)| *delimiter)
 }
 
+/// Lines that end in `bytes`: with a line feed, a carriage return and line feed, or, from old Macs, a carriage return.
+fn line_ends(bytes: &[u8]) -> u64 {
+    let ends = bytes.iter().enumerate().filter(|(at, byte)| match byte {
+        b'\n' => true,
+        b'\r' => bytes.get(at + 1) != Some(&b'\n'),
+        _ => false,
+    });
+    ends.count() as u64
+}
+
 /// Every record that holds any text, with its line.
 fn records(text: &str, delimiter: u8, skipped_lines: u64) -> Vec<(u64, StringRecord)> {
     let mut reader = ReaderBuilder::new()
@@ -235,12 +246,15 @@ fn records(text: &str, delimiter: u8, skipped_lines: u64) -> Vec<(u64, StringRec
         .delimiter(delimiter)
         .trim(Trim::All)
         .from_reader(text.as_bytes());
-    let line_of = |record: &StringRecord| {
+    let (mut counted, mut line) = (0, skipped_lines + 1);
+    let mut line_of = |record: &StringRecord| {
         let position = record.position().expect("a record that was read has a position");
         // The position is where the parser stood, in front of line ends that belong to the row above.
-        let ahead = &text.as_bytes()[position.byte() as usize..];
-        let line_ends = ahead.iter().take_while(|b| matches!(b, b'\r' | b'\n')).filter(|b| **b == b'\n').count();
-        skipped_lines + position.line() + line_ends as u64
+        let stood = position.byte() as usize;
+        let ends = text.as_bytes()[stood..].iter().take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        line += line_ends(&text.as_bytes()[counted..stood + ends]);
+        counted = stood + ends;
+        line
     };
     reader
         .records()
@@ -344,6 +358,18 @@ mod tests {
         assert_eq!(cells(text), [row(5, "Ann", "1", ""), row(7, "Bob", "2", "")]);
         assert_eq!(cells("sep=\t\nname\troll\nAnn,;\t1"), [row(3, "Ann,;", "1", "")]);
         assert_eq!(cells("name,roll\n\n\nAnn,1\nBob,2"), [row(4, "Ann", "1", ""), row(5, "Bob", "2", "")]);
+    }
+
+    /// Found by fuzzing: every row of such a file was said to stand on line 1.
+    #[test]
+    fn a_lone_carriage_return_ends_a_line() {
+        assert_eq!(cells("sep=;\rname;roll\r\rAnn;1\rBob;2"), [row(4, "Ann", "1", ""), row(5, "Bob", "2", "")]);
+        assert_eq!(
+            cells("a;name;roll\rx;\"Ann, Bea, Cy\";1\r\ny;Bob;2\n"),
+            [row(2, "Ann, Bea, Cy", "1", ""), row(3, "Bob", "2", "")]
+        );
+        let broken = CsvTable::read(b"name,roll\rAnn,1\rB\xff,2\r", &COLUMNS).unwrap_err();
+        assert!(broken.to_string().starts_with("line 3: not UTF-8"), "{broken}");
     }
 
     #[test]

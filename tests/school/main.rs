@@ -10,7 +10,9 @@ mod commands;
 mod damage;
 mod dataset;
 mod demo;
+mod doctor;
 mod enrolment;
+mod hostile;
 mod kill;
 #[expect(dead_code, reason = "other test programs restart their server")]
 #[path = "../support/postgres.rs"]
@@ -20,6 +22,7 @@ mod rematch;
 mod roster;
 mod stop;
 mod support;
+mod upgrade;
 
 /// Where schools are kept: each in a file of its own.
 fn server() -> Option<&'static postgres::Server> {
