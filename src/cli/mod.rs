@@ -85,8 +85,7 @@ enum Command {
     #[command(subcommand)]
     Models(models::ModelsCommand),
     /// Measure recognition against labelled photos
-    #[command(subcommand)]
-    Evaluate(evaluate::EvaluateCommand),
+    Evaluate(evaluate::EvaluateArgs),
     /// Look after the database
     #[command(subcommand)]
     Admin(admin::AdminCommand),
@@ -170,7 +169,7 @@ async fn dispatch(command: &Command, config: &Config, output: &Output) -> Result
         Command::Batch(args) => batch::run(args, config, output).await,
         Command::Export(args) => export::run(args, config, output).await,
         Command::Models(command) => models::run(command, config, output),
-        Command::Evaluate(command) => evaluate::run(command, config, output).await,
+        Command::Evaluate(args) => evaluate::run(args, config, output).await,
         Command::Admin(command) => admin::run(command, config, output).await,
     }
 }

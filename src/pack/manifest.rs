@@ -138,8 +138,14 @@ pub struct Scoring {
 #[serde(deny_unknown_fields)]
 pub struct Provenance {
     pub data: String,
+    /// People and portraits compared; said by calibrations of this program.
+    pub people: Option<u64>,
+    pub images: Option<u64>,
     pub impostor_comparisons: u64,
     pub genuine_comparisons: u64,
+    /// Impostor comparisons at or below the accept line, and the different pairs of people among them: what the line rests on.
+    pub impostors_at_accept: Option<u64>,
+    pub people_pairs_at_accept: Option<u64>,
     /// ISO date of the calibration.
     pub date: String,
     pub rule: String,

@@ -3,6 +3,7 @@
 //! Reads and hashes; never runs a net (`engine` does, and checks the real shapes there). Called by `app`, `cli` and `engine`.
 
 pub mod manifest;
+pub mod rescore;
 
 use std::fs::{self, File};
 use std::io::{self, Read};

@@ -4,6 +4,7 @@
 //! sets the lines of a pack. Portraits go through the same choice of the one usable face, the same quality weights and the
 //! same templates as a school's, so the figures are those of the product, not of a laboratory.
 
+pub mod calibrate;
 pub mod class_photos;
 pub mod pairs;
 

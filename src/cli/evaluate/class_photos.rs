@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::domain::evaluation::FaceTally;
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct ClassPhotosArgs {
+pub(super) struct ClassPhotosArgs {
     /// Labelled faces, CSV: photo,x,y,w,h and, if known, person, class, note; a note takes a face out of the count
     #[arg(long, value_name = "FILE")]
     truth: PathBuf,

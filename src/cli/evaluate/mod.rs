@@ -1,9 +1,10 @@
 //! `rollcall evaluate`: recognition measured against labelled pictures.
 
+mod calibrate;
 mod class_photos;
 mod pairs;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 
 use super::Outcome;
 use super::enrol::open_recogniser;
@@ -12,18 +13,29 @@ use crate::app::Recogniser;
 use crate::app::error::Error;
 use crate::config::Config;
 
+/// One of the measurements, or `--calibrate` with its options.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, arg_required_else_help = true)]
+pub(super) struct EvaluateArgs {
+    #[command(subcommand)]
+    command: Option<EvaluateCommand>,
+    #[command(flatten)]
+    calibrate: calibrate::CalibrateArgs,
+}
+
 #[derive(Debug, Subcommand)]
-pub(super) enum EvaluateCommand {
+enum EvaluateCommand {
     /// Faces found and people named in labelled class photos, against an enrolment list
     ClassPhotos(class_photos::ClassPhotosArgs),
     /// Verification accuracy on pairs of portraits, as benchmarks such as LFW state it
     Pairs(pairs::PairsArgs),
 }
 
-pub(super) async fn run(command: &EvaluateCommand, config: &Config, output: &Output) -> Result<Outcome, Error> {
-    match command {
-        EvaluateCommand::ClassPhotos(args) => class_photos::run(args, config, output).await,
-        EvaluateCommand::Pairs(args) => pairs::run(args, config, output).await,
+pub(super) async fn run(args: &EvaluateArgs, config: &Config, output: &Output) -> Result<Outcome, Error> {
+    match &args.command {
+        Some(EvaluateCommand::ClassPhotos(args)) => class_photos::run(args, config, output).await,
+        Some(EvaluateCommand::Pairs(args)) => pairs::run(args, config, output).await,
+        None => calibrate::run(&args.calibrate, config, output).await,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::cli::output::{Output, table};
 use crate::config::Config;
 
 #[derive(Debug, Args)]
-pub(in crate::cli) struct PairsArgs {
+pub(super) struct PairsArgs {
     /// Pairs of portraits, CSV: image_a,image_b,same; same is 1 for one person, 0 for two
     #[arg(long, value_name = "FILE")]
     pairs: PathBuf,
