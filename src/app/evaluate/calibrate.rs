@@ -257,8 +257,8 @@ impl Calibrated {
         let classes = self.plan.classes;
         let open = &self.calibration.open_set;
         format!(
-            "smallest (in steps of {MARGIN_STEP}) at which at most {WRONG_RATE:.0e} of member probes, within the doubt line, have a \
-             wrong candidate that leads by it; {} classes of {}, {} member probes, seed {}; with all lines {} of them were \
+            "smallest (in steps of {MARGIN_STEP}) at which at most {WRONG_RATE:.0e} of member probes have a wrong \
+             candidate that leads the right one by it, both within the doubt line; {} classes of {}, {} member probes, seed {}; with all lines {} of them were \
              named wrong and {} of {} stranger probes were named",
             classes.count,
             classes.size,

@@ -13,8 +13,8 @@ use crate::domain::score::{DEFAULT_MEMBER_PRIOR, LikelihoodRatio, Lines, Scoring
 pub const ACCEPT_RATE: f64 = 1e-5;
 /// Per-comparison false-match rate of the doubt line.
 pub const DOUBT_RATE: f64 = 1e-3;
-/// Share of member probes, in front of a class, whom a wrong candidate may lead by the margin.
-pub const WRONG_RATE: f64 = 1e-4;
+/// Share of member probes, in front of a class, whom a wrong candidate may lead by the margin: as rare as a false match.
+pub const WRONG_RATE: f64 = 1e-5;
 
 /// What is drawn, and from where.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

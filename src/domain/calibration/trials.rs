@@ -161,10 +161,10 @@ mod tests {
         Embedding::new(v).unwrap()
     }
 
-    /// Image `i` is tilted by `0.1 * i`; its one probe equals its sample.
+    /// Image `i` is tilted by `0.1 * i * i`; its one probe equals its sample.
     fn person(axis: usize, images: usize) -> Person {
         let image = |i: usize| {
-            let vector = embedding(axis, 0.1 * i as f32);
+            let vector = embedding(axis, 0.1 * (i * i) as f32);
             let sample = Sample { id: SampleId(i as i64), embedding: vector.clone(), weight: 1.0 };
             Image { name: format!("{axis}/{i}"), sample, probes: vec![Probe { side_px: 40.0, embedding: vector }] }
         };
