@@ -306,9 +306,14 @@ impl Config {
         roots
     }
 
-    /// Folder of a pack: the first of the install roots' `models/` that holds it.
+    /// Folder of the pack in use: the first of the install roots' `models/` that holds its manifest.
     pub fn pack_dir(&self) -> Option<PathBuf> {
-        self.models_dirs().into_iter().map(|models| models.join(&self.pack)).find(|dir| dir.is_dir())
+        self.dir_of_pack(&self.pack)
+    }
+
+    /// Folder of any pack, in the same way.
+    pub fn dir_of_pack(&self, name: &str) -> Option<PathBuf> {
+        self.models_dirs().into_iter().map(|models| models.join(name)).find(|dir| dir.join("pack.toml").is_file())
     }
 
     /// Every `models/` folder there is, nearest first.

@@ -294,7 +294,8 @@ fn scoring(manifest: &Manifest, config: &Config) -> Scoring {
         lines: Lines { accept: said.accept, doubt: said.doubt, margin: said.margin },
         llr: LikelihoodRatio { intercept: said.llr.intercept, slope: said.llr.slope },
         member_prior: config.matching.member_prior,
-        max_confidence: confidence_limit(said.provenance.genuine_comparisons),
+        // Many comparisons of one picture are one witness.
+        max_confidence: confidence_limit(said.provenance.images.unwrap_or(said.provenance.genuine_comparisons)),
     }
 }
 

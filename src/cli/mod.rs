@@ -93,8 +93,7 @@ enum Command {
     #[command(subcommand)]
     Models(models::ModelsCommand),
     /// Measure recognition against labelled photos
-    #[command(subcommand)]
-    Evaluate(evaluate::EvaluateCommand),
+    Evaluate(evaluate::EvaluateArgs),
     /// Say what is wrong with database, storage, runtime, pack and GPU, and how to mend it
     Doctor,
     /// Look after the database and the queue
@@ -193,7 +192,7 @@ async fn dispatch(command: &Command, config: &Config, output: &Output) -> Result
         Command::Rematch(args) => rematch::run(args, config, output).await,
         Command::Export(args) => export::run(args, config, output).await,
         Command::Models(command) => models::run(command, config, output),
-        Command::Evaluate(command) => evaluate::run(command, config, output).await,
+        Command::Evaluate(args) => evaluate::run(args, config, output).await,
         Command::Doctor => doctor::run(config, output).await,
         Command::Admin(command) => admin::run(command, config, output).await,
     }

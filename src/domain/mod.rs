@@ -5,6 +5,7 @@
 
 pub mod assign;
 pub mod attendance;
+pub mod calibration;
 pub mod class_label;
 pub mod csv_table;
 pub mod embedding;

@@ -110,6 +110,18 @@ impl Scoring {
         Score { combined, cosine }
     }
 
+    /// The cosine at which two embeddings of `dims` values have the score `combined`, -1..1. `None` for packs that do not
+    /// normalise, whose score also depends on the vectors' lengths, and for scores that no two vectors have.
+    ///
+    /// With `s = sqrt(1 - cosine)` the score is `0.7 * sqrt(2 * dims) * s + 0.3 * 20 * s^2`; this is its positive root.
+    pub fn cosine_at(&self, combined: f32, dims: usize) -> Option<f32> {
+        let linear = f64::from(EUCLIDEAN_SHARE) * (2.0 * dims as f64).sqrt();
+        let square = f64::from(COSINE_SHARE * COSINE_SCALE);
+        let s = ((linear * linear + 4.0 * square * f64::from(combined)).sqrt() - linear) / (2.0 * square);
+        let cosine = (1.0 - s * s) as f32;
+        (self.normalise && s >= 0.0 && cosine >= -1.0).then_some(cosine)
+    }
+
     /// Nats in favour of "same person" at a combined score.
     pub fn llr(&self, combined: f32) -> f32 {
         self.llr.at(combined)
@@ -176,7 +188,10 @@ pub(crate) mod tests {
             let score = score_at(&STARTER, cosine);
             assert!((score.combined - combined).abs() < 0.02, "{cosine}: {score:?}");
             assert!((score.cosine - cosine).abs() < 1e-5);
+            assert!((STARTER.cosine_at(score.combined, 512).unwrap() - cosine).abs() < 1e-5);
         }
+        assert_eq!(STARTER.cosine_at(-1.0, 512), None);
+        assert_eq!(STARTER.cosine_at(60.0, 512), None);
     }
 
     #[test]
@@ -187,6 +202,7 @@ pub(crate) mod tests {
         let score = raw.between(&raw.scaled(&x), &raw.scaled(&y));
         assert!((score.combined - 0.7 * 2.0).abs() < 1e-6);
         assert_eq!(STARTER.between(&STARTER.scaled(&x), &STARTER.scaled(&y)).combined, 0.0);
+        assert_eq!(raw.cosine_at(10.0, 2), None);
     }
 
     #[test]

@@ -179,10 +179,16 @@ impl Engine {
         provider: Provider,
     ) -> Result<Self, EngineError> {
         let manifest = pack.manifest();
-        let DetectorSpec::Mtcnn(spec) = &manifest.detector;
-        let min_face_px = options.min_face_px.unwrap_or(spec.min_face_px);
+        let min_face_px = options.min_face_px.unwrap_or(manifest.detector.min_face_px());
+        let detector: Box<dyn Detector> = match &manifest.detector {
+            DetectorSpec::Mtcnn(spec) => Box::new(mtcnn::Mtcnn::open(runtime, provider, pack, spec, min_face_px)?),
+            DetectorSpec::Scrfd(_) => {
+                let reason = "this version has no detector of the kind scrfd".to_owned();
+                return Err(EngineError::ModelNotLoaded { net: "scrfd".to_owned(), reason });
+            }
+        };
         Ok(Self {
-            detector: Box::new(mtcnn::Mtcnn::open(runtime, provider, pack, spec, min_face_px)?),
+            detector,
             embedder: Box::new(OnnxEmbedder::open(runtime, provider, pack, &manifest.embedder)?),
             provider: ProviderReport { provider, fallback_reason: None },
             pack_id: pack.id_version(),

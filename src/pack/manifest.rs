@@ -4,6 +4,8 @@
 
 use serde::Deserialize;
 
+pub use super::detector::{DetectorSpec, MtcnnNms, MtcnnSpec, ScrfdSpec};
+
 /// A model pack as its manifest describes it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -12,7 +14,12 @@ pub struct Manifest {
     pub id: String,
     pub version: String,
     pub title: String,
+    /// Why nobody has run this pack yet, in a sentence; absent for packs that were run and measured.
+    pub untested: Option<String>,
     pub licence: Licence,
+    /// Archives that files of the pack come in.
+    #[serde(default)]
+    pub archives: Vec<Archive>,
     pub files: Vec<PackFile>,
     pub detector: DetectorSpec,
     pub embedder: EmbedderSpec,
@@ -35,48 +42,34 @@ pub struct Licence {
 pub struct PackFile {
     /// A plain file name, no folders.
     pub name: String,
+    /// 64 hexadecimal digits, lower case, and the exact size. Both are absent where nobody knows them, such as for a
+    /// conversion that comes out different on every machine: the file is then never fetched, only imported by a person,
+    /// which writes them down.
+    pub sha256: Option<String>,
+    pub bytes: Option<u64>,
+    /// Where it can be fetched from, when it is not shipped.
+    pub source_url: Option<String>,
+    /// The archive that holds it under this name, where that is how its publisher gives it away.
+    pub archive: Option<String>,
+}
+
+/// A zip file that holds files of the pack.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Archive {
+    /// A plain file name, no folders.
+    pub name: String,
     /// 64 hexadecimal digits, lower case.
     pub sha256: String,
     pub bytes: u64,
-    /// Where it can be fetched from, when it is not shipped.
-    pub source_url: Option<String>,
+    pub source_url: String,
 }
 
-/// How faces are found.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(tag = "kind", rename_all = "lowercase")]
-pub enum DetectorSpec {
-    Mtcnn(MtcnnSpec),
-}
-
-/// The three nets of the cascade and their lines. Scores and overlaps are 0..1.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MtcnnSpec {
-    pub pnet: String,
-    pub rnet: String,
-    pub onet: String,
-    /// Face score from which a candidate of P-, R- and O-Net goes on.
-    pub thresholds: [f32; 3],
-    /// Each level of the pyramid is this much of the one before.
-    pub pyramid_factor: f64,
-    /// Smallest face that the pack was measured with, pixels of the photo.
-    pub min_face_px: u32,
-    pub nms: MtcnnNms,
-}
-
-/// Overlap above which the weaker of two candidates goes.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MtcnnNms {
-    /// P-Net, within one level of the pyramid, intersection over union.
-    pub pnet_level: f32,
-    /// P-Net, over all levels, intersection over union.
-    pub pnet_all: f32,
-    /// R-Net, intersection over union.
-    pub rnet: f32,
-    /// O-Net, intersection over the smaller area.
-    pub onet: f32,
+/// What a file must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fingerprint<'a> {
+    pub sha256: &'a str,
+    pub bytes: u64,
 }
 
 /// How a face becomes a vector.
@@ -138,8 +131,14 @@ pub struct Scoring {
 #[serde(deny_unknown_fields)]
 pub struct Provenance {
     pub data: String,
+    /// People and portraits compared; said by calibrations of this program.
+    pub people: Option<u64>,
+    pub images: Option<u64>,
     pub impostor_comparisons: u64,
     pub genuine_comparisons: u64,
+    /// Impostor comparisons at or below the accept line, and the different pairs of people among them: what the line rests on.
+    pub impostors_at_accept: Option<u64>,
+    pub people_pairs_at_accept: Option<u64>,
     /// ISO date of the calibration.
     pub date: String,
     pub rule: String,
@@ -175,14 +174,16 @@ impl Manifest {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
         require(!self.id.is_empty() && self.id.chars().all(plain), "id must be lower case letters, digits, - and _")?;
         require(!self.version.trim().is_empty(), "version is empty")?;
-        for file in &self.files {
-            file.check()?;
+        for archive in &self.archives {
+            check_file(&archive.name, Some((&archive.sha256, archive.bytes)), Some(&archive.source_url))?;
         }
-        let DetectorSpec::Mtcnn(mtcnn) = &self.detector;
-        mtcnn.check()?;
+        for file in &self.files {
+            file.check(&self.archives)?;
+        }
+        self.detector.check()?;
         self.embedder.check()?;
         self.scoring.check()?;
-        for name in [&mtcnn.pnet, &mtcnn.rnet, &mtcnn.onet, &self.embedder.file] {
+        for name in self.detector.files().into_iter().chain([self.embedder.file.as_str()]) {
             let listed = self.files.iter().filter(|f| f.name == *name).count();
             require(listed == 1, &format!("{name} must be listed once under [[files]], found {listed} times"))?;
         }
@@ -191,26 +192,37 @@ impl Manifest {
 }
 
 impl PackFile {
-    fn check(&self) -> Result<(), String> {
+    /// What the file must be; `None` when the manifest cannot say.
+    pub fn fingerprint(&self) -> Option<Fingerprint<'_>> {
+        self.sha256.as_deref().zip(self.bytes).map(|(sha256, bytes)| Fingerprint { sha256, bytes })
+    }
+
+    fn check(&self, archives: &[Archive]) -> Result<(), String> {
         let name = &self.name;
-        let plain = !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0']);
-        require(plain, &format!("file name {name:?} must be a plain name in the pack's own folder"))?;
-        let hex = self.sha256.len() == 64 && self.sha256.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
-        require(hex, &format!("sha256 of {name} must be 64 hexadecimal digits in lower case"))
+        let both = self.sha256.is_some() == self.bytes.is_some();
+        require(both, &format!("{name} needs both sha256 and bytes, or neither where nobody knows them"))?;
+        check_file(name, self.sha256.as_deref().zip(self.bytes), self.source_url.as_deref())?;
+        let one_source = self.source_url.is_none() || self.archive.is_none();
+        require(one_source, &format!("{name} comes from source_url or from an archive, not from both"))?;
+        let known = self.archive.as_ref().is_none_or(|wanted| archives.iter().any(|a| a.name == *wanted));
+        require(known, &format!("the archive of {name} must be listed under [[archives]]"))
     }
 }
 
-impl MtcnnSpec {
-    fn check(&self) -> Result<(), String> {
-        let nms = self.nms;
-        let shares = self.thresholds.iter().chain([&nms.pnet_level, &nms.pnet_all, &nms.rnet, &nms.onet]);
-        require(
-            shares.into_iter().all(|v| (0.0..=1.0).contains(v)),
-            "detector thresholds and nms must be within 0..1",
-        )?;
-        require((0.1..=0.95).contains(&self.pyramid_factor), "pyramid_factor must be within 0.1..0.95")?;
-        require(self.min_face_px >= 12, "min_face_px must be 12 or more: the first net sees 12 pixels")
+impl Archive {
+    pub fn fingerprint(&self) -> Fingerprint<'_> {
+        Fingerprint { sha256: &self.sha256, bytes: self.bytes }
     }
+}
+
+fn check_file(name: &str, fingerprint: Option<(&str, u64)>, source_url: Option<&str>) -> Result<(), String> {
+    let plain = !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '\\', ':', '\0']);
+    require(plain, &format!("file name {name:?} must be a plain name in the pack's own folder"))?;
+    let hex = |sha256: &str| sha256.len() == 64 && sha256.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
+    let known = fingerprint.is_none_or(|(sha256, _)| hex(sha256));
+    require(known, &format!("sha256 of {name} must be 64 hexadecimal digits in lower case"))?;
+    let web = source_url.is_none_or(|url| url.starts_with("https://") || url.starts_with("http://"));
+    require(web, &format!("source_url of {name} must begin with https:// or http://"))
 }
 
 impl EmbedderSpec {
@@ -223,8 +235,22 @@ impl EmbedderSpec {
     }
 }
 
+/// No pack may name anybody before its lines were measured: an accept line below this is one that no face of another
+/// picture reaches.
+const UNREACHABLE_ACCEPT: f32 = 1.0;
+
 impl Scoring {
+    /// Whether the lines come from measurements. Without them every face is at most a doubt.
+    pub fn is_calibrated(&self) -> bool {
+        self.provenance.impostor_comparisons > 0 && self.provenance.genuine_comparisons > 0
+    }
+
     fn check(&self) -> Result<(), String> {
+        let named_on_evidence = self.is_calibrated() || self.accept <= UNREACHABLE_ACCEPT;
+        require(
+            named_on_evidence,
+            "scoring.accept must be at most 1.0 until the lines are calibrated: nobody may be named",
+        )?;
         let ordered = 0.0 < self.accept && self.accept <= self.doubt && self.doubt.is_finite();
         require(ordered, "scoring needs 0 < accept <= doubt")?;
         require(self.margin.is_finite() && self.margin >= 0.0, "scoring.margin must be zero or more")?;
@@ -233,7 +259,7 @@ impl Scoring {
     }
 }
 
-fn require(holds: bool, complaint: &str) -> Result<(), String> {
+pub(super) fn require(holds: bool, complaint: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(complaint.to_owned()) }
 }
 
@@ -253,7 +279,7 @@ mod tests {
         let m = Manifest::parse(STARTER).unwrap();
         assert_eq!(m.id_version(), "starter@0");
         assert!(!m.licence.commercial_use);
-        let DetectorSpec::Mtcnn(mtcnn) = &m.detector;
+        let DetectorSpec::Mtcnn(mtcnn) = &m.detector else { panic!("{:?}", m.detector) };
         assert_eq!((mtcnn.thresholds, mtcnn.pyramid_factor, mtcnn.min_face_px), ([0.6, 0.7, 0.92], 0.709, 20));
         assert_eq!((m.embedder.dims, m.embedder.normalise), (512, true));
         assert_eq!((m.scoring.accept, m.scoring.doubt, m.scoring.margin), (17.66, 20.54, 1.0));
@@ -284,6 +310,20 @@ mod tests {
         assert!(changed("pnet = \"pnet.onnx\"", "pnet = \"qnet.onnx\"").contains("qnet.onnx"));
         assert!(changed("size_px = [112, 112]", "size_px = [160, 160]").contains("size_px"));
         assert!(changed("min_face_px = 20", "min_face_px = 5").contains("min_face_px"));
+    }
+
+    #[test]
+    fn nobody_is_named_before_the_lines_are_measured() {
+        let complaint = changed("impostor_comparisons = 943058", "impostor_comparisons = 0");
+        assert!(complaint.contains("calibrated"), "{complaint}");
+    }
+
+    #[test]
+    fn sources_are_web_addresses_or_archives_that_are_listed() {
+        let with = |line: &str| changed("bytes = 60463", &format!("bytes = 60463\n{line}"));
+        assert!(with("source_url = \"file:///etc/passwd\"").contains("https://"));
+        assert!(with("archive = \"nets.zip\"").contains("[[archives]]"));
+        assert!(changed("bytes = 60463\n", "").contains("both sha256 and bytes"));
     }
 
     #[test]

@@ -2,7 +2,10 @@
 //!
 //! Reads and hashes; never runs a net (`engine` does, and checks the real shapes there). Called by `app`, `cli` and `engine`.
 
+pub mod detector;
 pub mod manifest;
+mod presence;
+pub mod rescore;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -12,6 +15,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 pub use manifest::Manifest;
+pub use presence::Presence;
 
 /// Name of the manifest in a pack's folder.
 pub const MANIFEST_FILE: &str = "pack.toml";
@@ -27,7 +31,7 @@ pub enum PackError {
     Unreadable { name: String, file: String, source: io::Error },
     #[error("{MANIFEST_FILE} of model pack {name}: {reason}")]
     Manifest { name: String, reason: String },
-    #[error("{file} of model pack {name} {state}; fetch the pack again")]
+    #[error("{file} of model pack {name} {state}; `rollcall models pull {name}` fetches what is missing")]
     File { name: String, file: String, state: FileState },
 }
 
@@ -38,6 +42,8 @@ pub enum FileState {
     Good,
     #[error("is missing")]
     Missing,
+    #[error("has no sha256 in the manifest and cannot be trusted; `rollcall models import` writes it down")]
+    Unpinned,
     #[error("has {found} bytes, the manifest says {expected}")]
     WrongSize { expected: u64, found: u64 },
     #[error("has sha256 {found}, the manifest says {expected}")]
@@ -133,13 +139,14 @@ fn state_of(path: &Path, expected: &manifest::PackFile) -> io::Result<FileState>
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(FileState::Missing),
         Err(e) => return Err(e),
     };
+    let Some(expected) = expected.fingerprint() else { return Ok(FileState::Unpinned) };
     let found = file.metadata()?.len();
     if found != expected.bytes {
         return Ok(FileState::WrongSize { expected: expected.bytes, found });
     }
     let found = sha256(&mut file)?;
     if found != expected.sha256 {
-        return Ok(FileState::WrongHash { expected: expected.sha256.clone(), found });
+        return Ok(FileState::WrongHash { expected: expected.sha256.to_owned(), found });
     }
     Ok(FileState::Good)
 }
@@ -206,6 +213,43 @@ mod tests {
         assert_eq!(states.len(), 4);
         assert_eq!(states.iter().filter(|(_, state)| *state == FileState::Good).count(), 3);
         assert!(states.contains(&("embedder.onnx".to_owned(), FileState::Missing)));
+    }
+
+    #[test]
+    fn every_manifest_of_the_repository_is_whole_and_names_nobody_uncalibrated() {
+        for name in ["buffalo-l", "buffalo-s", "buffalo-s-dequant", "facenet512", "mtcnn-edgeface-xs", "starter"] {
+            let manifest = read_manifest(&models().join(name)).unwrap();
+            assert_eq!(manifest.id, name);
+            assert!(!manifest.licence.commercial_use && !manifest.licence.notes.is_empty(), "{name}");
+            assert!(manifest.scoring.is_calibrated() || manifest.scoring.accept <= 1.0, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_manifest_without_its_files_is_not_fetched() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = fs::read_to_string(models().join("buffalo-s/pack.toml")).unwrap();
+        fs::write(dir.path().join(MANIFEST_FILE), &text).unwrap();
+        let manifest = Manifest::parse(&text).unwrap();
+        let missing = vec!["det_500m.onnx".to_owned(), "w600k_mbf.onnx".to_owned()];
+        assert_eq!(Presence::of(dir.path(), &manifest), Presence::NotFetched { missing });
+        let error = Pack::open(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("det_500m.onnx") && error.contains("models pull"), "{error}");
+        fs::write(dir.path().join("det_500m.onnx"), "short").unwrap();
+        let Presence::Broken { reason } = Presence::of(dir.path(), &manifest) else { panic!("not broken") };
+        assert_eq!(reason, "det_500m.onnx has 5 bytes, the manifest says 2524817");
+    }
+
+    #[test]
+    fn a_file_that_the_manifest_cannot_vouch_for_is_not_opened() {
+        let copy = copy_of_starter();
+        let path = copy.path().join(MANIFEST_FILE);
+        let text = fs::read_to_string(&path).unwrap();
+        let known = "sha256 = \"2d2b6d0c8fd0e528213fff3b8955a8b89c8dbd0d092a97ba9c23cba687a4373a\"\nbytes = 5234551\n";
+        assert!(text.contains(known));
+        fs::write(&path, text.replace(known, "")).unwrap();
+        let error = Pack::open(copy.path()).unwrap_err().to_string();
+        assert!(error.contains("embedder.onnx") && error.contains("models import"), "{error}");
     }
 
     #[test]

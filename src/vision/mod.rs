@@ -8,4 +8,5 @@ pub mod decode;
 pub mod margin;
 pub mod measure;
 pub mod nms;
+pub mod shrink;
 pub mod tensor;

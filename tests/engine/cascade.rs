@@ -5,7 +5,6 @@ use rollcall::domain::geometry::Detection;
 use rollcall::engine::net::{Dim, Net, NetSpec, Tensor};
 use rollcall::engine::{Engine, EngineOptions, Provider};
 use rollcall::pack::Pack;
-use rollcall::pack::manifest::DetectorSpec;
 
 use crate::support::{demo, on_cpu, original_mtcnn, runtime, starter, starter_engine, texture};
 
@@ -178,8 +177,7 @@ fn faces_over_the_limit_are_counted_and_the_largest_stay() {
 /// P-Net also proposes on faces of two thirds of its cell, hence the wide step: these photos have faces of 65 to 185 px.
 #[test]
 fn the_smallest_face_looked_for_can_be_raised() {
-    let DetectorSpec::Mtcnn(spec) = &starter().manifest().detector.clone();
-    assert_eq!(spec.min_face_px, 20);
+    assert_eq!(starter().manifest().detector.min_face_px(), 20);
     let options = EngineOptions { min_face_px: Some(200), ..on_cpu() };
     let coarse = Engine::open(&runtime(), &starter(), options).unwrap();
     let photo = demo(CLASS_PHOTO);

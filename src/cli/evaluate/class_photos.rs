@@ -1,22 +1,16 @@
-//! `rollcall evaluate`: recognition measured against labelled photos.
+//! `rollcall evaluate class-photos`: faces found and people named in labelled photos.
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
-use super::Outcome;
-use super::enrol::open_recogniser;
-use super::output::{Output, table};
+use super::measured;
 use crate::app::error::Error;
-use crate::app::evaluate::{self, ClassPhotoReport, Labelled};
+use crate::app::evaluate::class_photos::{self, ClassPhotoReport, Labelled};
+use crate::cli::Outcome;
+use crate::cli::output::{Output, table};
 use crate::config::Config;
 use crate::domain::evaluation::FaceTally;
-
-#[derive(Debug, Subcommand)]
-pub(super) enum EvaluateCommand {
-    /// Faces found and people named in labelled class photos, against an enrolment list
-    ClassPhotos(ClassPhotosArgs),
-}
 
 #[derive(Debug, Args)]
 pub(super) struct ClassPhotosArgs {
@@ -40,9 +34,7 @@ pub(super) struct ClassPhotosArgs {
     min_iou: f32,
 }
 
-pub(super) async fn run(command: &EvaluateCommand, config: &Config, output: &Output) -> Result<Outcome, Error> {
-    let EvaluateCommand::ClassPhotos(args) = command;
-    let recogniser = open_recogniser(config, output).await?;
+pub(super) async fn run(args: &ClassPhotosArgs, config: &Config, output: &Output) -> Result<Outcome, Error> {
     let beside = args.enrolment.as_ref().and_then(|file| file.parent()).map(PathBuf::from).unwrap_or_default();
     let labelled = Labelled {
         truth: args.truth.clone(),
@@ -52,14 +44,9 @@ pub(super) async fn run(command: &EvaluateCommand, config: &Config, output: &Out
         samples: args.samples,
         min_iou: args.min_iou,
     };
-    let bar = output.bar(0, "pictures");
-    let progress = |done: usize, all: usize| {
-        bar.set_length(all as u64);
-        bar.set_position(done as u64);
-    };
-    let report = tokio::task::block_in_place(|| evaluate::class_photos(&recogniser, &labelled, &progress));
-    bar.finish_and_clear();
-    let report = report?;
+    let report =
+        measured(config, output, |recogniser, progress| class_photos::class_photos(recogniser, &labelled, progress))
+            .await?;
     output.result(&report, describe(&report));
     Ok(Outcome::Done)
 }

@@ -10,11 +10,11 @@ use std::time::Instant;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::enrol::the_one_face;
-use super::error::{Code, Error};
-use super::recogniser::{Recogniser, SeenPhoto};
+use super::{Steps, portrait, read_list};
+use crate::app::error::{Code, Error};
+use crate::app::recogniser::{Recogniser, SeenPhoto};
 use crate::domain::assign::{FaceVerdict, Probe, judge_photo};
-use crate::domain::csv_table::{Column, CsvRow, CsvTable};
+use crate::domain::csv_table::Column;
 use crate::domain::evaluation::{FaceTally, FoundFace, TrueFace, TruePerson, tally_photo};
 use crate::domain::gallery::{Enrolled, Gallery};
 use crate::domain::geometry::BoundingBox;
@@ -91,10 +91,8 @@ pub fn class_photos(
         Some(file) => read_enrolment(file, labelled.samples)?,
         None => (Vec::new(), 0),
     };
-    let all = portraits.len() + truth.len();
-    let done = std::sync::atomic::AtomicUsize::new(0);
-    let step = || progress(done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1, all);
-    let (classes, refused) = enrol(recogniser, &labelled.portraits, portraits, &step);
+    let steps = Steps::new(portraits.len() + truth.len(), progress);
+    let (classes, refused) = enrol(recogniser, &labelled.portraits, portraits, &steps);
     let mut photos = Vec::new();
     for (photo, faces) in &truth {
         let path = labelled.photos.join(photo);
@@ -102,7 +100,7 @@ pub fn class_photos(
         let start = Instant::now();
         let seen = recogniser.analyse(&bytes).map_err(|e| e.of(photo))?;
         photos.push(count(photo, &seen, faces, &classes, (recogniser, labelled.min_iou, start)));
-        step();
+        steps.one_done();
     }
     let mut total = FaceTally::default();
     photos.iter().for_each(|p| total += p.tally);
@@ -133,17 +131,11 @@ struct EvaluatedClass {
     people: Vec<String>,
 }
 
-fn read(path: &Path, columns: &[Column]) -> Result<Vec<CsvRow>, Error> {
-    let bytes = std::fs::read(path).map_err(|e| Error::file(path, &e))?;
-    let table = CsvTable::read(&bytes, columns).and_then(|table| table.problems.or_ok(table.rows));
-    table.map_err(|e| Error::from(e).of(path.display()))
-}
-
 fn read_truth(path: &Path) -> Result<BTreeMap<String, Vec<Label>>, Error> {
     let mut columns = vec![PHOTO, NAMED, CLASS, NOTE];
     columns.extend(BOX);
     let mut photos: BTreeMap<String, Vec<Label>> = BTreeMap::new();
-    for row in read(path, &columns)? {
+    for row in read_list(path, &columns)? {
         let number = |column: &Column| {
             row.get(column).parse::<f32>().map_err(|_| {
                 let what = format!("line {}: {} is not a number", row.line, column.name);
@@ -164,7 +156,7 @@ fn read_truth(path: &Path) -> Result<BTreeMap<String, Vec<Label>>, Error> {
 /// Class, person and image of each portrait to use, and how many people are listed.
 fn read_enrolment(path: &Path, samples: usize) -> Result<(Vec<[String; 3]>, usize), Error> {
     let mut people: BTreeMap<(String, String), Vec<(u32, String)>> = BTreeMap::new();
-    for row in read(path, &[IMAGE, PERSON, CLASS, RANK])? {
+    for row in read_list(path, &[IMAGE, PERSON, CLASS, RANK])? {
         let images = people.entry((row.get(&CLASS).to_owned(), row.get(&PERSON).to_owned())).or_default();
         let rank = row.get(&RANK).parse().unwrap_or(u32::try_from(images.len()).unwrap_or(u32::MAX));
         images.push((rank, row.get(&IMAGE).to_owned()));
@@ -182,15 +174,15 @@ fn enrol(
     recogniser: &Recogniser,
     root: &Path,
     portraits: Vec<[String; 3]>,
-    step: &(dyn Fn() + Sync),
+    steps: &Steps<'_>,
 ) -> (HashMap<String, EvaluatedClass>, Vec<String>) {
     let looked: Vec<([String; 3], Result<Sample, Error>)> = portraits
         .into_par_iter()
         .enumerate()
-        .map(|(i, portrait)| {
-            let sample = sample(recogniser, &root.join(&portrait[2]), i as i64);
-            step();
-            (portrait, sample)
+        .map(|(i, listed)| {
+            let sample = sample(recogniser, &root.join(&listed[2]), SampleId(i as i64));
+            steps.one_done();
+            (listed, sample)
         })
         .collect();
     let mut classes: BTreeMap<String, BTreeMap<String, Vec<Sample>>> = BTreeMap::new();
@@ -214,10 +206,9 @@ fn row(id: i64, samples: Vec<Sample>) -> Enrolled {
     Enrolled { member: MemberId(id), student: StudentId(id), consent: Consent::Given, active: true, samples }
 }
 
-fn sample(recogniser: &Recogniser, path: &Path, id: i64) -> Result<Sample, Error> {
+fn sample(recogniser: &Recogniser, path: &Path, id: SampleId) -> Result<Sample, Error> {
     let bytes = std::fs::read(path).map_err(|e| Error::file(path, &e))?;
-    let face = the_one_face(recogniser.analyse_portrait(&bytes)?, recogniser.enrol_lines())?;
-    Ok(Sample { id: SampleId(id), weight: face.quality.weight(), embedding: face.embedding })
+    Ok(portrait(recogniser, &bytes, id)?.sample)
 }
 
 fn count(

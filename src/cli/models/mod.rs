@@ -1,0 +1,54 @@
+//! `rollcall models`: which packs there are, whether their files are whole, how fast they run here.
+
+mod bench;
+mod list;
+mod verify;
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::Outcome;
+use super::output::Output;
+use crate::app::error::Error;
+use crate::config::Config;
+use crate::pack::{self, Manifest, PackError};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ModelsCommand {
+    /// List the packs of every models/ folder with their state and licence
+    List,
+    /// Check every file of a pack against its manifest
+    Verify(verify::VerifyArgs),
+    /// Time a pack on this machine
+    Bench(bench::BenchArgs),
+}
+
+pub(super) fn run(command: &ModelsCommand, config: &Config, output: &Output) -> Result<Outcome, Error> {
+    match command {
+        ModelsCommand::List => list::run(config, output),
+        ModelsCommand::Verify(args) => verify::run(args, config, output),
+        ModelsCommand::Bench(args) => tokio::task::block_in_place(|| bench::run(args, config, output)),
+    }
+}
+
+/// A pack of a `models/` folder.
+struct Found {
+    name: String,
+    folder: PathBuf,
+    manifest: Result<Manifest, PackError>,
+}
+
+/// The packs of all `models/` folders. Of two with the same name the nearer one counts, as it does when a pack is opened.
+fn every_pack(config: &Config) -> Result<Vec<Found>, Error> {
+    let mut packs: Vec<Found> = Vec::new();
+    for models in config.models_dirs() {
+        for (name, manifest) in pack::list(&models).map_err(|e| Error::file(&models, &e))? {
+            if packs.iter().all(|known| known.name != name) {
+                packs.push(Found { folder: models.join(&name), name, manifest });
+            }
+        }
+    }
+    packs.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(packs)
+}

@@ -1,0 +1,15 @@
+//! How well scores tell people apart, and the lines of a pack from that: error rates, quantile lines, likelihood ratio,
+//! margin.
+//!
+//! Plain statistics on embeddings and combined scores (lower is nearer), without pictures or files. Called by `evaluate
+//! pairs` ([`rates`], [`folds`]) and `evaluate --calibrate` ([`fit`], which uses the rest).
+
+pub mod draw;
+pub mod fit;
+pub mod folds;
+pub mod line;
+pub mod logistic;
+pub mod open_set;
+pub mod rates;
+pub mod sizes;
+pub mod trials;
