@@ -74,12 +74,18 @@ async fn portraits(
     enrol_with_bar(school, &recogniser, &portraits, options, output).await
 }
 
-/// Loads the pack and says loudly when it does not run on what was hoped for.
+/// Loads the pack and says loudly when it does not run on what was hoped for, or cannot name anybody yet.
 pub(super) async fn open_recogniser(config: &Config, output: &Output) -> Result<Recogniser, Error> {
     let recogniser = Recogniser::open(config).await?;
     if let Some(reason) = recogniser.fallback_reason() {
         let reason = reason.trim_end_matches('.');
         output.note(format_args!("running on the CPU ({reason}); `--provider cpu` asks for it and is silent"));
+    }
+    if !recogniser.is_calibrated() {
+        let pack = recogniser.pack();
+        output.note(format_args!(
+            "the lines of {pack} are not calibrated: nobody will be named, near faces become doubts"
+        ));
     }
     Ok(recogniser)
 }

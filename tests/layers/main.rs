@@ -43,6 +43,10 @@ const ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["axum"], &["http"]),
     (&["aws_sdk_s3"], &["storage/s3.rs"]),
     (&["clap"], &["cli", "main.rs"]),
+    (&["ureq"], &["pack/fetch"]),
+    (&["rustls"], &["pack/fetch"]),
+    // Tests open workbooks with it.
+    (&["zip"], &["pack/fetch", "export/xlsx/tests.rs"]),
     // Facts of the platform, known when the program is compiled.
     (&["std", "env", "consts"], &[""]),
     // `main` hands the arguments on and reads nothing else.

@@ -13,16 +13,20 @@ mod demo;
 mod doctor;
 mod enrolment;
 mod hostile;
+mod import;
 mod kill;
+mod pack_files;
 #[expect(dead_code, reason = "other test programs restart their server")]
 #[path = "../support/postgres.rs"]
 mod postgres;
+mod pull;
 mod queue;
 mod rematch;
 mod roster;
 mod stop;
 mod support;
 mod upgrade;
+mod web;
 
 /// Where schools are kept: each in a file of its own.
 fn server() -> Option<&'static postgres::Server> {
