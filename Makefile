@@ -5,7 +5,7 @@ PYTHON ?= python3
 export CARGO PYTHON WHEEL
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint bench deny
+.PHONY: help setup build demo test fuzz lint bench deny dist
 
 help: ## list what there is
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -26,6 +26,11 @@ test: setup ## every test
 	$(CARGO) test --doc
 	$(CARGO) test --lib --bins --tests
 
+# SECONDS=N for each target, TARGETS="decode csv" to choose, SANITIZER=address to look for memory errors too.
+SECONDS ?= 30
+fuzz: ## throw mutated files at everything that reads other people's bytes
+	@SECONDS_EACH=$(SECONDS) sh fuzz/run.sh
+
 lint: ## format, clippy and documentation, without a single warning
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
@@ -38,3 +43,10 @@ deny: ## licences, sources, duplicates and advisories of the crates we use
 	@$(CARGO) deny --version >/dev/null 2>&1 || \
 		{ echo "cargo-deny is missing: $(CARGO) install cargo-deny --locked" >&2; exit 1; }
 	$(CARGO) deny check
+
+# libpq and OpenSSL are built into the program, from their sources: that needs perl.
+dist: setup ## an archive for machines without a compiler: dist/rollcall-VERSION-TARGET.tar.gz
+	@command -v perl >/dev/null || { echo "perl is missing: apt-get install perl" >&2; exit 1; }
+	$(CARGO) build --release --locked --features static-libpq --bin rollcall
+	@"$(PYTHON)" deploy/make-dist.py
+	@sh deploy/check-dist.sh dist/rollcall-*.tar.gz

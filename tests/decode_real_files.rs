@@ -199,3 +199,24 @@ fn nothing_that_broke_other_decoders_breaks_this_one() {
     }
     assert!(files.len() > 100, "only {} files are on the list", files.len());
 }
+
+#[test]
+fn no_good_photo_is_called_damaged() {
+    let Some(folder) = shared(".") else { return };
+    let is_good = |path: &Path| {
+        let part = path.strip_prefix(&folder).unwrap();
+        !part.starts_with("broken")
+            && !part.starts_with("format_variants")
+            && path.extension().is_some_and(|e| e == "jpg")
+    };
+    let files: Vec<PathBuf> = walkdir::WalkDir::new(&folder)
+        .into_iter()
+        .map(|entry| entry.unwrap().into_path())
+        .filter(|path| is_good(path))
+        .collect();
+    assert!(files.len() > 1000, "only {} photos", files.len());
+    for file in files {
+        let photo = read(&file).unwrap();
+        assert_eq!(photo.warnings, [], "{}", file.display());
+    }
+}

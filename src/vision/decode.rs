@@ -5,6 +5,7 @@
 //! enrolment and by every photo of a session; must not touch files, clocks or faces.
 
 mod capture_time;
+mod entropy;
 mod jpeg;
 mod sniff;
 

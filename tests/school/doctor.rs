@@ -137,8 +137,10 @@ fn failed_jobs_are_counted() {
     let school = School::enrolled();
     sql(
         &school,
-        "INSERT INTO jobs (kind, topic, payload, priority, state, attempt, max_attempts, due_at, errors, created_at)
-         VALUES ('photo', 'starter@0', '{}', 0, 'failed', 4, 4, '2026-11-16 09:00:00', '[]', '2026-11-16 09:00:00')",
+        "INSERT INTO jobs (kind, topic, payload, priority, state, attempt, max_attempts, due_at, errors, created_at,
+                           finished_at)
+         VALUES ('photo', 'starter@0', '{}', 0, 'failed', 4, 4, '2026-11-16 09:00:00', '[]', '2026-11-16 09:00:00',
+                 '2026-11-16 09:05:00')",
     );
     complains(doctor(&school), 3, "queue", "1 failed", "rollcall admin jobs");
 }

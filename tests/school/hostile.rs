@@ -62,11 +62,10 @@ fn allowed(file: &Hostile) -> &'static [&'static str] {
         ("clean error", _) => &["UNSUPPORTED_FORMAT"],
         ("clean error or partial, never a silent full success", _) => &["INVALID_IMAGE"],
         (_, "heic" | "heic photo" | "corrupt heic") => &["UNSUPPORTED_FORMAT"],
-        (_, "40 random bytes replaced") => &["damaged", "done", "INVALID_IMAGE"],
+        (_, "40 random bytes replaced") => &["damaged"],
         (_, "unusual jpeg") if image.contains("lossless") => &["UNSUPPORTED_FORMAT"],
         // What Pillow refuses may be shown with a warning where next to nothing is lost, never without.
         (_, "corrupt jpeg") if !file.others_read_it => &["INVALID_IMAGE", "UNSUPPORTED_FORMAT", "damaged"],
-        (_, "corrupt jpeg") if image.contains("extraneous") => &["done"],
         (_, "corrupt jpeg") => &["INVALID_IMAGE", "damaged"],
         (_, "corrupt png") if !file.others_read_it => &["INVALID_IMAGE"],
         (_, "corrupt" | "bad/unusual") if !file.others_read_it => &["INVALID_IMAGE", "UNSUPPORTED_FORMAT"],

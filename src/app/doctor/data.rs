@@ -106,7 +106,7 @@ fn tables(db: &Db) -> Check {
             Check::fail("tables", "the database holds no tables of rollcall", "make them with `rollcall init`")
         }
         (Ok(SchemaState::Pending(missing)), _) => {
-            let found = format!("they belong to an older rollcall, {missing} changes are missing");
+            let found = format!("they belong to an older rollcall; changes that are missing: {missing}");
             Check::fail("tables", found, "run `rollcall admin migrate`; it keeps a copy in backups/")
         }
         (Ok(SchemaState::Newer(version)), _) => {

@@ -55,8 +55,10 @@ pub async fn examine(config: &Config) -> Vec<Check> {
     let database = data::database(config).await;
     let is_usable = database.iter().all(|check| check.state != State::Fail);
     checks.extend(database);
-    checks.extend(data::folders(config));
-    checks.push(data::disk(config));
+    if config.data_dir.is_dir() {
+        checks.extend(data::folders(config));
+        checks.push(data::disk(config));
+    }
     if is_usable {
         match School::open(config).await {
             Ok(school) => checks.extend(data::contents(&school).await),

@@ -2,7 +2,8 @@
 //!
 //! The decoder fills what it cannot read with grey and reports success. A class photo that is grey from the third row on
 //! would mark half a class absent, so completeness is checked here first (ITU-T T.81, annex B), then the picture is decoded
-//! strictly, and only a picture that fails that is decoded forgivingly and comes with its damage.
+//! strictly, and only a picture that fails that is decoded forgivingly and comes with its damage. What strict decoding
+//! passes over is looked for by [`entropy`].
 
 use image::RgbImage;
 use zune_jpeg::JpegDecoder;
@@ -10,7 +11,7 @@ use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use super::{CUT_OFF, DecodeError, PhotoFormat, invalid, rare_kind};
+use super::{CUT_OFF, DecodeError, PhotoFormat, entropy, invalid, rare_kind};
 
 /// Bytes that may follow `0xFF`.
 mod marker {
@@ -72,7 +73,8 @@ pub(super) fn pixels(
         return Err(invalid(CUT_OFF));
     }
     if let Some(pixels) = strict(bytes) {
-        return Ok((pixels, Condition::Intact));
+        let condition = entropy::irregularity(bytes).map_or(Condition::Intact, |_| Condition::Damaged);
+        return Ok((pixels, condition));
     }
     let pixels = lenient()?;
     let readable_percent = 100 * readable_rows(&pixels) / pixels.height();
@@ -123,6 +125,36 @@ fn reaches_its_end(bytes: &[u8]) -> bool {
         };
     }
     false
+}
+
+/// One segment of the first picture, and what follows its header.
+pub(super) struct Segment<'a> {
+    /// The byte after 0xFF.
+    pub(super) code: u8,
+    /// Without the two bytes of its length.
+    pub(super) body: &'a [u8],
+    /// The entropy-coded data behind a scan's header; empty for other segments.
+    pub(super) coded: &'a [u8],
+}
+
+/// The segments up to the end of the picture, or up to what cannot be read.
+pub(super) fn segments(bytes: &[u8]) -> impl Iterator<Item = Segment<'_>> {
+    let mut at = 2;
+    std::iter::from_fn(move || {
+        loop {
+            let (code, after) = next_marker(bytes, at)?;
+            if matches!(code, marker::SOI | marker::TEM) || marker::is_restart(code) {
+                at = after;
+                continue;
+            }
+            if code == marker::EOI {
+                return None;
+            }
+            let end = after_segment(bytes, after)?;
+            at = if code == marker::SOS { end_of_scan(bytes, end) } else { end };
+            return Some(Segment { code, body: bytes.get(after + 2..end)?, coded: &bytes[end..at] });
+        }
+    })
 }
 
 /// The next marker code at or after `at`, with the position behind it; stray data before it is skipped.
