@@ -10,6 +10,7 @@ use crate::domain::photo_name::NameError;
 use crate::engine::EngineError;
 use crate::export::ExportError;
 use crate::pack::PackError;
+use crate::pack::fetch::FetchError;
 use crate::storage::StorageError;
 use crate::vision::annotate::EncodeError;
 use crate::vision::decode::DecodeError;
@@ -36,6 +37,10 @@ pub enum Code {
     InvalidEmbedding,
     /// ONNX Runtime or the pack is missing or broken.
     ModelNotLoaded,
+    /// A pack's licence must be accepted by a person before its files are brought here.
+    LicenceNotAccepted,
+    /// Files of a pack could not be brought here, or are not what the manifest wants.
+    FetchFailed,
     /// The provider that was asked for does not work here.
     ProviderUnavailable,
     ClassNotFound,
@@ -135,6 +140,17 @@ impl From<EngineError> for Error {
 impl From<PackError> for Error {
     fn from(error: PackError) -> Self {
         Self::wrapping(Code::ModelNotLoaded, error)
+    }
+}
+
+impl From<FetchError> for Error {
+    fn from(error: FetchError) -> Self {
+        let code = match &error {
+            FetchError::Pack(_) => Code::ModelNotLoaded,
+            FetchError::Io { .. } => Code::FileError,
+            _ => Code::FetchFailed,
+        };
+        Self::wrapping(code, error)
     }
 }
 

@@ -38,6 +38,7 @@ pub struct Recogniser {
     scoring: Scoring,
     limits: DecodeLimits,
     enrol_lines: EnrolLines,
+    calibrated: bool,
 }
 
 /// What was seen in one photo.
@@ -106,6 +107,7 @@ impl Recogniser {
             key: PackKey { id: manifest.id.clone(), version: manifest.version.clone() },
             scoring: scoring(manifest, config),
             limits: limits(config),
+            calibrated: manifest.scoring.is_calibrated(),
         }
     }
 
@@ -116,6 +118,11 @@ impl Recogniser {
 
     pub fn key(&self) -> &PackKey {
         &self.key
+    }
+
+    /// Whether the pack's lines come from measurements. Otherwise every face is at most a doubt.
+    pub fn is_calibrated(&self) -> bool {
+        self.calibrated
     }
 
     pub fn scoring(&self) -> &Scoring {

@@ -46,12 +46,18 @@ pub(super) async fn run(args: &EnrolArgs, config: &Config, output: &Output) -> R
     Ok(if report.photos.iter().all(|p| p.status.is_fine()) { Outcome::Done } else { Outcome::SomeFailed })
 }
 
-/// Loads the pack and says loudly when it does not run on what was hoped for.
+/// Loads the pack and says loudly when it does not run on what was hoped for, or cannot name anybody yet.
 pub(super) async fn open_recogniser(config: &Config, output: &Output) -> Result<Recogniser, Error> {
     let recogniser = Recogniser::open(config).await?;
     if let Some(reason) = recogniser.fallback_reason() {
         let reason = reason.trim_end_matches('.');
         output.note(format_args!("running on the CPU ({reason}); `--provider cpu` asks for it and is silent"));
+    }
+    if !recogniser.is_calibrated() {
+        let pack = recogniser.pack();
+        output.note(format_args!(
+            "the lines of {pack} are not calibrated: nobody will be named, near faces become doubts"
+        ));
     }
     Ok(recogniser)
 }

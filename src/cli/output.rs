@@ -56,7 +56,18 @@ impl Output {
 
     /// A bar with rate and time left on a terminal; hidden elsewhere and for machines.
     pub(super) fn bar(&self, length: usize, unit: &str) -> ProgressBar {
-        let bar = ProgressBar::new(length as u64).with_style(bar_style(unit));
+        self.drawn(ProgressBar::new(length as u64).with_style(bar_style(unit)))
+    }
+
+    /// The same for bytes that travel.
+    pub(super) fn byte_bar(&self) -> ProgressBar {
+        let template =
+            "{bar:32} {binary_bytes}/{binary_total_bytes}  {binary_bytes_per_sec}  {eta} left  {wide_msg:.dim}";
+        let style = ProgressStyle::with_template(template).expect("the template is well formed").progress_chars("━╸─");
+        self.drawn(ProgressBar::new(0).with_style(style))
+    }
+
+    fn drawn(&self, bar: ProgressBar) -> ProgressBar {
         if self.format == Format::Json || !io::stderr().is_terminal() {
             bar.set_draw_target(ProgressDrawTarget::hidden());
             return bar;

@@ -21,3 +21,12 @@ pub trait Detector: Send + Sync + std::fmt::Debug {
         Vec::new()
     }
 }
+
+/// Brings faces into the order in which detectors report them.
+pub(super) fn best_first(faces: &mut [Detection]) {
+    let place = |f: &Detection| (f.bbox.y1, f.bbox.x1);
+    faces.sort_by(|a, b| {
+        let by_place = || place(a).partial_cmp(&place(b)).expect("boxes of finite nets are finite");
+        b.score.total_cmp(&a.score).then_with(by_place)
+    });
+}

@@ -4,7 +4,7 @@ use image::RgbImage;
 use rayon::prelude::*;
 
 use super::error::EngineError;
-use super::net::{Dim, Net, NetSpec, Tensor};
+use super::net::{BatchAxis, Dim, Net, NetSpec, Tensor};
 use super::runtime::{Provider, Runtime};
 use super::stage::{Admission, Stage, StageOptions, StageStats};
 use crate::domain::embedding::{Embedding, EmbeddingError};
@@ -54,6 +54,7 @@ impl OnnxEmbedder {
             path: pack.file(&spec.file),
             input: vec![Dim::Free, Dim::Fixed(3), Dim::Fixed(height as usize), Dim::Fixed(width as usize)],
             outputs: vec![(None, vec![Dim::Free, Dim::Fixed(spec.dims)])],
+            batch: BatchAxis::Kept,
         };
         let mut net = Net::load(runtime, provider, net_spec)?;
         let options = StageOptions { max_batch: EMBED_BATCH, queue: QUEUE };

@@ -1,7 +1,7 @@
 //! Photos in, faces with embeddings out: the only place that knows ONNX Runtime.
 //!
 //! [`Engine`] is the door: detect, align, embed. Behind it, [`runtime`] loads the library, [`net`] one file each, a [`stage`]
-//! owns a net and batches the requests of all photos in flight, [`mtcnn`] and [`embedder`] say what to ask. It decides
+//! owns a net and batches the requests of all photos in flight, [`mtcnn`], [`scrfd`] and [`embedder`] say what to ask. It decides
 //! nothing about people: no gallery, no lines, no database. Called by `app`, `cli` and benches, from any number of threads.
 
 pub mod detector;
@@ -11,6 +11,7 @@ pub mod fake;
 pub mod mtcnn;
 pub mod net;
 pub mod runtime;
+pub mod scrfd;
 pub mod stage;
 
 use std::time::{Duration, Instant};
@@ -182,10 +183,7 @@ impl Engine {
         let min_face_px = options.min_face_px.unwrap_or(manifest.detector.min_face_px());
         let detector: Box<dyn Detector> = match &manifest.detector {
             DetectorSpec::Mtcnn(spec) => Box::new(mtcnn::Mtcnn::open(runtime, provider, pack, spec, min_face_px)?),
-            DetectorSpec::Scrfd(_) => {
-                let reason = "this version has no detector of the kind scrfd".to_owned();
-                return Err(EngineError::ModelNotLoaded { net: "scrfd".to_owned(), reason });
-            }
+            DetectorSpec::Scrfd(spec) => Box::new(scrfd::Scrfd::open(runtime, provider, pack, spec, min_face_px)?),
         };
         Ok(Self {
             detector,

@@ -52,8 +52,19 @@ pub struct NetSpec {
     pub name: &'static str,
     pub path: PathBuf,
     pub input: Vec<Dim>,
-    /// Name and shape of each output, in the order in which [`Net::run`] returns them. No name: the only output there is.
+    /// Name and shape of each output, in the order in which [`Net::run`] returns them. No names: the outputs of the file in
+    /// its own order, no more and no fewer.
     pub outputs: Vec<(Option<&'static str>, Vec<Dim>)>,
+    pub batch: BatchAxis,
+}
+
+/// Whether the outputs of a file have the batch as axis 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BatchAxis {
+    Kept,
+    /// The file takes one item at a time and its outputs have no axis for it. [`Net::run`] gives them one; the shapes of
+    /// the spec have it too.
+    FoldedAway,
 }
 
 /// A loaded net.
@@ -72,6 +83,19 @@ impl Net {
     /// [`EngineError::ModelNotLoaded`] with what was found instead, [`EngineError::ProviderUnavailable`] when the provider
     /// itself does not start.
     pub fn load(runtime: &Runtime, provider: Provider, spec: NetSpec) -> Result<Self, EngineError> {
+        Self::load_as(runtime, provider, spec, None)
+    }
+
+    /// The same for a file that comes in two forms: as `spec`, or else as `other` describes the same file.
+    ///
+    /// # Errors
+    /// As [`Net::load`]; where neither form fits, with what is missing for `spec`.
+    pub fn load_as(
+        runtime: &Runtime,
+        provider: Provider,
+        spec: NetSpec,
+        other: Option<NetSpec>,
+    ) -> Result<Self, EngineError> {
         let refused = |e: String| EngineError::ProviderUnavailable {
             provider,
             net: spec.name.to_owned(),
@@ -87,15 +111,29 @@ impl Net {
             .commit_from_file(&spec.path)
             // With a provider of its own a net fails here when the provider finds no device.
             .map_err(|e| if provider == Provider::Cpu { broken(e.to_string()) } else { refused(e.to_string()) })?;
-        let picks = check(&spec, session.inputs(), session.outputs()).map_err(broken)?;
+        let fits = |spec: &NetSpec| check(spec, session.inputs(), session.outputs());
+        let (spec, picks) = match (fits(&spec), other) {
+            (Ok(picks), _) => (spec, picks),
+            (Err(reason), None) => return Err(broken(reason)),
+            (Err(reason), Some(other)) => {
+                let picks = fits(&other).map_err(|_| broken(reason))?;
+                (other, picks)
+            }
+        };
         Ok(Self { spec, session, picks })
+    }
+
+    /// Whether it runs more than one item at a time.
+    pub fn batch(&self) -> BatchAxis {
+        self.spec.batch
     }
 
     pub fn name(&self) -> &'static str {
         self.spec.name
     }
 
-    /// Runs the net on a batch; outputs in the order of the spec, as many items each as the input.
+    /// Runs the net on a batch (one item where the batch is folded away); outputs in the order of the spec, as many items
+    /// each as the input.
     ///
     /// # Errors
     /// [`EngineError::Inference`] when ONNX Runtime fails or an output has another batch size.
@@ -108,7 +146,10 @@ impl Net {
         let mut tensors = Vec::with_capacity(self.picks.len());
         for (pick, (_, dims)) in self.picks.iter().zip(&self.spec.outputs) {
             let (shape, data) = outputs[*pick].try_extract_tensor::<f32>().map_err(|e| failed(e.to_string()))?;
-            let shape: Vec<usize> = shape.iter().map(|d| *d as usize).collect();
+            let mut shape: Vec<usize> = shape.iter().map(|d| *d as usize).collect();
+            if self.spec.batch == BatchAxis::FoldedAway {
+                shape.insert(0, 1);
+            }
             let as_promised =
                 shape.len() == dims.len() && shape.iter().zip(dims).all(|(found, dim)| dim.admits(*found));
             if !as_promised || shape[0] != input.items() {
@@ -131,16 +172,19 @@ fn check(spec: &NetSpec, inputs: &[Outlet], outputs: &[Outlet]) -> Result<Vec<us
     if spec.input.iter().zip(&**shape_of(input)?).any(|(dim, found)| *dim == Dim::Free && *found >= 0) {
         return Err(misfit(input, &spec.input)?);
     }
-    let find = |(name, dims): &(Option<&'static str>, Vec<Dim>)| {
-        let place = match name {
+    let find = |(place, (name, dims)): (usize, &(Option<&'static str>, Vec<Dim>))| {
+        let found = match name {
             Some(name) => outputs.iter().position(|o| o.name() == *name),
-            None => (outputs.len() == 1).then_some(0),
+            None => (outputs.len() == spec.outputs.len()).then_some(place),
         };
-        let wanted = name.map_or("one output".to_owned(), |name| format!("output {name}"));
-        let place = place.ok_or_else(|| format!("{wanted} expected, found {}", names(outputs)))?;
-        shapes_agree(&outputs[place], dims).map(|()| place)
+        let found = found.ok_or_else(|| match name {
+            Some(name) => format!("output {name} expected, found {}", names(outputs)),
+            None => format!("{} outputs expected, found {}", spec.outputs.len(), names(outputs)),
+        })?;
+        let dims = if spec.batch == BatchAxis::FoldedAway { &dims[1..] } else { dims };
+        shapes_agree(&outputs[found], dims).map(|()| found)
     };
-    spec.outputs.iter().map(find).collect()
+    spec.outputs.iter().enumerate().map(find).collect()
 }
 
 /// A dimension that the file leaves open agrees with every expectation; `run` looks at the real one.
@@ -173,6 +217,14 @@ fn wording(dims: &[Dim]) -> String {
         Dim::Free => "any".to_owned(),
     };
     format!("[{}]", dims.iter().map(word).collect::<Vec<_>>().join(", "))
+}
+
+/// A score that is no number would compare as "no face", and a full room would look empty.
+pub(super) fn check_finite(net: &'static str, outputs: &[Tensor]) -> Result<(), EngineError> {
+    if outputs.iter().flat_map(|t| &t.data).all(|v| v.is_finite()) {
+        return Ok(());
+    }
+    Err(EngineError::Inference { net: net.to_owned(), reason: "it gave values that are not finite numbers".to_owned() })
 }
 
 fn names(outlets: &[Outlet]) -> String {

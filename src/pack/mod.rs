@@ -3,6 +3,8 @@
 //! Reads and hashes; never runs a net (`engine` does, and checks the real shapes there). Called by `app`, `cli` and `engine`.
 
 pub mod detector;
+pub mod fetch;
+pub mod licence;
 pub mod manifest;
 mod presence;
 pub mod rescore;

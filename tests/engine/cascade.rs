@@ -2,7 +2,7 @@
 
 use image::{RgbImage, imageops};
 use rollcall::domain::geometry::Detection;
-use rollcall::engine::net::{Dim, Net, NetSpec, Tensor};
+use rollcall::engine::net::{BatchAxis, Dim, Net, NetSpec, Tensor};
 use rollcall::engine::{Engine, EngineOptions, Provider};
 use rollcall::pack::Pack;
 
@@ -13,7 +13,12 @@ const CLASS_PHOTO: &str = "class_photos/CSE-A_2026-11-16_0900_left.jpg";
 fn load(pack: &Pack, name: &'static str, inputs: [Dim; 4], outputs: &[(&'static str, Vec<Dim>)]) -> Net {
     let outputs = outputs.iter().map(|(name, dims)| (Some(*name), dims.clone())).collect();
     let path = pack.file(&format!("{name}.onnx"));
-    Net::load(&runtime(), Provider::Cpu, NetSpec { name, path, input: inputs.to_vec(), outputs }).unwrap()
+    Net::load(
+        &runtime(),
+        Provider::Cpu,
+        NetSpec { name, path, input: inputs.to_vec(), outputs, batch: BatchAxis::Kept },
+    )
+    .unwrap()
 }
 
 fn pnet(pack: &Pack) -> Net {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use rollcall::engine::net::{Dim, Net, NetSpec};
+use rollcall::engine::net::{BatchAxis, Dim, Net, NetSpec};
 use rollcall::engine::{Engine, EngineError, EngineOptions, Provider, ProviderChoice, Runtime, RuntimeOptions};
 
 use crate::support::{on_cpu, root, runtime, starter};
@@ -55,6 +55,7 @@ fn a_net_of_another_shape_is_refused_with_what_was_found() {
         path: root().join("models/starter").join(file),
         input: vec![Dim::Free, Dim::Fixed(3), Dim::Fixed(side), Dim::Fixed(side)],
         outputs: vec![(Some(output), vec![Dim::Free, Dim::Fixed(size)])],
+        batch: BatchAxis::Kept,
     };
     let refused = |spec| match Net::load(&runtime(), Provider::Cpu, spec).unwrap_err() {
         EngineError::ModelNotLoaded { net, reason } => format!("{net}: {reason}"),
@@ -73,7 +74,7 @@ fn a_file_that_is_no_net_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("pnet.onnx");
     fs::write(&path, "this is no net").unwrap();
-    let spec = NetSpec { name: "pnet", path, input: vec![], outputs: vec![] };
+    let spec = NetSpec { name: "pnet", path, input: vec![], outputs: vec![], batch: BatchAxis::Kept };
     let error = Net::load(&runtime(), Provider::Cpu, spec).unwrap_err();
     assert!(matches!(&error, EngineError::ModelNotLoaded { net, .. } if net == "pnet"), "{error}");
 }

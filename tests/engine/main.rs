@@ -9,5 +9,6 @@ mod cascade;
 mod demo_school;
 mod loading;
 mod parity;
+mod scrfd;
 mod small_faces;
 mod support;

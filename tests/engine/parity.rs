@@ -1,11 +1,12 @@
 //! Against numbers made by other programs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use image::RgbImage;
 use rollcall::domain::geometry::{BoundingBox, Landmarks, Point};
-use rollcall::engine::net::{Dim, Net, NetSpec, Tensor};
+use rollcall::engine::net::{BatchAxis, Dim, Net, NetSpec, Tensor};
 use rollcall::engine::stage::{Stage, StageOptions};
 use rollcall::engine::{Admission, Engine, Provider};
 use rollcall::vision::align::{ARCFACE_112, Similarity, arcface_112};
@@ -18,27 +19,29 @@ use crate::support::{boxes, on_cpu, original_mtcnn, pairs, read, root, runtime, 
 /// Reference values are rounded to six digits.
 const GOLDEN_TOLERANCE: f64 = 5e-6;
 
+/// Every net that numbers are given for. There are none for `det_500m`, `scrfd_2.5g_kps` (both without a batch axis; the
+/// first is held against its batched form in `scrfd.rs`), `face_detection_yunet_2023mar` and `w600k_mbf_dynint8`.
 #[test]
-fn original_nets_behind_our_stage_give_the_golden_numbers() {
+fn nets_of_others_behind_our_stage_give_the_golden_numbers() {
     let Some(models) = shared("models") else { return };
-    let golden: Value = serde_json::from_str(&fs::read_to_string(models.join("golden.json")).unwrap()).unwrap();
-    let nets: [(&str, &'static str, &[&'static str]); 3] = [
-        ("mtcnn_pnet.onnx", "pnet", &["prob", "reg"]),
-        ("mtcnn_rnet.onnx", "rnet", &["prob", "reg"]),
-        ("mtcnn_onet.onnx", "onet", &["prob", "reg", "landmarks"]),
-    ];
-    for (file, name, outputs) in nets {
-        let expected = &golden[file];
-        let input = golden_input(&expected["input_shape"]);
+    let golden: BTreeMap<String, Value> =
+        serde_json::from_str(&fs::read_to_string(models.join("golden.json")).unwrap()).unwrap();
+    assert_eq!(golden.len(), 14);
+    for (file, expected) in golden {
+        let input = golden_input(&expected);
+        let outputs: Vec<&'static str> =
+            expected["outputs"].as_object().unwrap().keys().map(|name| &*name.clone().leak()).collect();
         let axes = |name: &str| expected["outputs"][name]["shape"].as_array().unwrap().len();
         let spec = NetSpec {
-            name,
-            path: models.join(file),
-            input: input_dims(&input),
+            name: "golden",
+            path: models.join(&file),
+            input: input.shape.iter().map(|d| Dim::Fixed(*d)).collect(),
             outputs: outputs.iter().map(|name| (Some(*name), vec![Dim::Free; axes(name)])).collect(),
+            batch: BatchAxis::Kept,
         };
         let mut net = Net::load(&runtime(), Provider::Cpu, spec).unwrap();
-        let stage = Stage::start(name, StageOptions { max_batch: 8, queue: 2 }, move |input| net.run(input)).unwrap();
+        let stage =
+            Stage::start("golden", StageOptions { max_batch: 8, queue: 2 }, move |input| net.run(input)).unwrap();
         let answers = stage.submit(input, Admission::Wait).unwrap().wait().unwrap();
         for (output, answer) in outputs.iter().zip(answers) {
             compare(&format!("{file} {output}"), &expected["outputs"][output], &answer);
@@ -47,27 +50,28 @@ fn original_nets_behind_our_stage_give_the_golden_numbers() {
 }
 
 /// The input rule written in golden.json.
-fn golden_input(shape: &Value) -> Tensor {
-    let shape: Vec<usize> = serde_json::from_value(shape.clone()).unwrap();
-    let level = |i: u64| (i.wrapping_mul(1_103_515_245).wrapping_add(12345) >> 16) & 255;
-    let data = (0..shape.iter().product::<usize>() as u64).map(|i| (level(i) as f32 - 127.5) / 128.0).collect();
+fn golden_input(expected: &Value) -> Tensor {
+    let shape: Vec<usize> = serde_json::from_value(expected["input_shape"].clone()).unwrap();
+    let grey = |i: u64| ((i.wrapping_mul(1_103_515_245).wrapping_add(12345) >> 16) & 255) as f32;
+    let scale: fn(f32) -> f32 = match expected["input_rule"].as_str().unwrap().rsplit_once("x=").unwrap().1 {
+        "(u-127.5)/128" => |u| (u - 127.5) / 128.0,
+        "u" => |u| u,
+        other => panic!("{other}"),
+    };
+    let data = (0..shape.iter().product::<usize>() as u64).map(|i| scale(grey(i))).collect();
     Tensor::new(shape, data)
-}
-
-fn input_dims(input: &Tensor) -> Vec<Dim> {
-    let fixed = input.shape.iter().map(|d| if [3, 24, 48].contains(d) { Dim::Fixed(*d) } else { Dim::Free });
-    fixed.collect()
 }
 
 fn compare(what: &str, expected: &Value, found: &Tensor) {
     assert_eq!(serde_json::json!(found.shape), expected["shape"], "{what}");
     let first: Vec<f64> = serde_json::from_value(expected["first8"].clone()).unwrap();
     for (a, b) in first.iter().zip(&found.data) {
-        assert!((a - f64::from(*b)).abs() < GOLDEN_TOLERANCE, "{what}: {a} against {b}");
+        let tolerance = GOLDEN_TOLERANCE * a.abs().max(1.0);
+        assert!((a - f64::from(*b)).abs() < tolerance, "{what}: {a} against {b}");
     }
     let sum: f64 = found.data.iter().map(|v| f64::from(*v)).sum();
     let norm = found.data.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
-    let tolerance = GOLDEN_TOLERANCE * (found.data.len() as f64).sqrt() + 5e-5;
+    let tolerance = GOLDEN_TOLERANCE * (found.data.len() as f64).sqrt().max(norm) + 5e-5;
     assert!((sum - expected["sum"].as_f64().unwrap()).abs() < tolerance, "{what}: sum {sum}");
     assert!((norm - expected["l2"].as_f64().unwrap()).abs() < tolerance, "{what}: norm {norm}");
 }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use image::RgbImage;
 use rollcall::domain::geometry::{BoundingBox, Detection};
 use rollcall::engine::{Engine, EngineOptions, ProviderChoice, Runtime, RuntimeOptions};
-use rollcall::pack::Pack;
+use rollcall::pack::{Manifest, Pack};
 
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -81,6 +81,23 @@ pub(crate) fn original_mtcnn() -> Option<(tempfile::TempDir, Pack)> {
     }
     fs::copy(root().join("models/starter/embedder.onnx"), dir.path().join("embedder.onnx")).unwrap();
     fs::write(dir.path().join("pack.toml"), manifest).unwrap();
+    let pack = Pack::open(dir.path()).unwrap();
+    Some((dir, pack))
+}
+
+/// A pack of `models/` with its files from beside the repository. `changes` are made to the manifest first.
+pub(crate) fn fetched(name: &str, changes: &[(&str, &str)]) -> Option<(tempfile::TempDir, Pack)> {
+    let models = shared("models")?;
+    let dir = tempfile::tempdir().unwrap();
+    let mut text = fs::read_to_string(root().join("models").join(name).join("pack.toml")).unwrap();
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    fs::write(dir.path().join("pack.toml"), &text).unwrap();
+    for file in Manifest::parse(&text).unwrap().files {
+        fs::copy(models.join(&file.name), dir.path().join(&file.name)).unwrap();
+    }
     let pack = Pack::open(dir.path()).unwrap();
     Some((dir, pack))
 }

@@ -43,6 +43,9 @@ const ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["axum"], &["http"]),
     (&["aws_sdk_s3"], &["storage/s3.rs"]),
     (&["clap"], &["cli", "main.rs"]),
+    (&["ureq"], &["pack/fetch"]),
+    (&["rustls"], &["pack/fetch"]),
+    (&["zip"], &["pack/fetch"]),
     // Facts of the platform, known when the program is compiled.
     (&["std", "env", "consts"], &[""]),
     // `main` hands the arguments on and reads nothing else.

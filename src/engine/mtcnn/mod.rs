@@ -13,9 +13,9 @@ use rayon::prelude::*;
 use candidate::{Candidate, Measure, cell_box, crop, square};
 use pyramid::{CELL_PX, Level, levels};
 
-use super::detector::Detector;
+use super::detector::{Detector, best_first};
 use super::error::EngineError;
-use super::net::{Dim, Net, NetSpec, Tensor};
+use super::net::{BatchAxis, Dim, Net, NetSpec, Tensor, check_finite};
 use super::runtime::{Provider, Runtime};
 use super::stage::{Admission, Stage, StageOptions, StageStats};
 use crate::domain::geometry::{BoundingBox, Detection};
@@ -133,12 +133,7 @@ impl Detector for Mtcnn {
         let proposals = self.propose(photo, admission)?;
         let refined = self.refine(photo, &proposals)?;
         let mut faces = self.decide(photo, &refined)?;
-        let place = |f: &Detection| (f.bbox.y1, f.bbox.x1);
-        faces.sort_by(|a, b| {
-            b.score
-                .total_cmp(&a.score)
-                .then_with(|| place(a).partial_cmp(&place(b)).expect("boxes of finite nets are finite"))
-        });
+        best_first(&mut faces);
         Ok(faces)
     }
 
@@ -177,6 +172,7 @@ fn pnet_spec(pack: &Pack, file: &str) -> NetSpec {
             (Some("prob"), vec![Dim::Free, Dim::Fixed(2), Dim::Free, Dim::Free]),
             (Some("reg"), vec![Dim::Free, Dim::Fixed(4), Dim::Free, Dim::Free]),
         ],
+        batch: BatchAxis::Kept,
     }
 }
 
@@ -187,7 +183,8 @@ fn crop_net_spec(pack: &Pack, name: &'static str, file: &str, side: u32) -> NetS
     if name == "onet" {
         outputs.push((Some("landmarks"), vec![Dim::Free, Dim::Fixed(10)]));
     }
-    NetSpec { name, path: pack.file(file), input: vec![Dim::Free, Dim::Fixed(3), side, side], outputs }
+    let input = vec![Dim::Free, Dim::Fixed(3), side, side];
+    NetSpec { name, path: pack.file(file), input, outputs, batch: BatchAxis::Kept }
 }
 
 fn tile_tensor(photo: &RgbImage, level: Level, tile: PixelRect) -> Tensor {
@@ -254,12 +251,4 @@ fn judge(bbox: BoundingBox, outputs: &[Tensor], i: usize) -> Judged {
 fn strongest(candidates: &[Candidate], threshold: f32) -> Vec<Candidate> {
     let (boxes, scores): (Vec<_>, Vec<_>) = candidates.iter().map(|c| (c.bbox, c.score)).unzip();
     suppress(&boxes, &scores, threshold, Overlap::Union).into_iter().map(|i| candidates[i]).collect()
-}
-
-/// A score that is no number would compare as "no face", and a full room would look empty.
-fn check_finite(net: &'static str, outputs: &[Tensor]) -> Result<(), EngineError> {
-    if outputs.iter().flat_map(|t| &t.data).all(|v| v.is_finite()) {
-        return Ok(());
-    }
-    Err(EngineError::Inference { net: net.to_owned(), reason: "it gave values that are not finite numbers".to_owned() })
 }
