@@ -131,7 +131,7 @@ mod tests {
                 sha256: sha256(1),
                 object_key: format!("samples/{}/{}.jpg", student_id.0, sha256(1)),
                 embedding: Embedding::new(vec![0.5, 0.5]).unwrap(),
-                quality: Json(quality()),
+                quality: Json(Some(quality())),
                 weight: 1.0,
                 created_at: at("2025-07-01 08:00:00"),
             },

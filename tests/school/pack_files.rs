@@ -60,7 +60,7 @@ impl Tiny {
     /// Files without sources of their own.
     pub(crate) fn new() -> Self {
         Self::described_as(
-            |name, bytes| format!("sha256 = \"{}\"\nbytes = {}\n", sha256(bytes), bytes.len()),
+            |_, bytes| format!("sha256 = \"{}\"\nbytes = {}\n", sha256(bytes), bytes.len()),
             "",
             name_only,
         )

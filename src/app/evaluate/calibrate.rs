@@ -125,8 +125,11 @@ pub fn calibrate(
     })
 }
 
-/// Person and image of each row, in an order that does not depend on the file; and the images that a note takes out.
-fn read_portraits(path: &Path) -> Result<(Vec<(String, String)>, Vec<String>), Error> {
+/// Person and image.
+type Portrait = (String, String);
+
+/// The portraits of a list, in an order that does not depend on the file; and the images that a note takes out.
+fn read_portraits(path: &Path) -> Result<(Vec<Portrait>, Vec<String>), Error> {
     let (mut list, mut noted) = (Vec::new(), Vec::new());
     for row in read_list(path, &[IMAGE, PERSON, NOTE])? {
         let image = row.get(&IMAGE).to_owned();

@@ -222,3 +222,6 @@ fn nearest(people: &[Person], trials: &[Trial]) -> Vec<NearPair> {
     };
     pairs.into_iter().take(NEAREST).map(named).collect()
 }
+
+#[cfg(test)]
+mod tests;
