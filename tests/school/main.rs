@@ -7,6 +7,7 @@ mod commands;
 mod damage;
 mod demo;
 mod enrolment;
+mod evaluate;
 mod import;
 mod pack_files;
 mod pull;
