@@ -12,6 +12,7 @@ mod dataset;
 mod demo;
 mod doctor;
 mod enrolment;
+mod evaluate;
 mod hostile;
 mod import;
 mod kill;
