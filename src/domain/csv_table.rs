@@ -38,9 +38,9 @@ impl Column {
         Self { name, aliases, need: Need::Optional }
     }
 
-    fn is_headed(&self, header: &str) -> bool {
-        let header = fold(header);
-        fold(self.name) == header || self.aliases.iter().any(|alias| fold(alias) == header)
+    /// Its name and the others that mean the same, each after [`fold`].
+    fn headings(&self) -> Vec<String> {
+        std::iter::once(&self.name).chain(self.aliases).map(|name| fold(name)).collect()
     }
 }
 
@@ -264,26 +264,29 @@ fn records(text: &str, delimiter: u8, skipped_lines: u64) -> Vec<(u64, StringRec
         .collect()
 }
 
-/// For every column its place in the header.
+/// For every column its place in the header. A header may have any number of columns, so each is folded once.
 fn places(line: u64, header: &StringRecord, columns: &[Column]) -> Result<Vec<Option<usize>>, CsvProblems> {
     let mut problems = CsvProblems::default();
-    let is_known = |text: &str| columns.iter().any(|column| column.is_headed(text));
+    let headings: Vec<Vec<String>> = columns.iter().map(Column::headings).collect();
+    let folded: Vec<String> = header.iter().map(fold).collect();
+    let unknown: Vec<usize> =
+        (0..folded.len()).filter(|i| !headings.iter().any(|names| names.contains(&folded[*i]))).collect();
     let mut places = Vec::with_capacity(columns.len());
-    for column in columns {
-        let found: Vec<usize> = (0..header.len()).filter(|i| column.is_headed(&header[*i])).collect();
-        places.push(found.first().copied());
-        if found.len() > 1 {
+    for (column, names) in columns.iter().zip(&headings) {
+        let mut found = (0..folded.len()).filter(|i| names.contains(&folded[*i]));
+        let place = found.next();
+        places.push(place);
+        if found.next().is_some() {
             problems.add(line, column.name, "column stands in the header twice");
         }
-        if !found.is_empty() {
+        if place.is_some() {
             continue;
         }
-        let misspelt = header.iter().find(|text| !is_known(text) && is_misspelt(text, column));
+        let misspelt = unknown.iter().find(|i| is_misspelt(&folded[**i], &names[0]));
         match (misspelt, column.need) {
-            (Some(text), _) => problems.add(line, column.name, format!("is column \"{text}\" meant? rename it")),
+            (Some(i), _) => problems.add(line, column.name, format!("is column \"{}\" meant? rename it", &header[*i])),
             (None, Need::Filled) => {
-                let headers: Vec<&str> = header.iter().collect();
-                problems.add(line, column.name, format!("column is missing; the header has: {}", headers.join(", ")));
+                problems.add(line, column.name, format!("column is missing; the header has: {}", shown(header)));
             }
             (None, Need::Optional) => {}
         }
@@ -291,9 +294,21 @@ fn places(line: u64, header: &StringRecord, columns: &[Column]) -> Result<Vec<Op
     problems.or_ok(places)
 }
 
-/// A misspelt optional column would be left out without a word. Short names are like too many others to tell.
-fn is_misspelt(header: &str, column: &Column) -> bool {
-    column.name.len() >= 5 && edit_distance(&fold(header), &fold(column.name)) <= 2
+/// So many columns of a header are named in a problem.
+const SHOWN_COLUMNS: usize = 30;
+
+fn shown(header: &StringRecord) -> String {
+    let shown = header.iter().take(SHOWN_COLUMNS).collect::<Vec<_>>().join(", ");
+    match header.len().saturating_sub(SHOWN_COLUMNS) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// A misspelt optional column would be left out without a word. Short names are like too many others to tell. Both are
+/// folded.
+fn is_misspelt(header: &str, name: &str) -> bool {
+    name.len() >= 5 && header.len().abs_diff(name.len()) <= 8 && edit_distance(header, name) <= 2
 }
 
 fn row_problems(row: &CsvRow, record: &StringRecord, width: usize, columns: &[Column]) -> Vec<CsvProblem> {
@@ -370,6 +385,16 @@ mod tests {
         );
         let broken = CsvTable::read(b"name,roll\rAnn,1\rB\xff,2\r", &COLUMNS).unwrap_err();
         assert!(broken.to_string().starts_with("line 3: not UTF-8"), "{broken}");
+    }
+
+    /// Found by fuzzing: every column of the header was compared anew with every name of every column, in its raw form.
+    #[test]
+    fn a_header_of_a_million_columns_is_looked_at_once() {
+        let many = format!("{}name,roll\n", "x,".repeat(1_000_000));
+        let error = read(&many).unwrap_err();
+        assert_eq!(error, "file has a header and no rows");
+        let error = read(&many.replace("roll", "number")).unwrap_err();
+        assert!(error.ends_with("x, x and 999972 more") && error.len() < 300, "{error}");
     }
 
     #[test]
