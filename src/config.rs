@@ -210,6 +210,15 @@ impl Default for Log {
     }
 }
 
+/// Tells ONNX Runtime, which reads it from the environment while it is loaded, to keep its telemetry off. Turning it off by
+/// its API comes too late: 1.31 has then written an identifier of the machine into the user's cache folder.
+///
+/// To be called first of all, before there is a second thread.
+pub fn keep_telemetry_off() {
+    // SAFETY: `main` calls this before anything else, so no other thread reads the environment meanwhile.
+    unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
+}
+
 /// What a settings file, the environment or a flag got wrong, in words that name the key and where it was set.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {

@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    rollcall::config::keep_telemetry_off();
     rollcall::cli::run(std::env::args_os())
 }

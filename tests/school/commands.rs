@@ -105,3 +105,18 @@ fn exports_of_nothing_are_errors() {
     let days = ["--from", "2026-11-01", "--to", "2026-11-02", "-o", "x.xlsx"];
     assert_eq!(code(&[["export", "--class", "NO", "--section", "A"].as_slice(), &days].concat()), "CLASS_NOT_FOUND");
 }
+
+/// ONNX Runtime writes an identifier of the machine into the cache folder, unless it is told not to before it is loaded.
+#[test]
+fn nothing_is_written_outside_of_the_school() {
+    let school = School::enrolled();
+    let photos = Photos::of(&[(FULL, FULL)]);
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().to_str().unwrap();
+    let env = [("HOME", path), ("XDG_CACHE_HOME", path), ("XDG_DATA_HOME", path), ("TMPDIR", path)];
+    for command in [&["batch", photos.path().to_str().unwrap()][..], &["doctor"]] {
+        school.run_with(&env, command).expect(0);
+    }
+    let left: Vec<_> = std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
