@@ -15,15 +15,15 @@ foreign=$(find "$there" ! -type f ! -type d)
 [ -z "$foreign" ] || { echo "check: neither files nor folders: $foreign" >&2; exit 1; }
 
 use='./rollcall --version &&
-    ./rollcall --provider cpu --json demo >/dev/null &&
-    ./rollcall --data-dir school init >/dev/null &&
+    ./rollcall --provider cpu --json demo >demo.json &&
+    ./rollcall --data-dir school init >init.txt &&
     ./rollcall --provider cpu --data-dir school doctor'
 echo "check: in an empty environment"
 (cd "$there" && env -i /bin/sh -c "$use")
 
 # A root of its own. `ldd` tells where this machine has the libraries; the shell is for the commands above.
 root=$scratch/root
-mkdir -p "$root/bin" "$root/tmp" "$root/school"
+mkdir -p "$root/bin" "$root/tmp"
 for file in "$there/rollcall" "$there"/runtime/libonnxruntime.so.* /bin/sh; do
     ldd "$file" | sed -n 's/.*=> \(\/[^ ]*\).*/\1/p; s/^[[:space:]]*\(\/[^ ]*\) (.*/\1/p'
 done | sort -u | while read -r library; do

@@ -27,8 +27,8 @@ RUNTIME = ["LICENSE", "ThirdPartyNotices.txt"]
 ALLOWED = {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libgcc_s.so.1"}
 LOADER = re.compile(r"ld-linux.*\.so\.\d+$")
 LICENCE_FILE = re.compile(r"(licen[cs]e|copying|copyright|notice|unlicense)", re.IGNORECASE)
-# C sources that crates bring along, and where their licence lies.
-VENDORED = {"openssl-src": ["openssl/LICENSE.txt"], "pq-src": ["source/COPYRIGHT"]}
+# C sources that crates bring along, and where their licence lies: in the crate, or here where it has none.
+VENDORED = {"openssl-src": "openssl/LICENSE.txt", "pq-src": ROOT / "deploy/licences/pq-src.txt"}
 
 
 class Refusal(Exception):
@@ -82,6 +82,9 @@ def one_runtime():
     found = sorted((ROOT / "runtime").glob("libonnxruntime.so.*"))
     if len(found) != 1:
         raise Refusal("runtime/ must hold one libonnxruntime.so.*, it holds %d; `make setup` brings it" % len(found))
+    missing = [part for part in RUNTIME if not (found[0].parent / part).is_file()]
+    if missing:
+        raise Refusal("runtime/ lacks %s: remove the folder, `make setup` brings them all" % " and ".join(missing))
     return found[0]
 
 
@@ -117,12 +120,12 @@ def licences(metadata, target):
         crates.append("%-40s %-45s %s" % (label, package["license"] or "see its text", package["repository"] or ""))
         folder = pathlib.Path(package["manifest_path"]).parent
         found = sorted(p for p in folder.iterdir() if p.is_file() and LICENCE_FILE.match(p.name))
-        found += [folder / extra for extra in VENDORED.get(package["name"], [])]
-        if package["name"] in VENDORED and not all(path.is_file() for path in found):
-            raise Refusal("the licence of the sources in %s is not where it was: %s" % (label, found))
-        for path in found:
+        vendored = VENDORED.get(package["name"])
+        if vendored and not (folder / vendored).is_file():
+            raise Refusal("the licence of the sources in %s is not at %s any more" % (label, vendored))
+        for path in found + ([folder / vendored] if vendored else []):
             text = path.read_text(encoding="utf-8", errors="replace").strip()
-            texts.setdefault(text, []).append("%s (%s)" % (label, path.relative_to(folder)))
+            texts.setdefault(text, []).append("%s (%s)" % (label, path.name))
     if len(crates) < 100:
         raise Refusal("only %d crates were found; is `cargo tree` answering as before?" % len(crates))
     parts = ["Code of others in this program. Where a crate offers several licences, the permissive one is used.\n"]
