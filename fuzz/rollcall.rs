@@ -6,10 +6,8 @@
 use std::cell::RefCell;
 use std::panic::{RefUnwindSafe, catch_unwind, resume_unwind, set_hook};
 
-
 #[path = "../src/domain/mod.rs"]
 pub mod domain;
-#[path = "../src/pack/mod.rs"]
 pub mod pack;
 #[path = "../src/vision/mod.rs"]
 pub mod vision;

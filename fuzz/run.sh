@@ -47,9 +47,18 @@ for target in $targets; do
     echo "fuzz: $target, $seconds s"
     log=corpus/$target.log
     mkdir -p corpus
-    if ! run "$target" "-max_total_time=$seconds" -print_final_stats=1 "corpus/$target" "seeds/$target" >"$log" 2>&1; then
+    code=0
+    run "$target" "-max_total_time=$seconds" -print_final_stats=1 "corpus/$target" "seeds/$target" >"$log" 2>&1 || code=$?
+    if [ "$code" != 0 ]; then
         tail -n 40 "$log" >&2
-        echo "fuzz: $target: a finding; it lies in fuzz/artifacts/$target" >&2
+        # libFuzzer's own exit codes.
+        case $code in
+            70) what="an input takes longer than 10 s" ;;
+            71) what="an input takes more than 1 GB" ;;
+            72) what="interrupted" ;;
+            *) what="a broken promise" ;;
+        esac
+        echo "fuzz: $target: $what (exit code $code; inputs are kept in fuzz/artifacts/$target)" >&2
         exit 1
     fi
     sed -n 's/^#[0-9]*\tDONE *\(cov.*\)/  \1/p; s/^Done \(.*\)/  \1/p' "$log"
