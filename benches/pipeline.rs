@@ -7,7 +7,7 @@ use std::path::Path;
 
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use image::RgbImage;
-use rollcall::engine::net::{Dim, Net, NetSpec, Tensor};
+use rollcall::engine::net::{BatchAxis, Dim, Net, NetSpec, Tensor};
 use rollcall::engine::{Engine, EngineOptions, Provider, ProviderChoice, Runtime, RuntimeOptions};
 use rollcall::pack::Pack;
 use rollcall::vision::align;
@@ -43,7 +43,13 @@ fn net(name: &'static str, input: [Dim; 4], outputs: &[(&'static str, usize)]) -
         _ => vec![Dim::Free, Dim::Fixed(size)],
     };
     let outputs = outputs.iter().map(|(name, size)| (Some(*name), axes(*size))).collect();
-    let spec = NetSpec { name, path: pack().file(&format!("{name}.onnx")), input: input.to_vec(), outputs };
+    let spec = NetSpec {
+        name,
+        path: pack().file(&format!("{name}.onnx")),
+        input: input.to_vec(),
+        outputs,
+        batch: BatchAxis::Kept,
+    };
     Net::load(&runtime(), Provider::Cpu, spec).expect("the starter pack has this net")
 }
 

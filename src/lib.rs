@@ -7,8 +7,8 @@
 //! | --- | --- |
 //! | [`domain`] | what is known of faces, classes and attendance: values and pure functions |
 //! | [`vision`] | pixels: decode, resample, align, measure, annotate; pure as well |
-//! | [`pack`] | model packs: manifest, hashes |
-//! | [`engine`] | the only place that knows ONNX Runtime: nets behind threads, cascade, embedder |
+//! | [`pack`] | model packs: manifest, hashes, licence, bringing files here |
+//! | [`engine`] | the only place that knows ONNX Runtime: nets behind threads, detectors, embedder |
 //! | [`storage`] | where photos' bytes live |
 //! | [`db`] | tables and queries |
 //! | [`export`] | sheets into Excel and CSV bytes; pure |

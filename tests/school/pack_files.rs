@@ -59,11 +59,7 @@ pub(crate) struct Tiny {
 impl Tiny {
     /// Files without sources of their own.
     pub(crate) fn new() -> Self {
-        Self::described_as(
-            |name, bytes| format!("sha256 = \"{}\"\nbytes = {}\n", sha256(bytes), bytes.len()),
-            "",
-            name_only,
-        )
+        Self::described_as(fingerprint, "", name_only)
     }
 
     /// Files that come in an archive, which is published at `url`.
@@ -74,15 +70,14 @@ impl Tiny {
             sha256(&zip),
             zip.len()
         );
-        let known = |_: &str, bytes: &[u8]| format!("sha256 = \"{}\"\nbytes = {}\n", sha256(bytes), bytes.len());
-        Self::described_as(known, &archive, |_| "archive = \"tiny.zip\"\n".to_owned())
+        Self::described_as(fingerprint, &archive, |_| "archive = \"tiny.zip\"\n".to_owned())
     }
 
     /// The embedder's bytes are unknown to the manifest.
     pub(crate) fn with_unknown_embedder() -> Self {
         let known = |name: &str, bytes: &[u8]| match name {
             "embedder.onnx" => String::new(),
-            _ => format!("sha256 = \"{}\"\nbytes = {}\n", sha256(bytes), bytes.len()),
+            _ => fingerprint(name, bytes),
         };
         Self::described_as(known, "", name_only)
     }
@@ -141,6 +136,10 @@ impl Tiny {
         }
         self.run(&["verify", "tiny"]).expect(0);
     }
+}
+
+fn fingerprint(_: &str, bytes: &[u8]) -> String {
+    format!("sha256 = \"{}\"\nbytes = {}\n", sha256(bytes), bytes.len())
 }
 
 fn name_only(_: &str) -> String {

@@ -7,7 +7,7 @@ use crate::app::error::Error;
 use crate::cli::Outcome;
 use crate::cli::output::Output;
 use crate::config::Config;
-use crate::pack::Presence;
+use crate::pack::{Presence, licence};
 
 /// A pack as programs read it.
 #[derive(Debug, Serialize)]
@@ -23,6 +23,7 @@ struct Listed {
     licence: Option<String>,
     licence_notes: Option<String>,
     commercial_use: Option<bool>,
+    licence_accepted: bool,
     /// False: every face is at most a doubt.
     calibrated: Option<bool>,
     /// Why nobody has run the pack yet.
@@ -59,6 +60,7 @@ fn listed(found: Found, active: bool) -> Listed {
         licence: known.map(|m| m.licence.text.clone()),
         licence_notes: known.map(|m| m.licence.notes.trim().to_owned()),
         commercial_use: known.map(|m| m.licence.commercial_use),
+        licence_accepted: known.is_some_and(|m| licence::is_accepted(&found.folder, &m.licence)),
         calibrated: known.map(|m| m.scoring.is_calibrated()),
         untested: known.and_then(|m| m.untested.clone()),
         name: found.name,

@@ -2,7 +2,7 @@
 //!
 //! J. Guo et al., "Sample and Computation Redistribution for Efficient Face Detection", 2021; decoding as in InsightFace.
 //! The usual way shrinks a photo to one square and loses every small face of a class photo. Here squares are cut from the
-//! full resolution (see [`levels`]), those of all photos in flight meet in one stage, and what several squares found of
+//! full resolution (file `levels.rs`), those of all photos in flight meet in one stage, and what several squares found of
 //! one face becomes one face again. Runs files with a batch axis and the original ones without.
 
 mod decode;
@@ -24,7 +24,8 @@ use crate::vision::tensor::{AreaGrid, Normalisation, PixelRect};
 use levels::{Tile, View};
 
 const NAME: &str = "scrfd";
-/// Squares of one request and of one run on a GPU. On a CPU a batch is no faster than one square after the other.
+/// Squares of one request and of one run on a GPU. On a CPU they go one after the other: with two threads a 640 px square took
+/// 10.5 ms alone and 20, 27 and 36 ms each in batches of 2, 4 and 8, whose intermediate results leave the caches.
 const GPU_BATCH: usize = 8;
 /// Requests that may wait. A square of 640 pixels holds 5 MB.
 const QUEUE: usize = 16;

@@ -82,7 +82,8 @@ impl Client {
     }
 
     fn agent(&self, url: &str) -> &Agent {
-        if url.starts_with("https://") { &self.secure } else { &self.plain }
+        let secure = url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
+        if secure { &self.secure } else { &self.plain }
     }
 }
 
