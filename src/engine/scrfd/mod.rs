@@ -2,7 +2,7 @@
 //!
 //! J. Guo et al., "Sample and Computation Redistribution for Efficient Face Detection", 2021; decoding as in InsightFace.
 //! The usual way shrinks a photo to one square and loses every small face of a class photo. Here squares are cut from the
-//! full resolution (see [`levels`]), those of all photos in flight meet in one stage, and what several squares found of
+//! full resolution (file `levels.rs`), those of all photos in flight meet in one stage, and what several squares found of
 //! one face becomes one face again. Runs files with a batch axis and the original ones without.
 
 mod decode;
