@@ -229,7 +229,7 @@ fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
 fn agent(https_only: bool) -> Agent {
     let tls = TlsConfig::builder()
         .root_certs(RootCerts::PlatformVerifier)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .build();
     Agent::config_builder()
         .https_only(https_only)
