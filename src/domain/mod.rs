@@ -3,6 +3,7 @@
 //! Nothing here performs IO, reads a clock, or knows a database, a runtime or a neural network: now, seeds and ids are
 //! passed in, so every rule can be tested with arithmetic alone. Everybody may import this layer; it imports nobody.
 
+pub mod access;
 pub mod assign;
 pub mod attendance;
 pub mod calibration;
