@@ -16,10 +16,22 @@ use crate::storage::{StorageError, StorageErrorKind};
 use crate::vision::annotate::EncodeError;
 use crate::vision::decode::DecodeError;
 
-/// Stable names of everything that can go wrong; part of the contract with other programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Code {
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident,)+) => {
+        /// Stable names of everything that can go wrong; part of the contract with other programs.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+        pub enum Code {
+            $($(#[$doc])* $code,)+
+        }
+
+        impl Code {
+            pub const ALL: &'static [Self] = &[$(Self::$code,)+];
+        }
+    };
+}
+
+codes! {
     /// The bytes are not a whole picture.
     InvalidImage,
     /// A file type that is not read.
@@ -76,6 +88,32 @@ pub enum Code {
     WorkerLost,
     /// Somebody has cancelled the work.
     Cancelled,
+    /// A request that cannot be understood.
+    InvalidRequest,
+    /// More bytes than a request may have.
+    RequestTooLarge,
+    /// There is no such address.
+    RouteNotFound,
+    /// The address does not know this method.
+    MethodNotAllowed,
+    /// Who asks is not known.
+    Unauthenticated,
+    /// Known, but not allowed.
+    Forbidden,
+    /// Too many requests in a short time.
+    TooManyRequests,
+    /// The server has too much to do.
+    Busy,
+    /// Given up because it took too long.
+    Timeout,
+    /// The key belongs to another request, or to one that is not done.
+    IdempotencyConflict,
+    SampleNotFound,
+    PackNotFound,
+    /// There is one like it.
+    AlreadyExists,
+    /// It cannot go while something refers to it, or what it refers to is not there.
+    InUse,
     /// Anything else that stopped the work on one item.
     ProcessingError,
 }
@@ -190,8 +228,33 @@ impl From<FetchError> for Error {
 
 impl From<DbError> for Error {
     fn from(error: DbError) -> Self {
-        let code = if matches!(error, DbError::Missing { .. }) { Code::DatabaseMissing } else { Code::DatabaseError };
+        let code = match &error {
+            DbError::Missing { .. } => Code::DatabaseMissing,
+            DbError::NotFound { what } => not_found(what),
+            DbError::Duplicate { .. } => Code::AlreadyExists,
+            DbError::Reference => Code::InUse,
+            DbError::Rule(_) => Code::InvalidRequest,
+            _ => Code::DatabaseError,
+        };
         Self::wrapping(code, error)
+    }
+}
+
+/// The code of a thing that is not there, by the words that `db` has for it.
+fn not_found(what: &str) -> Code {
+    match what {
+        "the class" => Code::ClassNotFound,
+        "the student" => Code::StudentNotFound,
+        "the member" => Code::MemberNotFound,
+        "the subject" => Code::SubjectNotFound,
+        "the session" => Code::SessionNotFound,
+        "the photo" => Code::PhotoNotFound,
+        "the face" => Code::FaceNotFound,
+        "the sample" => Code::SampleNotFound,
+        "the job" => Code::JobNotFound,
+        "the user" => Code::UserNotFound,
+        "the token" => Code::TokenNotFound,
+        _ => Code::DatabaseError,
     }
 }
 

@@ -16,6 +16,8 @@ pub mod evaluate;
 mod freshness;
 pub mod jobs;
 pub mod photo;
+pub mod reach;
+pub mod readiness;
 pub mod recogniser;
 pub mod rematch;
 pub mod report;

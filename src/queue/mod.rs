@@ -8,6 +8,7 @@
 //! [`store`] has the SQL, [`Runner`] claims and renews, `retry` says how long to wait. `app` implements [`Handler`].
 //! Transactions that touch several of them lock in the order job, session, photo.
 
+pub mod backlog;
 mod retry;
 mod runner;
 pub mod store;

@@ -4,7 +4,7 @@
 //! versions, never people. A check never stops the ones after it.
 
 mod data;
-mod recognition;
+pub(crate) mod recognition;
 
 use std::path::Path;
 
