@@ -116,6 +116,11 @@ const UNIQUE: &[(&str, &str)] = &[
     ("session_photos", "this photo of the session"),
     ("faces", "a face with this number, or a face matched to this member, in the photo"),
     ("attendance_records", "a record of this member in this session"),
+    ("users", "a user with this name"),
+    ("user_classes", "this class of the user"),
+    ("refresh_tokens", "this refresh token"),
+    ("api_tokens", "this token"),
+    ("idempotency_keys", "a request with this key"),
 ];
 
 fn what_is_unique(info: &(dyn DatabaseErrorInformation + Send + Sync)) -> &'static str {

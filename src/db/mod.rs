@@ -10,6 +10,7 @@
 //! [`AnyConnection`]. Diesel is synchronous: async callers go through [`Db::run`] and [`Db::transaction`], which move
 //! to a blocking thread. No connection is held during inference or storage IO.
 
+pub mod audit;
 mod backup;
 pub mod classes;
 mod column;
@@ -17,9 +18,11 @@ mod connection;
 mod error;
 pub mod faces;
 pub mod health;
+pub mod idempotency;
 mod location;
 pub mod members;
 mod migrate;
+mod page;
 pub mod page;
 pub mod photos;
 pub mod reach;
@@ -34,6 +37,8 @@ pub mod terms;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub mod tokens;
+pub mod users;
 
 use std::time::Duration;
 
@@ -45,6 +50,7 @@ pub use connection::AnyConnection;
 pub(crate) use connection::each_backend;
 pub use error::DbError;
 pub use migrate::{Backup, SchemaState, Upgrade};
+pub use page::{Listed, Page};
 
 use location::Location;
 
