@@ -37,6 +37,7 @@ pub mod db;
 pub mod domain;
 pub mod engine;
 pub mod export;
+pub mod http;
 pub mod pack;
 pub mod queue;
 pub mod storage;

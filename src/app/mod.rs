@@ -5,6 +5,7 @@
 //! or correct need no recogniser.
 
 pub mod annotate;
+pub mod auth;
 pub mod batch;
 pub mod batch_report;
 pub mod dataset;
@@ -15,6 +16,7 @@ pub mod error;
 pub mod evaluate;
 mod freshness;
 pub mod jobs;
+pub mod once;
 pub mod photo;
 pub mod reach;
 pub mod readiness;
@@ -24,6 +26,7 @@ pub mod report;
 pub mod roster;
 pub mod session;
 pub mod term;
+pub mod trail;
 pub mod work;
 
 use std::sync::Arc;

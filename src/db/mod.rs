@@ -22,7 +22,6 @@ pub mod idempotency;
 mod location;
 pub mod members;
 mod migrate;
-mod page;
 pub mod page;
 pub mod photos;
 pub mod reach;

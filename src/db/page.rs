@@ -50,3 +50,9 @@ impl<T> Listed<T> {
         Listed { rows: self.rows.into_iter().map(other).collect(), total: self.total }
     }
 }
+
+/// A `LIKE` pattern, with `\\` as escape, for what contains `text`.
+pub(super) fn containing(text: &str) -> String {
+    let escaped = text.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    format!("%{escaped}%")
+}

@@ -1,14 +1,14 @@
 //! What stands before every route of the table: who asks, how often, whether they may, whether it was asked before, and the line
 //! in the audit log.
 //!
-//! The line is written before the handler runs and completed after it, so that there is no change and no look without one.
+//! The line is written before the handler runs, so that there is no change and no look without one.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{ConnectInfo, RawPathParams, Request, State};
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -18,9 +18,9 @@ use super::problem::Problem;
 use super::service::Service;
 use super::table::{Audit, Kind, Row, Rule};
 use super::{client, idempotency, observe, reach};
-use crate::app::audit::{self, Line};
 use crate::app::auth::{self, Credential};
 use crate::app::error::Code;
+use crate::app::trail::{self, Asked};
 use crate::domain::access::{Access, Actor, Caller, Reach, Role};
 
 /// An upload may last so many times longer than any other request.
@@ -68,7 +68,7 @@ impl Gate {
         next: Next,
     ) -> Result<Response, Problem> {
         let _permits = self.permits()?;
-        let caller = self.caller(address, &request).await?;
+        let caller = self.caller(address, request.uri(), request.headers()).await?;
         self.within_rate(address, caller.as_ref())?;
         if let Some(caller) = &caller {
             self.require_access(caller)?;
@@ -80,11 +80,17 @@ impl Gate {
         } else {
             request.extensions_mut().insert(address);
         }
-        let line = self.line(&actor, address, path).await?;
-        let answer = self.answer(&actor, request, next).await;
-        if let Some(line) = line {
-            let status = answer.as_ref().map_or_else(Problem::status, |response| response.status().as_u16());
-            audit::complete(&self.service.school, line, status).await;
+        if self.audit == Audit::Nothing {
+            return self.answer(&actor, request, next).await;
+        }
+        let asked = self.asked(actor, address, path);
+        trail::begin(&self.service.school, &asked).await?;
+        let answer = self.answer(&asked.actor, request, next).await;
+        let status = answer.as_ref().map_or_else(Problem::status, |response| response.status().as_u16());
+        if status >= 400
+            && let Err(error) = trail::refused(&self.service.school, &asked, status).await
+        {
+            tracing::warn!(code = error.code.as_str(), "a refusal is not in the audit log: {error}");
         }
         answer
     }
@@ -103,16 +109,16 @@ impl Gate {
     }
 
     /// Who asks; `None` only where everybody may.
-    async fn caller(&self, address: IpAddr, request: &Request) -> Result<Option<Caller>, Problem> {
+    async fn caller(&self, address: IpAddr, uri: &Uri, headers: &HeaderMap) -> Result<Option<Caller>, Problem> {
         if self.rule == Rule::Public {
             return Ok(None);
         }
-        if let (Rule::LinkOr(_), Some(query)) = (self.rule, request.uri().query())
+        if let (Rule::LinkOr(_), Some(query)) = (self.rule, uri.query())
             && query.contains("signature=")
         {
-            return self.by_link(request.uri().path(), query).map(Some);
+            return self.by_link(uri.path(), query).map(Some);
         }
-        let Some(credential) = credential(request.headers()) else {
+        let Some(credential) = credential(headers) else {
             self.within_rate(address, None)?;
             return Err(Problem::new(Code::Unauthenticated, "sign in first: send `Authorization: Bearer <token>`"));
         };
@@ -158,22 +164,18 @@ impl Gate {
         Err(Problem::new(Code::Forbidden, needed))
     }
 
-    /// The audit line, before anything is done.
-    async fn line(&self, actor: &Actor, address: IpAddr, path: &RawPathParams) -> Result<Option<audit::LineId>, Problem> {
-        if self.audit == Audit::Nothing {
-            return Ok(None);
-        }
+    /// What stands in the audit log about a request.
+    fn asked(&self, actor: Actor, address: IpAddr, path: &RawPathParams) -> Asked {
         let object = path.iter().last().and_then(|(name, value)| {
             Some((name.strip_suffix("_id").unwrap_or(name).to_owned(), value.parse::<i64>().ok()?))
         });
-        let line = Line {
-            actor: actor.clone(),
+        Asked {
+            actor,
             action: self.operation.to_string(),
             object,
-            request_id: Some(observe::request_id()),
-            address: Some(address.to_string()),
-        };
-        Ok(Some(audit::begin(&self.service.school, line).await?))
+            request_id: observe::request_id(),
+            address: address.to_string(),
+        }
     }
 
     async fn answer(&self, actor: &Actor, request: Request, next: Next) -> Result<Response, Problem> {
@@ -194,5 +196,5 @@ fn credential(headers: &HeaderMap) -> Option<Credential> {
         return Some(Credential::ApiToken(key.trim().to_owned()));
     }
     let (scheme, token) = header_text(headers, header::AUTHORIZATION)?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| Credential::bearer(token.trim()))
+    scheme.eq_ignore_ascii_case("bearer").then(|| Credential::bearer(token.trim().to_owned()))
 }

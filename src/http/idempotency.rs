@@ -15,7 +15,7 @@ use super::extract::header_text;
 use super::problem::Problem;
 use super::service::Service;
 use crate::app::error::Code;
-use crate::app::idempotency::{self, Begun, Stored};
+use crate::app::once::{self, Begun, Stored};
 use crate::domain::access::Actor;
 
 const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -37,7 +37,7 @@ pub(super) async fn once(
     let (Some(key), Some(caller)) = (key_of(&request)?, actor.key()) else { return Ok(next.run(request).await) };
     let (request, fingerprint) = fingerprint(request).await?;
     let school = &service.school;
-    let claim = match idempotency::begin(school, &caller, &key, &fingerprint).await? {
+    let claim = match once::begin(school, &caller, &key, &fingerprint).await? {
         Begun::Fresh(claim) => claim,
         Begun::Replay(stored) => return Ok(replay(stored)),
         Begun::InProgress => {
@@ -57,9 +57,9 @@ pub(super) async fn once(
             headers: kept(&parts.headers),
             body: body.to_vec(),
         };
-        idempotency::complete(school, claim, stored).await?;
+        once::keep(school, claim, stored).await?;
     } else {
-        idempotency::abandon(school, claim).await?;
+        once::release(school, claim).await?;
     }
     Ok(Response::from_parts(parts, Body::from(body)))
 }

@@ -39,7 +39,6 @@ use crate::app::auth::Keys;
 use crate::app::error::{Code, Error};
 use crate::app::{Recogniser, School};
 use crate::queue::Stop;
-use crate::telemetry;
 use problem::Problem;
 use service::Service;
 
@@ -63,7 +62,7 @@ impl Server {
         let address = school.config().server.listen;
         let cannot = |e: std::io::Error| Error::new(Code::InvalidSettings, format!("cannot listen at {address}: {e}"));
         let listener = TcpListener::bind(address).await.map_err(cannot)?;
-        let service = Service::new(school, recogniser, keys, telemetry::metrics(), stop.clone());
+        let service = Service::start(school, recogniser, keys, stop.clone()).await;
         Ok(Self { listener, router: router(service)?, stop })
     }
 
@@ -134,7 +133,7 @@ fn cors(service: &Service) -> Result<CorsLayer, Error> {
     Ok(CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers(standard.into_iter().chain(ours))
+        .allow_headers(standard.into_iter().chain(ours).collect::<Vec<_>>())
         .expose_headers([header::ETAG, header::LOCATION, header::RETRY_AFTER, observe::REQUEST_ID])
         .max_age(Duration::from_secs(3600)))
 }

@@ -4,6 +4,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::db::page::{self, Listed};
+
 const DEFAULT_PER_PAGE: u32 = 50;
 
 /// Which part of a list.
@@ -25,8 +27,7 @@ pub(crate) struct PageQuery {
 pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
     /// In all pages together.
-    #[schema(minimum = 0)]
-    pub(crate) total: i64,
+    pub(crate) total: u64,
     #[schema(minimum = 1)]
     pub(crate) page: u32,
     #[schema(minimum = 1)]
@@ -34,12 +35,9 @@ pub(crate) struct Page<T> {
 }
 
 impl PageQuery {
-    pub(crate) fn limit(self) -> i64 {
-        i64::from(self.per_page())
-    }
-
-    pub(crate) fn offset(self) -> i64 {
-        i64::from(self.page() - 1) * self.limit()
+    /// The rows to ask the database for.
+    pub(crate) fn rows(self) -> page::Page {
+        page::Page { limit: self.per_page(), offset: u64::from(self.page() - 1) * u64::from(self.per_page()) }
     }
 
     fn page(self) -> u32 {
@@ -50,9 +48,10 @@ impl PageQuery {
         self.per_page.unwrap_or(DEFAULT_PER_PAGE)
     }
 
-    /// The page that these items are.
-    pub(crate) fn of<T>(self, items: Vec<T>, total: i64) -> Page<T> {
-        Page { items, total, page: self.page(), per_page: self.per_page() }
+    /// The page that these rows are.
+    pub(crate) fn of<R, T: From<R>>(self, listed: Listed<R>) -> Page<T> {
+        let items = listed.rows.into_iter().map(T::from).collect();
+        Page { items, total: listed.total, page: self.page(), per_page: self.per_page() }
     }
 }
 

@@ -94,8 +94,8 @@ impl Problem {
         self
     }
 
-    pub(crate) const fn code(&self) -> Code {
-        self.code
+    pub(crate) const fn status(&self) -> u16 {
+        self.status
     }
 }
 
@@ -109,7 +109,7 @@ impl From<Error> for Problem {
             tracing::error!(code = error.code.as_str(), cause = causes.join(": "), "request failed: {error}");
         }
         let problem = Self::with_status(status, error.code, error.message.clone());
-        match error.retry_after() {
+        match error.retry_after {
             Some(after) => problem.retry_after(after.as_secs()),
             None if status == StatusCode::SERVICE_UNAVAILABLE => problem.retry_after(5),
             None => problem,
@@ -147,7 +147,7 @@ fn status(code: Code) -> StatusCode {
             StatusCode::NOT_FOUND
         }
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        AmbiguousName | RosterConflict | SamplesDisagree | NameTaken | SessionConfirmed | SessionNotReady
+        AmbiguousName | LastAdmin | RosterConflict | SamplesDisagree | NameTaken | SessionConfirmed | SessionNotReady
         | AlreadyExists | InUse | IdempotencyConflict | Cancelled | NoEnrolledStudents => StatusCode::CONFLICT,
         VersionConflict => StatusCode::PRECONDITION_FAILED,
         ImageTooLarge | RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,

@@ -23,7 +23,9 @@ pub(crate) struct Rates {
 }
 
 impl Rates {
-    pub(super) fn new(per_minute: NonZeroU32) -> Self {
+    /// `per_minute` requests of each; 0 counts as 1.
+    pub(super) fn new(per_minute: u32) -> Self {
+        let per_minute = NonZeroU32::new(per_minute).unwrap_or(NonZeroU32::MIN);
         Self {
             requests: RateLimiter::keyed(Quota::per_minute(per_minute)),
             logins: RateLimiter::keyed(Quota::per_minute(LOGINS_PER_MINUTE)),
@@ -66,7 +68,7 @@ mod tests {
 
     #[test]
     fn an_empty_bucket_says_how_long_to_wait_and_is_nobody_else_s() {
-        let rates = Rates::new(NonZeroU32::new(3).unwrap());
+        let rates = Rates::new(3);
         assert!((0..3).all(|_| rates.request("one").is_ok()));
         let wait = rates.request("one").unwrap_err();
         assert!(wait > Duration::from_secs(10) && wait <= Duration::from_secs(20), "{wait:?}");

@@ -6,12 +6,15 @@ use std::time::Duration;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
 
+use super::problem::Problem;
 use super::rate::Rates;
 use crate::app::auth::Keys;
 use crate::app::readiness::Probe;
 use crate::app::{Recogniser, School};
 use crate::config::Config;
+use crate::db::{AnyConnection, DbError};
 use crate::queue::Stop;
+use crate::telemetry;
 
 /// A running service. Cheap to clone.
 #[derive(Clone)]
@@ -40,16 +43,19 @@ const UPLOADS: usize = 8;
 const STREAMS: usize = 512;
 
 impl Service {
-    pub(super) fn new(school: School, recogniser: Recogniser, keys: Keys, metrics: PrometheusHandle, stop: Stop) -> Self {
+    pub(super) async fn start(school: School, recogniser: Recogniser, keys: Keys, stop: Stop) -> Self {
+        let metrics = telemetry::metrics();
+        let probe = Probe::start(&school, &recogniser).await;
         let server = &school.config().server;
         Self(Arc::new(Shared {
-            requests: Arc::new(Semaphore::new(server.max_requests.get())),
+            requests: Arc::new(Semaphore::new(server.max_requests as usize)),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
             streams: Arc::new(Semaphore::new(STREAMS)),
             rates: Rates::new(server.rate_per_minute),
             school,
             recogniser,
             keys,
+            probe,
             metrics,
             stop,
         }))
@@ -57,6 +63,17 @@ impl Service {
 
     pub(crate) fn config(&self) -> &Config {
         self.0.school.config()
+    }
+
+    /// Asks the database, away from the async threads.
+    ///
+    /// # Errors
+    /// What `query` says, as a problem.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&mut AnyConnection) -> Result<T, DbError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        Ok(self.0.school.read(|conn| Ok(query(conn)?)).await?)
     }
 
     pub(crate) fn request_timeout(&self) -> Duration {

@@ -42,6 +42,8 @@ pub struct JobRow {
     pub created_at: NaiveDateTime,
     pub started_at: Option<NaiveDateTime>,
     pub finished_at: Option<NaiveDateTime>,
+    /// Who asked for it, as `user:5`.
+    pub owner: Option<String>,
 }
 
 impl JobRow {

@@ -1,0 +1,13 @@
+//! The resources: one file each, with its handlers, what they take and give, and its rows of the table.
+
+mod classes;
+mod members;
+mod students;
+mod subjects;
+
+use super::table::Row;
+
+/// The whole table.
+pub(super) fn rows() -> Vec<Row> {
+    [classes::rows(), subjects::rows(), students::rows(), members::rows()].into_iter().flatten().collect()
+}
