@@ -27,6 +27,7 @@ pub mod roster;
 pub mod session;
 pub mod term;
 pub mod trail;
+pub mod upload;
 pub mod work;
 
 use std::sync::Arc;

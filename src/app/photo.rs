@@ -33,6 +33,8 @@ pub struct Order {
     pub priority: Priority,
     /// The batch run that works on it first.
     pub run_id: Option<String>,
+    /// Whoever asked for it, as `user:5`.
+    pub owner: Option<String>,
 }
 
 /// What a photo's job says.
@@ -102,6 +104,11 @@ impl Arrival {
             Err(e) => Err(told(&Error::from(e))),
         };
         Ok(Self { digest, length: bytes.len() as u64, original_name, stored })
+    }
+
+    /// Why it cannot be looked at, if so.
+    pub fn refusal(&self) -> Option<Error> {
+        self.stored.as_ref().err().map(|error| Error::new(error.code, format!("{}: {}", self.original_name, error.message)))
     }
 
     /// A file that is too large to be read at all.
@@ -216,6 +223,7 @@ fn job(photo: PhotoId, matching: &Matching, order: &Order, max_attempts: u32) ->
         dedup_key: format!("{JOB_KIND}:{}", photo.0),
         run_id: order.run_id.clone(),
         priority: order.priority,
+        owner: order.owner.clone(),
         max_attempts,
     }
 }

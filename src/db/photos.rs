@@ -134,6 +134,28 @@ pub fn find_in_class(conn: &mut AnyConnection, class: ClassId, sha256: &str) -> 
         .optional()?)
 }
 
+/// How far these photos have come, those that are still there.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn states(conn: &mut AnyConnection, ids: &[PhotoId]) -> Result<Vec<PhotoState>, DbError> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    Ok(session_photos::table.filter(session_photos::id.eq_any(ids)).select(session_photos::state).load(conn)?)
+}
+
+/// These photos, those that are still there, by id.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn several(conn: &mut AnyConnection, ids: &[PhotoId]) -> Result<Vec<PhotoRow>, DbError> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    Ok(session_photos::table
+        .filter(session_photos::id.eq_any(ids))
+        .order(session_photos::id)
+        .select(PhotoRow::as_select())
+        .load(conn)?)
+}
+
 /// The photos of a session in the order they came.
 ///
 /// # Errors

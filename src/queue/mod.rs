@@ -80,6 +80,8 @@ pub struct NewJob {
     pub priority: Priority,
     /// Attempts before it is given up.
     pub max_attempts: u32,
+    /// Whoever asked for it, as `user:5`.
+    pub owner: Option<String>,
 }
 
 /// A job in the hands of a worker, for as long as the lease lasts.

@@ -123,6 +123,7 @@ fn insert(conn: &mut AnyConnection, new: &NewJob) -> Result<bool, DbError> {
         jobs::due_at.eq(now),
         jobs::errors.eq(Json(Vec::<JobError>::new())),
         jobs::created_at.eq(now),
+        jobs::owner.eq(&new.owner),
     ));
     Ok(each_backend!(conn, c => insert.on_conflict_do_nothing().execute(c))? == 1)
 }

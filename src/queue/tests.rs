@@ -28,6 +28,7 @@ fn new(key: &str) -> NewJob {
         run_id: None,
         priority: Priority::Batch,
         max_attempts: 3,
+        owner: None,
     }
 }
 

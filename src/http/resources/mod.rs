@@ -2,12 +2,24 @@
 
 mod classes;
 mod members;
+mod sheets;
 mod students;
 mod subjects;
+mod uploads;
 
 use super::table::Row;
 
 /// The whole table.
 pub(super) fn rows() -> Vec<Row> {
-    [classes::rows(), subjects::rows(), students::rows(), members::rows()].into_iter().flatten().collect()
+    [
+        classes::rows(),
+        subjects::rows(),
+        students::rows(),
+        members::rows(),
+        uploads::rows(),
+        sheets::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

@@ -1,0 +1,167 @@
+//! Class photos on their way in.
+
+use std::time::Duration;
+
+use axum::extract::{FromRequest, Multipart, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::photo::AcceptedState;
+use crate::app::upload::{self, Upload, Uploaded};
+use crate::app::error::Code;
+use crate::db::photos::{self, PhotoRow};
+use crate::domain::ids::{PhotoId, SessionId};
+use crate::domain::status::PhotoState;
+use crate::http::extract::{Path, Query, Who};
+use crate::http::problem::{ItemProblem, Problem};
+use crate::http::service::Service;
+use crate::http::table::{Kind, RECORD, ROOT, Row, row};
+
+pub(super) fn rows() -> Vec<Row> {
+    vec![row!(RECORD, upload_photos).kind(Kind::Upload)]
+}
+
+/// How far a photo has come.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum PhotoProgress {
+    Queued,
+    Processing,
+    Done,
+    Failed,
+}
+
+impl From<PhotoState> for PhotoProgress {
+    fn from(state: PhotoState) -> Self {
+        match state {
+            PhotoState::Queued => Self::Queued,
+            PhotoState::Processing => Self::Processing,
+            PhotoState::Done => Self::Done,
+            PhotoState::Failed => Self::Failed,
+        }
+    }
+}
+
+/// One uploaded photo.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct UploadedPhoto {
+    /// As the file was called.
+    name: String,
+    photo_id: i64,
+    /// Of the file's bytes.
+    #[schema(min_length = 64, max_length = 64)]
+    sha256: String,
+    state: PhotoProgress,
+    /// The very same bytes were in the session already: this is the first photo's result, nothing was done again.
+    duplicate: bool,
+    /// The job that looks at it, while there is one.
+    job_id: Option<i64>,
+    /// Why it failed.
+    error: Option<ItemProblem>,
+}
+
+/// What became of an upload.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct UploadResponse {
+    session_id: i64,
+    /// Whether every photo was looked at.
+    complete: bool,
+    photos: Vec<UploadedPhoto>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct WaitQuery {
+    /// Answer when every photo was looked at, or after so many seconds.
+    #[param(minimum = 0, maximum = 300)]
+    wait: Option<u16>,
+}
+
+/// A class photo or several, as files of a form.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the form; the files are read as a stream")]
+struct PhotosForm {
+    /// Repeat it for several photos of the same lesson.
+    #[schema(value_type = String, format = Binary, content_media_type = "application/octet-stream")]
+    photo: Vec<u8>,
+}
+
+/// Uploads one or many photos of a session.
+///
+/// They are looked at in the background: 202 names the job of the first, `photos` those of all. With `wait` the answer comes when
+/// they were looked at (200). The same photo again is not looked at again.
+#[utoipa::path(post, path = "/sessions/{session_id}/photos", tag = "sessions",
+    params(("session_id" = i64, Path), WaitQuery), request_body(content = PhotosForm, content_type = "multipart/form-data"),
+    responses((status = 200, description = "All of them were looked at", body = UploadResponse),
+        (status = 202, description = "They wait", body = UploadResponse,
+         headers(("Location" = String, description = "The job of the first photo that waits")))))]
+async fn upload_photos(
+    State(service): State<Service>,
+    who: Who,
+    Path(id): Path<i64>,
+    Query(query): Query<WaitQuery>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let mut upload = Upload::begin(&service.school, &service.recogniser, SessionId(id)).await?;
+    read_photos(&service, request, &mut upload).await?;
+    let uploaded = upload.finish(who.actor().key()).await?;
+    let wait = Duration::from_secs(query.wait.unwrap_or(0).min(300).into());
+    let complete = upload::wait(&service.school, &uploaded, wait, &service.stop).await?;
+    let ids: Vec<PhotoId> = uploaded.iter().map(|photo| photo.accepted.photo).collect();
+    let rows = service.read(move |conn| photos::several(conn, &ids)).await?;
+    let photos: Vec<UploadedPhoto> =
+        uploaded.into_iter().map(|photo| described(photo, &rows)).collect();
+    let mut headers = HeaderMap::new();
+    let job = photos.iter().find_map(|photo| photo.job_id);
+    if let Some(job) = job.and_then(|job| HeaderValue::from_str(&format!("{ROOT}/jobs/{job}")).ok()) {
+        headers.insert(header::LOCATION, job);
+    }
+    let status = if complete { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, headers, axum::Json(UploadResponse { session_id: id, complete, photos })).into_response())
+}
+
+/// Reads the files of the form one after the other: only one is in memory at a time.
+async fn read_photos(service: &Service, request: Request, upload: &mut Upload) -> Result<(), Problem> {
+    let max_bytes = service.config().photos.max_mb as usize * 1024 * 1024;
+    let mut form = Multipart::from_request(request, service)
+        .await
+        .map_err(|e| Problem::with_status(e.status(), Code::InvalidRequest, e.body_text()))?;
+    let unreadable = |e: axum::extract::multipart::MultipartError| {
+        let code = if e.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::RequestTooLarge } else { Code::InvalidRequest };
+        Problem::with_status(e.status(), code, format!("the form cannot be read: {}", e.body_text()))
+    };
+    while let Some(mut file) = form.next_field().await.map_err(unreadable)? {
+        let name = file.file_name().unwrap_or_default().to_owned();
+        let mut bytes = Vec::new();
+        while let Some(chunk) = file.chunk().await.map_err(unreadable)? {
+            // One byte over the limit is enough for the photo to be refused with its own code.
+            let room = (max_bytes + 1).saturating_sub(bytes.len());
+            bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+        }
+        upload.add(&name, &bytes).await?;
+    }
+    Ok(())
+}
+
+fn described(uploaded: Uploaded, rows: &[PhotoRow]) -> UploadedPhoto {
+    let Uploaded { name, accepted } = uploaded;
+    let row = rows.iter().find(|row| row.id == accepted.photo);
+    let error = row.and_then(|row| {
+        let code = serde_json::from_value(row.error_code.clone()?.into()).unwrap_or(Code::ProcessingError);
+        Some(ItemProblem { item: name.clone(), code, detail: row.error_message.clone().unwrap_or_default() })
+    });
+    UploadedPhoto {
+        photo_id: accepted.photo.0,
+        sha256: accepted.sha256,
+        state: row.map_or(PhotoProgress::Failed, |row| row.state.into()),
+        duplicate: matches!(accepted.state, AcceptedState::Done),
+        job_id: match accepted.state {
+            AcceptedState::Waiting(job) => Some(job.0),
+            AcceptedState::Done | AcceptedState::Refused(_) => None,
+        },
+        error,
+        name,
+    }
+}
