@@ -1,6 +1,8 @@
 //! One error type for every use case, each with a stable code: the one place where a failure becomes words for people,
 //! an exit code and (over REST) a status.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::db::DbError;
@@ -67,6 +69,26 @@ pub enum Code {
     InvalidTable,
     /// Days or a roll number that do not fit with those of the roster.
     RosterConflict,
+    /// Something in a request that cannot be used.
+    InvalidRequest,
+    /// A request with the same key asks for something else, or is still at work.
+    IdempotencyConflict,
+    /// Nobody has shown who they are, or what was shown does not hold (any more).
+    Unauthenticated,
+    /// Somebody known, who may not do this.
+    Forbidden,
+    /// Name and password do not belong together.
+    InvalidCredentials,
+    /// Wrong passwords too often; the answer says when to come again.
+    TooManyAttempts,
+    /// A password that is too short, too long or too common.
+    WeakPassword,
+    UserNotFound,
+    TokenNotFound,
+    /// Another user has this name.
+    NameTaken,
+    /// Somebody must be left who can give others their rights.
+    LastAdmin,
     /// A file cannot be read or written.
     FileError,
     DatabaseMissing,
@@ -96,6 +118,8 @@ impl Code {
 pub struct Error {
     pub code: Code,
     pub message: String,
+    /// Not before so long the same may go better.
+    pub retry_after: Option<Duration>,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -111,11 +135,11 @@ pub(crate) enum Outlook {
 
 impl Error {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), source: None }
+        Self { code, message: message.into(), retry_after: None, source: None }
     }
 
     fn wrapping(code: Code, error: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self { code, message: error.to_string(), source: Some(Box::new(error)) }
+        Self { code, message: error.to_string(), retry_after: None, source: Some(Box::new(error)) }
     }
 
     pub(crate) fn outlook(&self) -> Outlook {
@@ -134,6 +158,12 @@ impl Error {
             (_, Some(_)) => Outlook::Passing,
             (None, None) => Outlook::Final,
         }
+    }
+
+    /// The same failure, which may go better after a while.
+    #[must_use]
+    pub fn again_after(self, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..self }
     }
 
     /// A file of the user's that cannot be read or written.

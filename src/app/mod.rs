@@ -5,6 +5,8 @@
 //! or correct need no recogniser.
 
 pub mod annotate;
+pub mod audit;
+pub mod auth;
 pub mod batch;
 pub mod batch_report;
 pub mod dataset;
@@ -14,6 +16,7 @@ pub mod enrol;
 pub mod error;
 pub mod evaluate;
 mod freshness;
+pub mod idempotency;
 pub mod jobs;
 pub mod photo;
 pub mod recogniser;
