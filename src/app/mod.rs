@@ -5,6 +5,7 @@
 //! or correct need no recogniser.
 
 pub mod annotate;
+pub mod audit;
 pub mod auth;
 pub mod batch;
 pub mod batch_report;
@@ -15,8 +16,8 @@ pub mod enrol;
 pub mod error;
 pub mod evaluate;
 mod freshness;
+pub mod idempotency;
 pub mod jobs;
-pub mod once;
 pub mod photo;
 pub mod reach;
 pub mod readiness;

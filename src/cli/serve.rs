@@ -31,7 +31,7 @@ pub(super) async fn run(args: &ServeArgs, config: &Config, output: &Output) -> R
     let mut config = config.clone();
     config.server.listen = args.listen.unwrap_or(config.server.listen);
     let school = School::open(&config).await?;
-    let keys = Keys::of(&config)?;
+    let keys = Keys::of(&school).await?;
     let recogniser = open_recogniser(&config, output).await?;
     let stop = Stop::default();
     let server = Server::bind(school.clone(), recogniser.clone(), keys, stop.clone()).await?;
