@@ -1,17 +1,26 @@
 //! The resources: one file each, with its handlers, what they take and give, and its rows of the table.
 
+mod audit;
+mod auth;
 mod classes;
 mod members;
 mod sheets;
 mod students;
 mod subjects;
+mod tokens;
 mod uploads;
+mod users;
+mod words;
 
 use super::table::Row;
 
 /// The whole table.
 pub(super) fn rows() -> Vec<Row> {
     [
+        auth::rows(),
+        users::rows(),
+        tokens::rows(),
+        audit::rows(),
         classes::rows(),
         subjects::rows(),
         students::rows(),
