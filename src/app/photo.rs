@@ -108,7 +108,10 @@ impl Arrival {
 
     /// Why it cannot be looked at, if so.
     pub fn refusal(&self) -> Option<Error> {
-        self.stored.as_ref().err().map(|error| Error::new(error.code, format!("{}: {}", self.original_name, error.message)))
+        self.stored
+            .as_ref()
+            .err()
+            .map(|error| Error::new(error.code, format!("{}: {}", self.original_name, error.message)))
     }
 
     /// A file that is too large to be read at all.

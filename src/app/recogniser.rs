@@ -114,6 +114,13 @@ impl Recogniser {
         }
     }
 
+    /// Painted squares instead of faces, with the lines of the settings' pack.
+    #[cfg(test)]
+    pub(crate) fn fake(config: &Config) -> Self {
+        let manifest = read_manifest(&config.pack_dir().expect("the starter pack is in the repository")).unwrap();
+        Self::with(Engine::fake(), &manifest, config)
+    }
+
     /// `id@version` of the pack.
     pub fn pack(&self) -> String {
         self.key.to_string()

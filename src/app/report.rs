@@ -101,7 +101,10 @@ pub struct RegisterOf {
 pub async fn register_of(school: &School, wanted: RegisterOf, format: SheetFormat) -> Result<Vec<u8>, Error> {
     let RegisterOf { class, days, subject } = wanted;
     if days.0 > days.1 {
-        return Err(Error::new(Code::InvalidRequest, format!("the last day {} is before the first, {}", days.1, days.0)));
+        return Err(Error::new(
+            Code::InvalidRequest,
+            format!("the last day {} is before the first, {}", days.1, days.0),
+        ));
     }
     let config = school.config.clone();
     let sheet = school

@@ -71,7 +71,9 @@ impl Upload {
         if arrivals.is_empty() {
             return Err(Error::new(Code::InvalidRequest, "there is no photo in the request"));
         }
-        if let Some(error) = arrivals.iter().map(Arrival::refusal).collect::<Option<Vec<_>>>().and_then(|mut all| all.pop()) {
+        if let Some(error) =
+            arrivals.iter().map(Arrival::refusal).collect::<Option<Vec<_>>>().and_then(|mut all| all.pop())
+        {
             return Err(error);
         }
         let order = Order { priority: Priority::Person, run_id: None, owner };

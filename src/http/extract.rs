@@ -31,7 +31,8 @@ impl<T: DeserializeOwned> FromRequest<Service> for Json<T> {
 }
 
 fn unreadable_body(rejection: &JsonRejection) -> Problem {
-    let code = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::RequestTooLarge } else { Code::InvalidRequest };
+    let code =
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::RequestTooLarge } else { Code::InvalidRequest };
     Problem::with_status(rejection.status(), code, format!("the body cannot be used: {}", rejection.body_text()))
 }
 

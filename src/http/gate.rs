@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::extract::{ClientAddress, Who, header_text};
 use super::problem::Problem;
 use super::service::Service;
-use super::table::{Audit, Kind, Row, Rule};
+use super::table::{Audit, Kind, Replay, Row, Rule};
 use super::{client, idempotency, observe, reach};
 use crate::app::auth::{self, Credential, LinkQuery};
 use crate::app::error::Code;
@@ -36,12 +36,20 @@ pub(super) struct Gate {
     rule: Rule,
     kind: Kind,
     audit: Audit,
+    replay: Replay,
     operation: Arc<str>,
 }
 
 impl Gate {
     pub(super) fn of(row: &Row, service: Service) -> Self {
-        Self { service, rule: row.rule, kind: row.kind, audit: row.audit, operation: row.operation.as_str().into() }
+        Self {
+            service,
+            rule: row.rule,
+            kind: row.kind,
+            audit: row.audit,
+            replay: row.replay,
+            operation: row.operation.as_str().into(),
+        }
     }
 }
 
@@ -118,7 +126,8 @@ impl Gate {
         {
             return self.by_link(uri.path(), query).map(Some);
         }
-        let shown = Credential::from_headers(header_text(headers, header::AUTHORIZATION), header_text(headers, API_KEY));
+        let shown =
+            Credential::from_headers(header_text(headers, header::AUTHORIZATION), header_text(headers, API_KEY));
         let Some(credential) = shown? else {
             self.within_rate(address, None)?;
             return Err(Problem::new(Code::Unauthenticated, "sign in first: send `Authorization: Bearer <token>`"));
@@ -188,6 +197,10 @@ impl Gate {
             Kind::Upload => self.service.request_timeout() * UPLOAD_PATIENCE,
             Kind::Stream => return Ok(next.run(request).await),
         };
+        if self.replay == Replay::Never && request.headers().contains_key(idempotency::KEY) {
+            let text = "this answer holds a secret that is shown once, so it takes no Idempotency-Key";
+            return Err(Problem::new(Code::InvalidRequest, text));
+        }
         let answered = tokio::time::timeout(limit, idempotency::once(&self.service, caller, request, next)).await;
         let late = |_| Problem::new(Code::Timeout, "this took too long and was given up").retry_after(5);
         answered.map_err(late)?

@@ -18,7 +18,7 @@ use crate::app::error::Code;
 use crate::app::idempotency::{self, Begun, StoredAnswer};
 use crate::domain::access::Caller;
 
-const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(super) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says that an answer is a stored one.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Largest body that is part of what a key stands for, bytes. Photos have their own hash.
@@ -51,11 +51,7 @@ pub(super) async fn once(
     let (parts, body) = next.run(request).await.into_parts();
     let body = body.collect().await.map(|whole| whole.to_bytes()).unwrap_or_default();
     if is_lasting(parts.status) {
-        let stored = StoredAnswer {
-            status: parts.status.as_u16(),
-            headers: kept(&parts.headers),
-            body: body.to_vec(),
-        };
+        let stored = StoredAnswer { status: parts.status.as_u16(), headers: kept(&parts.headers), body: body.to_vec() };
         idempotency::complete(school, claim, stored).await?;
     } else {
         idempotency::abandon(school, claim).await?;
@@ -72,7 +68,8 @@ fn key_of(request: &Request) -> Result<Option<String>, Problem> {
 /// What a key stands for: method, address and, unless it is an upload, the body.
 async fn fingerprint(request: Request) -> Result<(Request, String), Problem> {
     let (parts, body) = request.into_parts();
-    let is_json = header_text(&parts.headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
+    let is_json =
+        header_text(&parts.headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
     let (hashed, body) = if is_json {
         let read = axum::body::to_bytes(body, MAX_HASHED).await;
         let bytes: Bytes = read.map_err(|_| Problem::new(Code::RequestTooLarge, "the body is too large"))?;

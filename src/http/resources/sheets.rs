@@ -15,10 +15,7 @@ use crate::http::service::Service;
 use crate::http::table::{Audit, FETCH_SHEETS, Row, row};
 
 pub(super) fn rows() -> Vec<Row> {
-    vec![
-        row!(FETCH_SHEETS, export_session).audit(Audit::Line),
-        row!(FETCH_SHEETS, export_register).audit(Audit::Line),
-    ]
+    vec![row!(FETCH_SHEETS, export_session).audit(Audit::Line), row!(FETCH_SHEETS, export_register).audit(Audit::Line)]
 }
 
 /// What a sheet is written as.
@@ -43,6 +40,7 @@ impl From<Format> for SheetFormat {
 #[into_params(parameter_in = Query)]
 pub(super) struct FormatQuery {
     /// Otherwise `xlsx`.
+    #[param(inline)]
     format: Option<Format>,
 }
 
@@ -56,6 +54,7 @@ pub(super) struct RegisterQuery {
     /// Only the sessions of this subject, by its name.
     subject: Option<String>,
     /// Otherwise `xlsx`.
+    #[param(inline)]
     format: Option<Format>,
 }
 

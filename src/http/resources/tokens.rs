@@ -15,13 +15,13 @@ use crate::http::extract::{AuditBy, Json, Path, Query};
 use crate::http::page::{Page, PageQuery};
 use crate::http::problem::Problem;
 use crate::http::service::Service;
-use crate::http::table::{Audit, MANAGE, ROOT, Row, row};
+use crate::http::table::{Audit, MANAGE, ROOT, Replay, Row, row};
 
 /// Changes write their own lines of the audit log.
 pub(super) fn rows() -> Vec<Row> {
     vec![
         row!(MANAGE, list_tokens),
-        row!(MANAGE, create_token).audit(Audit::Nothing),
+        row!(MANAGE, create_token).audit(Audit::Nothing).replay(Replay::Never),
         row!(MANAGE, get_token),
         row!(MANAGE, revoke_token).audit(Audit::Nothing),
     ]

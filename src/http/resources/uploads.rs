@@ -8,9 +8,9 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::app::error::Code;
 use crate::app::photo::AcceptedState;
 use crate::app::upload::{self, Upload, Uploaded};
-use crate::app::error::Code;
 use crate::db::photos::{self, PhotoRow};
 use crate::domain::ids::{PhotoId, SessionId};
 use crate::domain::status::PhotoState;
@@ -111,8 +111,7 @@ async fn upload_photos(
     let complete = upload::wait(&service.school, &uploaded, wait, &service.stop).await?;
     let ids: Vec<PhotoId> = uploaded.iter().map(|photo| photo.accepted.photo).collect();
     let rows = service.read(move |conn| photos::several(conn, &ids)).await?;
-    let photos: Vec<UploadedPhoto> =
-        uploaded.into_iter().map(|photo| described(photo, &rows)).collect();
+    let photos: Vec<UploadedPhoto> = uploaded.into_iter().map(|photo| described(photo, &rows)).collect();
     let mut headers = HeaderMap::new();
     let job = photos.iter().find_map(|photo| photo.job_id);
     if let Some(job) = job.and_then(|job| HeaderValue::from_str(&format!("{ROOT}/jobs/{job}")).ok()) {
@@ -129,7 +128,8 @@ async fn read_photos(service: &Service, request: Request, upload: &mut Upload) -
         .await
         .map_err(|e| Problem::with_status(e.status(), Code::InvalidRequest, e.body_text()))?;
     let unreadable = |e: axum::extract::multipart::MultipartError| {
-        let code = if e.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::RequestTooLarge } else { Code::InvalidRequest };
+        let code =
+            if e.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::RequestTooLarge } else { Code::InvalidRequest };
         Problem::with_status(e.status(), code, format!("the form cannot be read: {}", e.body_text()))
     };
     while let Some(mut file) = form.next_field().await.map_err(unreadable)? {

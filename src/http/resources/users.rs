@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::words::RoleName;
-use crate::app::auth::users::{self, Newcomer, User, UserChange, UserFilter};
 use crate::app::auth::Password;
+use crate::app::auth::users::{self, Newcomer, User, UserChange, UserFilter};
 use crate::domain::access::Role;
 use crate::domain::ids::{ClassId, UserId};
 use crate::http::extract::{AuditBy, Json, Path, Query};
@@ -57,7 +57,8 @@ pub(super) struct UserClassResponse {
 
 impl From<User> for UserResponse {
     fn from(user: User) -> Self {
-        let class = |c: users::UserClass| UserClassResponse { id: c.id.0, name: c.class, section: c.section, term: c.term };
+        let class =
+            |c: users::UserClass| UserClassResponse { id: c.id.0, name: c.class, section: c.section, term: c.term };
         Self {
             id: user.id.0,
             name: user.name,
