@@ -25,6 +25,8 @@ pub mod report;
 pub mod roster;
 pub mod session;
 pub mod term;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod work;
 
 use std::sync::Arc;
