@@ -317,7 +317,9 @@ on_each_database! {
             let made = lines(&school, "user.create").await;
             assert_eq!((made.len(), made[1].actor.as_str(), made[1].object_id), (2, "command line", Some(ann.id.0)));
             assert_eq!(made[1].detail, serde_json::json!({ "role": "teacher", "classes": [nine] }));
+            change(&school, ann.id, UserChange { role: Some(Role::Viewer), ..UserChange::default() }).await.unwrap();
             let changed = lines(&school, "user.change").await;
+            assert_eq!(changed.len(), 1, "what was so already is no change");
             let expected = serde_json::json!({ "role": ["teacher", "viewer"], "classes": [[nine], []] });
             assert_eq!(changed[0].detail, expected);
         });
