@@ -129,3 +129,105 @@ pub async fn prune(school: &School, now: DateTime<Utc>) -> Result<usize, Error> 
     let before = (now - KEPT).naive_utc();
     school.read(move |conn| Ok(idempotency::prune(conn, before, PRUNED)?)).await
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::testing::{run, school};
+    use crate::db::testing::on_each_database;
+    use crate::domain::access::{Actor, Reach, Role};
+    use crate::domain::ids::UserId;
+
+    fn caller(id: i64) -> Caller {
+        Caller { actor: Actor::user(UserId(id), "ann"), role: Role::Admin, scopes: Vec::new(), reach: Reach::All }
+    }
+
+    fn at(minutes: i64) -> DateTime<Utc> {
+        "2026-01-05T08:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::minutes(minutes)
+    }
+
+    fn answer() -> StoredAnswer {
+        StoredAnswer { status: 201, headers: vec![("location".into(), "/x/1".into())], body: b"{}".to_vec() }
+    }
+
+    async fn ask(school: &School, id: i64, body: &[u8], minutes: i64) -> Begun {
+        begin(school, &caller(id), "k-1", fingerprint(&[b"POST", b"/x", body]), at(minutes)).await.unwrap()
+    }
+
+    #[track_caller]
+    fn fresh(begun: Begun) -> Claim {
+        match begun {
+            Begun::Fresh(claim) => claim,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    on_each_database! {
+        fn a_request_that_comes_twice_is_done_once(db) {
+            run(async {
+                let school = school(db);
+                let claim = fresh(ask(&school, 1, b"a", 0).await);
+                assert_eq!(ask(&school, 1, b"a", 1).await, Begun::InProgress);
+                assert_eq!(ask(&school, 1, b"other", 1).await, Begun::Mismatch);
+                fresh(ask(&school, 2, b"a", 1).await);
+                complete(&school, claim, answer()).await.unwrap();
+                assert_eq!(ask(&school, 1, b"a", 2).await, Begun::Replay(answer()));
+                assert_eq!(ask(&school, 1, b"other", 2).await, Begun::Mismatch);
+                abandon(&school, claim).await.unwrap();
+                assert_eq!(ask(&school, 1, b"a", 24 * 60).await, Begun::Replay(answer()));
+                fresh(ask(&school, 1, b"other", 24 * 60 + 1).await);
+            });
+        }
+
+        fn of_many_at_once_one_does_the_work(db) {
+            run(async {
+                let school = school(db);
+                let asking: Vec<_> = (0..8).map(|_| {
+                    let school = school.clone();
+                    tokio::spawn(async move { ask(&school, 1, b"a", 0).await })
+                }).collect();
+                let mut begun = Vec::new();
+                for one in asking {
+                    begun.push(one.await.unwrap());
+                }
+                let at_work = begun.iter().filter(|one| **one == Begun::InProgress).count();
+                assert_eq!((begun.len(), at_work), (8, 7));
+            });
+        }
+
+        fn work_that_failed_or_died_is_begun_anew(db) {
+            run(async {
+                let school = school(db);
+                let failed = fresh(ask(&school, 1, b"a", 0).await);
+                abandon(&school, failed).await.unwrap();
+                let dead = fresh(ask(&school, 1, b"a", 1).await);
+                assert_eq!(ask(&school, 1, b"a", 16).await, Begun::InProgress);
+                let heir = fresh(ask(&school, 1, b"a", 17).await);
+                complete(&school, dead, StoredAnswer { status: 500, ..answer() }).await.unwrap();
+                assert_eq!(ask(&school, 1, b"a", 18).await, Begun::InProgress, "the dead answer for nobody");
+                complete(&school, heir, answer()).await.unwrap();
+                assert_eq!(ask(&school, 1, b"a", 19).await, Begun::Replay(answer()));
+                assert_eq!(prune(&school, at(17 + 24 * 60)).await.unwrap(), 0);
+                assert_eq!(prune(&school, at(18 + 24 * 60)).await.unwrap(), 1);
+            });
+        }
+
+        fn keys_are_short_and_visible(db) {
+            run(async {
+                let school = school(db);
+                for key in ["", "two words", "ä", &"k".repeat(256)] {
+                    let begun = begin(&school, &caller(1), key, fingerprint(&[]), at(0)).await;
+                    assert_eq!(begun.unwrap_err().code, Code::InvalidRequest, "{key}");
+                }
+                fresh(begin(&school, &caller(1), &"k".repeat(255), fingerprint(&[]), at(0)).await.unwrap());
+            });
+        }
+    }
+
+    #[test]
+    fn fingerprints_tell_parts_apart() {
+        assert_ne!(fingerprint(&[b"ab", b"c"]), fingerprint(&[b"a", b"bc"]));
+        assert_eq!(fingerprint(&[b"ab", b"c"]), fingerprint(&[b"ab", b"c"]));
+        assert_eq!(fingerprint(&[]).len(), 64);
+    }
+}

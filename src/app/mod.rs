@@ -27,6 +27,8 @@ pub mod report;
 pub mod roster;
 pub mod session;
 pub mod term;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod trail;
 pub mod upload;
 pub mod work;

@@ -45,6 +45,10 @@ const ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["clap"], &["cli", "main.rs"]),
     (&["ureq"], &["pack/fetch"]),
     (&["rustls"], &["pack/fetch"]),
+    (&["argon2"], &["app/auth"]),
+    (&["jsonwebtoken"], &["app/auth"]),
+    (&["hmac"], &["app/auth"]),
+    (&["console"], &["cli"]),
     // Tests open workbooks with it.
     (&["zip"], &["pack/fetch", "export/xlsx/tests.rs"]),
     // Facts of the platform, known when the program is compiled.

@@ -27,6 +27,7 @@ mod roster;
 mod stop;
 mod support;
 mod upgrade;
+mod users;
 mod web;
 
 /// Where schools are kept: each in a file of its own.

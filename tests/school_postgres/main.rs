@@ -27,6 +27,8 @@ mod roster;
 mod stop;
 #[path = "../school/support.rs"]
 mod support;
+#[path = "../school/users.rs"]
+mod users;
 
 /// Where schools are kept: each in a database of its own.
 fn server() -> Option<&'static postgres::Server> {

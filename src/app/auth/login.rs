@@ -147,6 +147,7 @@ fn lock_of_nobody(conn: &mut AnyConnection, stranger: i64) -> Result<Option<Naiv
 }
 
 fn fail_for_nobody(conn: &mut AnyConnection, stranger: i64, by: &By, now: DateTime<Utc>) -> Result<Error, Error> {
+    users::lock_nobody(conn, stranger)?;
     if let Err(wait) = require_open(lock_of_nobody(conn, stranger)?, now) {
         return Ok(wait);
     }

@@ -161,8 +161,10 @@ pub async fn change(
                 tokens::revoke_refresh_of(conn, id, now.naive_utc())?;
             }
             let after = view(conn, id)?;
-            let detail = difference(&before, &after);
-            record(conn, &Entry::new(&by, "user.change", now).on(id).with(detail))?;
+            let changed = difference(&before, &after);
+            if !changed.is_empty() {
+                record(conn, &Entry::new(&by, "user.change", now).on(id).with(Value::Object(changed)))?;
+            }
             Ok(after)
         })
         .await
@@ -301,7 +303,7 @@ fn ids(user: &User) -> Vec<ClassId> {
 }
 
 /// What has changed, each as before and after.
-fn difference(before: &User, after: &User) -> Value {
+fn difference(before: &User, after: &User) -> Map<String, Value> {
     let values = |user: &User| {
         [
             ("display_name", json!(user.display_name)),
@@ -312,9 +314,7 @@ fn difference(before: &User, after: &User) -> Value {
     };
     let pairs = values(before).into_iter().zip(values(after));
     let changed = pairs.filter(|(before, after)| before != after);
-    Value::Object(
-        changed.map(|((key, before), (_, after))| (key.to_owned(), json!([before, after]))).collect::<Map<_, _>>(),
-    )
+    changed.map(|((key, before), (_, after))| (key.to_owned(), json!([before, after]))).collect()
 }
 
 fn checked_name(name: &str) -> Result<String, Error> {
