@@ -4,6 +4,8 @@
 //! are what users type, so they are part of the contract; in the environment a section and its key are joined by two
 //! underscores (`ROLLCALL_PHOTOS__MAX_MB=20`).
 
+mod storage;
+
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::quality::EnrolLines;
 use crate::domain::score::DEFAULT_MEMBER_PRIOR;
+
+pub use storage::{Encryption, S3, Storage, StorageKind};
 
 /// The file that is read from the data folder unless `--config` names another.
 pub const FILE_NAME: &str = "rollcall.toml";
@@ -48,6 +52,7 @@ pub struct Config {
     pub matching: Matching,
     pub enrol: EnrolLines,
     pub report: Report,
+    pub storage: Storage,
     pub log: Log,
 }
 
@@ -161,6 +166,7 @@ impl Default for Config {
             matching: Matching::default(),
             enrol: EnrolLines::default(),
             report: Report::default(),
+            storage: Storage::default(),
             log: Log::default(),
         }
     }
@@ -291,7 +297,7 @@ impl Config {
             let value = format!("{:?}", self.pack);
             return Err(ConfigError::OutOfRange { key: "pack", value, rule: "the name of a folder of models/" });
         }
-        Ok(())
+        self.storage.validate()
     }
 
     /// The database's address with the default filled in.
@@ -341,6 +347,7 @@ impl fmt::Debug for Config {
             .field("provider", &self.provider)
             .field("time_zone", &self.time_zone)
             .field("photos", &self.photos)
+            .field("storage", &self.storage)
             .finish_non_exhaustive()
     }
 }

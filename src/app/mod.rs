@@ -31,9 +31,9 @@ use chrono::Utc;
 
 pub use recogniser::Recogniser;
 
-use crate::config::Config;
+use crate::config::{Config, StorageKind};
 use crate::db::{AnyConnection, Backup, Db, Upgrade};
-use crate::storage::{LocalStore, ObjectStore};
+use crate::storage::{LocalStore, ObjectStore, S3Store};
 use error::{Error, Outlook};
 
 /// Whether changes are only shown or also made.
@@ -127,8 +127,7 @@ impl School {
     ) -> Result<Self, Error> {
         let url = config.database_url();
         let db = blocking(move || Ok(connect(&url)?)).await?;
-        let store: Arc<dyn ObjectStore> = Arc::new(LocalStore::new(config.data_dir.clone()));
-        Ok(Self { db, store, config: Arc::new(config.clone()) })
+        Ok(Self { db, store: store(config).await, config: Arc::new(config.clone()) })
     }
 
     pub fn config(&self) -> &Config {
@@ -185,6 +184,14 @@ impl School {
         work: impl FnOnce(&mut AnyConnection) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         self.db.run(move |conn| crate::db::transaction(conn, work)).await
+    }
+}
+
+/// The store of the settings.
+async fn store(config: &Config) -> Arc<dyn ObjectStore> {
+    match config.storage.kind {
+        StorageKind::Local => Arc::new(LocalStore::new(config.data_dir.clone())),
+        StorageKind::S3 => Arc::new(S3Store::open(&config.storage.s3).await),
     }
 }
 

@@ -19,12 +19,13 @@ use super::recogniser::{PackKey, Recogniser, SeenFace, SeenPhoto, limits};
 use super::session::{self, Matching};
 use crate::db::faces::{FaceRow, NewFace};
 use crate::db::photos::{NewPhoto, PhotoResult, PhotoRow};
-use crate::db::{AnyConnection, DbError, Json, faces, members, photos, sessions};
+use crate::db::{AnyConnection, DbError, Json, classes, faces, members, photos, sessions, subjects};
 use crate::domain::ids::{MemberId, PhotoId, SessionId};
+use crate::domain::spelling;
 use crate::domain::status::{PhotoState, SessionState};
 use crate::queue::store::{self, Held};
 use crate::queue::{self, Claim, Claimed, Failure, JobError, JobId, NewJob, Priority};
-use crate::storage::{Digest, Extension, Key};
+use crate::storage::{Digest, Extension, Key, PhotoLabel};
 use crate::vision::decode::{PhotoFormat, identify};
 
 /// Who waits for a photo.
@@ -92,13 +93,7 @@ impl Arrival {
     ) -> Result<Self, Error> {
         let digest = Digest::of(bytes);
         let stored = match identify(bytes, &limits(&school.config)) {
-            Ok(format) => {
-                let key = Key::SessionPhoto { session: session.0, sha256: digest, extension: extension(format) };
-                if !school.store.exists(&key).await? {
-                    school.store.put(&key, bytes).await?;
-                }
-                Ok(key.to_string())
-            }
+            Ok(format) => Ok(keep(school, session, (digest, extension(format)), bytes).await?.to_string()),
             Err(e) => Err(told(&Error::from(e))),
         };
         Ok(Self { digest, length: bytes.len() as u64, original_name, stored })
@@ -113,6 +108,43 @@ impl Arrival {
     pub fn unreadable(original_name: String, error: &Error) -> Self {
         Self { digest: Digest::of(original_name.as_bytes()), length: 0, original_name, stored: Err(told(error)) }
     }
+}
+
+/// Stores the bytes of a photo where its row says they are or, without one, under a new key. What a row names is there
+/// already, unless it was lost; what lies under a new key is written anew, which makes it young again in the eyes of
+/// `rollcall admin storage check`.
+async fn keep(
+    school: &School,
+    session: SessionId,
+    (digest, extension): (Digest, Extension),
+    bytes: &[u8],
+) -> Result<Key, Error> {
+    let zone = school.config.time_zone;
+    let find = move |conn: &mut AnyConnection| {
+        let known = photos::find_in_session(conn, session, &digest.to_string())?;
+        Ok((known.and_then(|row| row.object_key.parse().ok()), label(conn, session, zone)?))
+    };
+    let (known, label): (Option<Key>, PhotoLabel) = school.read(find).await?;
+    if let Some(known) = known {
+        if !school.store.exists(&known).await? {
+            school.store.put(&known, bytes).await?;
+        }
+        return Ok(known);
+    }
+    let key = Key::SessionPhoto { label, session: session.0, sha256: digest.short(), extension };
+    school.store.put(&key, bytes).await?;
+    Ok(key)
+}
+
+/// What the keys of a session's photos say. Of what a session is called only a subject of the school is told: a free name
+/// may be somebody's.
+fn label(conn: &mut AnyConnection, id: SessionId, zone: chrono_tz::Tz) -> Result<PhotoLabel, Error> {
+    let session = sessions::get(conn, id)?;
+    let class = classes::get(conn, session.class_id)?;
+    let subject = session.subject_id.map(|id| subjects::get(conn, id)).transpose()?;
+    let subject = subject.map(|subject| spelling::latin(&subject.name));
+    let (class, section) = (spelling::latin(&class.name), spelling::latin(&class.section));
+    Ok(PhotoLabel::new(subject.as_deref(), &class, &section, session::local(session.starts_at, zone)))
 }
 
 /// Writes down photos of one session and queues them, all in one transaction: nobody is marked absent while another photo of
@@ -169,7 +201,7 @@ impl Admission {
     fn admit_one(&self, conn: &mut AnyConnection, arrival: &Arrival) -> Result<Accepted, Error> {
         let sha256 = arrival.digest.to_string();
         let known = photos::find_in_session(conn, self.session, &sha256)?;
-        let (photo, before) = match known {
+        let (photo, before) = match &known {
             Some(row) => (row.id, Some(row.state)),
             None => (self.insert(conn, arrival)?, None),
         };
@@ -179,7 +211,11 @@ impl Admission {
                 AcceptedState::Refused(Error::new(error.code, error.message.clone()))
             }
             (Ok(_), Some(PhotoState::Done)) => AcceptedState::Done,
-            (Ok(_), before) => {
+            (Ok(key), before) => {
+                if known.is_some_and(|row| row.object_key.is_empty()) {
+                    // It was refused before, perhaps by a limit that was lower then.
+                    photos::set_object_key(conn, photo, key)?;
+                }
                 if before == Some(PhotoState::Failed) {
                     photos::requeue(conn, photo)?;
                 }

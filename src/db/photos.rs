@@ -187,6 +187,17 @@ pub fn insert(conn: &mut AnyConnection, new: &NewPhoto) -> Result<PhotoId, DbErr
         .get_result(conn)?)
 }
 
+/// Says where the bytes of a photo are that were not stored before.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn set_object_key(conn: &mut AnyConnection, id: PhotoId, key: &str) -> Result<(), DbError> {
+    diesel::update(session_photos::table.find(id))
+        .set(session_photos::object_key.eq(key))
+        .execute(conn)?
+        .or_not_found("the photo")
+}
+
 /// Removes a photo and its faces.
 ///
 /// # Errors
