@@ -33,7 +33,7 @@ pub use recogniser::Recogniser;
 
 use crate::config::{Config, StorageKind};
 use crate::db::{AnyConnection, Backup, Db, Upgrade};
-use crate::storage::{LocalStore, ObjectStore, S3Store};
+use crate::storage::{Key, LocalStore, ObjectStore, S3Store};
 use error::{Error, Outlook};
 
 /// Whether changes are only shown or also made.
@@ -134,6 +134,14 @@ impl School {
         &self.config
     }
 
+    /// Whether the photo store can be talked to; reads nothing that is in it.
+    ///
+    /// # Errors
+    /// `STORAGE_ERROR` when it does not answer or denies access.
+    pub async fn storage_answers(&self) -> Result<(), Error> {
+        Ok(self.store.exists(&Key::Probe { number: 0 }).await.map(drop)?)
+    }
+
     /// Runs `work` on a connection, away from the async threads.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
@@ -195,7 +203,7 @@ async fn store(config: &Config) -> Arc<dyn ObjectStore> {
     }
 }
 
-/// Longest time that one step of the work waits for the database to come back.
+/// Longest time that one step of the work waits for the database or the storage to come back.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Tries again what fails only for the moment, for up to two minutes.

@@ -314,7 +314,10 @@ pub(crate) async fn process(school: &School, recogniser: &Recogniser, job: &Clai
     });
     let row = row.await.map_err(failure)?.ok_or(Failure::LeaseLost)?;
     let matching = recogniser.matching(school);
-    let seen = look(school, recogniser, &row, &matching).await.map_err(failure)?;
+    let seen = match look(school, recogniser, &row, &matching).await {
+        Ok(seen) => seen,
+        Err(error) => return Err(not_seen(school, error).await),
+    };
     let (session, faces) = (row.session_id.0, seen.faces.len());
     let timings = finish(school, recogniser, job.claim.clone(), row, seen).await.map_err(failure)?;
     log_done((session, photo), faces, &timings.ok_or(Failure::LeaseLost)?, start);
@@ -333,9 +336,19 @@ fn failure(error: Error) -> Failure {
     let (code, message) = (error.code.as_str(), error.message.clone());
     match error.outlook() {
         Outlook::Final => Failure::Final { code, message },
-        Outlook::Passing => Failure::Passing { code, message },
+        Outlook::Lasting | Outlook::Passing => Failure::Passing { code, message },
         Outlook::NotItsFault => Failure::PutBack,
     }
+}
+
+/// The same for a photo that could not be looked at. One whose bytes cannot be read has failed in this attempt; where nothing
+/// can be read because the storage is away, nobody has.
+async fn not_seen(school: &School, error: Error) -> Failure {
+    let is_unread = error.code == Code::StorageError && error.outlook() == Outlook::Passing;
+    if is_unread && school.storage_answers().await.is_err_and(|away| away.outlook() == Outlook::Passing) {
+        return Failure::Outage { code: error.code.as_str(), message: error.message };
+    }
+    failure(error)
 }
 
 /// Stores a photo as failed, with the code, and settles its session, which then marks nobody absent.
