@@ -21,6 +21,7 @@ pub mod rematch;
 pub mod report;
 pub mod roster;
 pub mod session;
+pub mod storage_check;
 pub mod term;
 pub mod work;
 

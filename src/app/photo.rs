@@ -314,10 +314,9 @@ pub(crate) async fn process(school: &School, recogniser: &Recogniser, job: &Clai
     });
     let row = row.await.map_err(failure)?.ok_or(Failure::LeaseLost)?;
     let matching = recogniser.matching(school);
-    let seen = match look(school, recogniser, &row, &matching).await {
-        Ok(seen) => seen,
-        Err(error) => return Err(not_seen(school, error).await),
-    };
+    require_candidates(school, &row, &matching).await.map_err(failure)?;
+    let bytes = bytes_to_look_at(school, &row).await?;
+    let seen = look(recogniser, bytes).await.map_err(failure)?;
     let (session, faces) = (row.session_id.0, seen.faces.len());
     let timings = finish(school, recogniser, job.claim.clone(), row, seen).await.map_err(failure)?;
     log_done((session, photo), faces, &timings.ok_or(Failure::LeaseLost)?, start);
@@ -341,14 +340,27 @@ fn failure(error: Error) -> Failure {
     }
 }
 
-/// The same for a photo that could not be looked at. One whose bytes cannot be read has failed in this attempt; where nothing
-/// can be read because the storage is away, nobody has.
-async fn not_seen(school: &School, error: Error) -> Failure {
-    let is_unread = error.code == Code::StorageError && error.outlook() == Outlook::Passing;
-    if is_unread && school.storage_answers().await.is_err_and(|away| away.outlook() == Outlook::Passing) {
-        return Failure::Outage { code: error.code.as_str(), message: error.message };
+/// Reads a photo that was unreadable again where the storage answers: it may just have come back.
+const READS: usize = 3;
+
+/// The bytes of a photo whose turn has come. One that cannot be read has failed in this attempt; where nothing can be read
+/// because the storage is away, nobody has.
+async fn bytes_to_look_at(school: &School, row: &PhotoRow) -> Result<Vec<u8>, Failure> {
+    let mut reads = 0;
+    loop {
+        reads += 1;
+        let error = match bytes_of(school, row).await {
+            Ok(bytes) => return Ok(bytes),
+            Err(error) if error.code == Code::StorageError && error.outlook() == Outlook::Passing => error,
+            Err(error) => return Err(failure(error)),
+        };
+        if school.storage_answers().await.is_err_and(|away| away.outlook() == Outlook::Passing) {
+            return Err(Failure::Outage { code: error.code.as_str(), message: error.message });
+        }
+        if reads == READS {
+            return Err(failure(error));
+        }
     }
-    failure(error)
 }
 
 /// Stores a photo as failed, with the code, and settles its session, which then marks nobody absent.
@@ -438,15 +450,12 @@ fn log_done((session, photo): (i64, PhotoId), faces: usize, timings: &TimingsMs,
 }
 
 /// A class in which nobody can be found is an error before any face is looked for: there is no wider search.
-async fn look(
-    school: &School,
-    recogniser: &Recogniser,
-    row: &PhotoRow,
-    matching: &Matching,
-) -> Result<SeenPhoto, Error> {
+async fn require_candidates(school: &School, row: &PhotoRow, matching: &Matching) -> Result<(), Error> {
     let (session, by) = (row.session_id, matching.clone());
-    school.read(move |conn| session::require_candidates(conn, session, &by)).await?;
-    let bytes = bytes_of(school, row).await?;
+    school.read(move |conn| session::require_candidates(conn, session, &by)).await
+}
+
+async fn look(recogniser: &Recogniser, bytes: Vec<u8>) -> Result<SeenPhoto, Error> {
     let recogniser = recogniser.clone();
     super::blocking(move || recogniser.analyse(&bytes)).await
 }

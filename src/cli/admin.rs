@@ -1,4 +1,4 @@
-//! `rollcall admin`: what an administrator does to the database and the queue.
+//! `rollcall admin`: what an administrator does to the database, the queue and the photo store.
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
@@ -7,6 +7,7 @@ use super::Outcome;
 use super::output::{Output, count, table};
 use crate::app::error::Error;
 use crate::app::jobs::{self, JobReport, QueueReport};
+use crate::app::storage_check::{self, Depth, Orphans, StorageReport};
 use crate::app::{BackupElsewhere, School};
 use crate::config::Config;
 use crate::queue::{JobId, JobState};
@@ -17,6 +18,25 @@ pub(super) enum AdminCommand {
     Migrate(MigrateArgs),
     /// Look at the queue, try failed jobs again, cancel waiting ones
     Jobs(JobsArgs),
+    /// Compare the photo store with the database
+    #[command(subcommand)]
+    Storage(StorageCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum StorageCommand {
+    /// Find photos and portraits that are missing, and stored files that nothing in the database names
+    Check(StorageCheckArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StorageCheckArgs {
+    /// Read every photo and portrait, and find those that are not what was stored
+    #[arg(long)]
+    hashes: bool,
+    /// Delete what nothing in the database names and is older than an hour
+    #[arg(long)]
+    delete_orphans: bool,
 }
 
 #[derive(Debug, Args)]
@@ -59,8 +79,42 @@ pub(super) async fn run(command: &AdminCommand, config: &Config, output: &Output
     match command {
         AdminCommand::Migrate(args) => migrate(args, config, output).await?,
         AdminCommand::Jobs(args) => run_jobs(args, config, output).await?,
+        AdminCommand::Storage(StorageCommand::Check(args)) => return check_storage(args, config, output).await,
     }
     Ok(Outcome::Done)
+}
+
+async fn check_storage(args: &StorageCheckArgs, config: &Config, output: &Output) -> Result<Outcome, Error> {
+    let school = School::open(config).await?;
+    let depth = if args.hashes { Depth::Hashes } else { Depth::Keys };
+    let orphans = if args.delete_orphans { Orphans::Delete } else { Orphans::Keep };
+    let report = storage_check::check(&school, depth, orphans).await?;
+    output.result(&report, describe_storage(&report, args));
+    Ok(if report.is_well() { Outcome::Done } else { Outcome::SomeFailed })
+}
+
+fn describe_storage(report: &StorageReport, args: &StorageCheckArgs) -> String {
+    let (rows, objects) = (count(report.rows as usize, "row"), count(report.objects as usize, "object"));
+    let mut text = format!("{rows} of photos and portraits, {objects} of {} MB", report.bytes.div_ceil(1 << 20));
+    let restored = "bring them back from a backup; what was decided from them stays";
+    let orphaned = match (args.delete_orphans, report.orphans.count - report.deleted) {
+        (true, 0) => "deleted",
+        (true, _) => "deleted, but for some that somebody has used meanwhile; check again",
+        (false, _) => "named by nothing in the database; --delete-orphans deletes them",
+    };
+    for (what, found, advice) in [
+        ("missing", &report.missing, restored),
+        ("damaged", &report.damaged, restored),
+        ("orphaned", &report.orphans, orphaned),
+    ] {
+        if found.count > 0 {
+            text.push_str(&format!("\n{what}: {}, {advice}", count(found.count as usize, "object")));
+            text.extend(found.keys.iter().map(|key| format!("\n  {key}")));
+            let more = found.count - found.keys.len() as u64;
+            text.push_str(&if more > 0 { format!("\n  and {more} more") } else { String::new() });
+        }
+    }
+    text + if report.is_well() && report.orphans.count == 0 { "\nall is well" } else { "" }
 }
 
 async fn migrate(args: &MigrateArgs, config: &Config, output: &Output) -> Result<(), Error> {
