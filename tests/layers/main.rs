@@ -225,7 +225,7 @@ mod checker {
         for (file, text) in [
             ("engine/net.rs", "use ort::session::Session;"),
             ("db/mod.rs", "use diesel::prelude::*;"),
-            ("storage/s3.rs", "use aws_sdk_s3::Client;"),
+            ("storage/s3/mod.rs", "use aws_sdk_s3::Client;"),
             ("main.rs", "use clap::Parser;"),
             ("cli/batch.rs", "use clap::Args;"),
             ("app/photo.rs", "fn f(settings: &Settings) { open(settings.ort, settings.report::<u8>()); }"),
