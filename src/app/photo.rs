@@ -19,12 +19,13 @@ use super::recogniser::{PackKey, Recogniser, SeenFace, SeenPhoto, limits};
 use super::session::{self, Matching};
 use crate::db::faces::{FaceRow, NewFace};
 use crate::db::photos::{NewPhoto, PhotoResult, PhotoRow};
-use crate::db::{AnyConnection, DbError, Json, faces, members, photos, sessions};
+use crate::db::{AnyConnection, DbError, Json, classes, faces, members, photos, sessions, subjects};
 use crate::domain::ids::{MemberId, PhotoId, SessionId};
+use crate::domain::spelling;
 use crate::domain::status::{PhotoState, SessionState};
 use crate::queue::store::{self, Held};
 use crate::queue::{self, Claim, Claimed, Failure, JobError, JobId, NewJob, Priority};
-use crate::storage::{Digest, Extension, Key};
+use crate::storage::{Digest, Extension, Key, PhotoLabel};
 use crate::vision::decode::{PhotoFormat, identify};
 
 /// Who waits for a photo.
@@ -94,13 +95,7 @@ impl Arrival {
     ) -> Result<Self, Error> {
         let digest = Digest::of(bytes);
         let stored = match identify(bytes, &limits(&school.config)) {
-            Ok(format) => {
-                let key = Key::SessionPhoto { session: session.0, sha256: digest, extension: extension(format) };
-                if !school.store.exists(&key).await? {
-                    school.store.put(&key, bytes).await?;
-                }
-                Ok(key.to_string())
-            }
+            Ok(format) => Ok(keep(school, session, (digest, extension(format)), bytes).await?.to_string()),
             Err(e) => Err(told(&Error::from(e))),
         };
         Ok(Self { digest, length: bytes.len() as u64, original_name, stored })
@@ -123,6 +118,43 @@ impl Arrival {
     pub fn unreadable(original_name: String, error: &Error) -> Self {
         Self { digest: Digest::of(original_name.as_bytes()), length: 0, original_name, stored: Err(told(error)) }
     }
+}
+
+/// Stores the bytes of a photo where its row says they are or, without one, under a new key. What a row names is there
+/// already, unless it was lost; what lies under a new key is written anew, which makes it young again in the eyes of
+/// `rollcall admin storage check`.
+async fn keep(
+    school: &School,
+    session: SessionId,
+    (digest, extension): (Digest, Extension),
+    bytes: &[u8],
+) -> Result<Key, Error> {
+    let zone = school.config.time_zone;
+    let find = move |conn: &mut AnyConnection| {
+        let known = photos::find_in_session(conn, session, &digest.to_string())?;
+        Ok((known.and_then(|row| row.object_key.parse().ok()), label(conn, session, zone)?))
+    };
+    let (known, label): (Option<Key>, PhotoLabel) = school.read(find).await?;
+    if let Some(known) = known {
+        if !school.store.exists(&known).await? {
+            school.store.put(&known, bytes).await?;
+        }
+        return Ok(known);
+    }
+    let key = Key::SessionPhoto { label, session: session.0, sha256: digest.short(), extension };
+    school.store.put(&key, bytes).await?;
+    Ok(key)
+}
+
+/// What the keys of a session's photos say. Of what a session is called only a subject of the school is told: a free name
+/// may be somebody's.
+fn label(conn: &mut AnyConnection, id: SessionId, zone: chrono_tz::Tz) -> Result<PhotoLabel, Error> {
+    let session = sessions::get(conn, id)?;
+    let class = classes::get(conn, session.class_id)?;
+    let subject = session.subject_id.map(|id| subjects::get(conn, id)).transpose()?;
+    let subject = subject.map(|subject| spelling::latin(&subject.name));
+    let (class, section) = (spelling::latin(&class.name), spelling::latin(&class.section));
+    Ok(PhotoLabel::new(subject.as_deref(), &class, &section, session::local(session.starts_at, zone)))
 }
 
 /// Writes down photos of one session and queues them, all in one transaction: nobody is marked absent while another photo of
@@ -179,7 +211,7 @@ impl Admission {
     fn admit_one(&self, conn: &mut AnyConnection, arrival: &Arrival) -> Result<Accepted, Error> {
         let sha256 = arrival.digest.to_string();
         let known = photos::find_in_session(conn, self.session, &sha256)?;
-        let (photo, before) = match known {
+        let (photo, before) = match &known {
             Some(row) => (row.id, Some(row.state)),
             None => (self.insert(conn, arrival)?, None),
         };
@@ -189,7 +221,11 @@ impl Admission {
                 AcceptedState::Refused(Error::new(error.code, error.message.clone()))
             }
             (Ok(_), Some(PhotoState::Done)) => AcceptedState::Done,
-            (Ok(_), before) => {
+            (Ok(key), before) => {
+                if known.is_some_and(|row| row.object_key.is_empty()) {
+                    // It was refused before, perhaps by a limit that was lower then.
+                    photos::set_object_key(conn, photo, key)?;
+                }
                 if before == Some(PhotoState::Failed) {
                     photos::requeue(conn, photo)?;
                 }
@@ -289,7 +325,9 @@ pub(crate) async fn process(school: &School, recogniser: &Recogniser, job: &Clai
     });
     let row = row.await.map_err(failure)?.ok_or(Failure::LeaseLost)?;
     let matching = recogniser.matching(school);
-    let seen = look(school, recogniser, &row, &matching).await.map_err(failure)?;
+    require_candidates(school, &row, &matching).await.map_err(failure)?;
+    let bytes = bytes_to_look_at(school, &row).await?;
+    let seen = look(recogniser, bytes).await.map_err(failure)?;
     let (session, faces) = (row.session_id.0, seen.faces.len());
     let timings = finish(school, recogniser, job.claim.clone(), row, seen).await.map_err(failure)?;
     log_done((session, photo), faces, &timings.ok_or(Failure::LeaseLost)?, start);
@@ -308,8 +346,31 @@ fn failure(error: Error) -> Failure {
     let (code, message) = (error.code.as_str(), error.message.clone());
     match error.outlook() {
         Outlook::Final => Failure::Final { code, message },
-        Outlook::Passing => Failure::Passing { code, message },
+        Outlook::Lasting | Outlook::Passing => Failure::Passing { code, message },
         Outlook::NotItsFault => Failure::PutBack,
+    }
+}
+
+/// Reads a photo that was unreadable again where the storage answers: it may just have come back.
+const READS: usize = 3;
+
+/// The bytes of a photo whose turn has come. One that cannot be read has failed in this attempt; where nothing can be read
+/// because the storage is away, nobody has.
+async fn bytes_to_look_at(school: &School, row: &PhotoRow) -> Result<Vec<u8>, Failure> {
+    let mut reads = 0;
+    loop {
+        reads += 1;
+        let error = match bytes_of(school, row).await {
+            Ok(bytes) => return Ok(bytes),
+            Err(error) if error.code == Code::StorageError && error.outlook() == Outlook::Passing => error,
+            Err(error) => return Err(failure(error)),
+        };
+        if school.storage_answers().await.is_err_and(|away| away.outlook() == Outlook::Passing) {
+            return Err(Failure::Outage { code: error.code.as_str(), message: error.message });
+        }
+        if reads == READS {
+            return Err(failure(error));
+        }
     }
 }
 
@@ -400,15 +461,12 @@ fn log_done((session, photo): (i64, PhotoId), faces: usize, timings: &TimingsMs,
 }
 
 /// A class in which nobody can be found is an error before any face is looked for: there is no wider search.
-async fn look(
-    school: &School,
-    recogniser: &Recogniser,
-    row: &PhotoRow,
-    matching: &Matching,
-) -> Result<SeenPhoto, Error> {
+async fn require_candidates(school: &School, row: &PhotoRow, matching: &Matching) -> Result<(), Error> {
     let (session, by) = (row.session_id, matching.clone());
-    school.read(move |conn| session::require_candidates(conn, session, &by)).await?;
-    let bytes = bytes_of(school, row).await?;
+    school.read(move |conn| session::require_candidates(conn, session, &by)).await
+}
+
+async fn look(recogniser: &Recogniser, bytes: Vec<u8>) -> Result<SeenPhoto, Error> {
     let recogniser = recogniser.clone();
     super::blocking(move || recogniser.analyse(&bytes)).await
 }

@@ -122,6 +122,9 @@ pub enum Failure {
     /// It may.
     #[error("{message}")]
     Passing { code: String, message: String },
+    /// What every job needs does not answer. Not an attempt: the job waits a little, for as long as it takes.
+    #[error("{message}")]
+    Outage { code: String, message: String },
     /// Not the job's fault and not an attempt: the worker is busy or stops.
     #[error("put back")]
     PutBack,

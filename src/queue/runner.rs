@@ -260,7 +260,7 @@ fn fail(conn: &mut AnyConnection, handler: &dyn Handler, job: &Claimed, failure:
 /// Writes down a failure, for as long as it takes: while the database is away the lease may run out, and then the job is
 /// somebody else's.
 async fn record<H: Handler>(db: &Db, handler: Arc<H>, job: Arc<Claimed>, failure: Failure) {
-    if let Failure::Final { code, .. } | Failure::Passing { code, .. } = &failure {
+    if let Failure::Final { code, .. } | Failure::Passing { code, .. } | Failure::Outage { code, .. } = &failure {
         tracing::info!(job = job.claim.id.0, attempt = job.claim.attempt, code, "attempt failed");
     }
     let failure = Arc::new(failure);

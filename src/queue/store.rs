@@ -12,7 +12,7 @@ use diesel::sql_types::{Bool, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::retry::backoff;
+use super::retry::{backoff, outage_pause};
 use super::{Claim, Claimed, Failure, JobError, JobId, JobState, NewJob, WORKER_LOST};
 use crate::db::schema::jobs;
 use crate::db::{AnyConnection, DbError, Json, each_backend};
@@ -333,11 +333,12 @@ pub fn fail(conn: &mut AnyConnection, job: &Claimed, failure: &Failure) -> Resul
         return Ok(Failed::NotHeld);
     }
     let now = now(conn)?;
-    let (code, message, again) = match failure {
+    let (code, message) = match failure {
         Failure::LeaseLost => return Ok(Failed::NotHeld),
         Failure::PutBack => return put_back(conn, claim, now),
-        Failure::Final { code, message } => (code, message, false),
-        Failure::Passing { code, message } => (code, message, claim.attempt < job.max_attempts),
+        Failure::Final { code, message } | Failure::Passing { code, message } | Failure::Outage { code, message } => {
+            (code, message)
+        }
     };
     let error = JobError {
         attempt: claim.attempt,
@@ -347,17 +348,33 @@ pub fn fail(conn: &mut AnyConnection, job: &Claimed, failure: &Failure) -> Resul
         message: message.clone(),
     };
     let Json(mut errors) = jobs::table.find(claim.id.0).select(jobs::errors).first::<Json<Vec<JobError>>>(conn)?;
+    if matches!(failure, Failure::Outage { .. }) {
+        // However long it lasts, it is told once, with the time when it was met last.
+        errors.retain(|before| before.attempt != claim.attempt || before.code != *code);
+    }
     errors.push(error.clone());
-    if again {
-        // A lost worker's lease was wait enough.
-        let wait = if code == WORKER_LOST { Duration::ZERO } else { backoff(claim.attempt, claim.id.0) };
+    if let Some((attempts, wait)) = next_try(job, failure) {
         let due_at = later(now, wait);
-        requeue(conn, claim.id, claim.attempt, due_at)?;
+        requeue(conn, claim.id, attempts, due_at)?;
         diesel::update(jobs::table.find(claim.id.0)).set(jobs::errors.eq(Json(errors))).execute(conn)?;
         return Ok(Failed::Again(due_at));
     }
     end(conn, claim, JobState::Failed, now, Some(errors))?;
     Ok(Failed::GivenUp(error))
+}
+
+/// How many attempts count from now on, and how long the next one waits; `None` when the job is given up.
+fn next_try(job: &Claimed, failure: &Failure) -> Option<(i32, Duration)> {
+    let Claim { id, attempt, .. } = &job.claim;
+    match failure {
+        Failure::Outage { .. } => Some((attempt - 1, outage_pause(id.0))),
+        // A lost worker's lease was wait enough.
+        Failure::Passing { code, .. } if *attempt < job.max_attempts && code == WORKER_LOST => {
+            Some((*attempt, Duration::ZERO))
+        }
+        Failure::Passing { .. } if *attempt < job.max_attempts => Some((*attempt, backoff(*attempt, id.0))),
+        _ => None,
+    }
 }
 
 /// As if the attempt had not been.

@@ -41,7 +41,8 @@ const ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["diesel_migrations"], &["db", "queue"]),
     (&["libsqlite3_sys"], &["db", "queue"]),
     (&["axum"], &["http"]),
-    (&["aws_sdk_s3"], &["storage/s3.rs"]),
+    (&["aws_sdk_s3"], &["storage/s3"]),
+    (&["aws_config"], &["storage/s3"]),
     (&["clap"], &["cli", "main.rs"]),
     (&["ureq"], &["pack/fetch"]),
     (&["rustls"], &["pack/fetch"]),
@@ -228,7 +229,7 @@ mod checker {
         for (file, text) in [
             ("engine/net.rs", "use ort::session::Session;"),
             ("db/mod.rs", "use diesel::prelude::*;"),
-            ("storage/s3.rs", "use aws_sdk_s3::Client;"),
+            ("storage/s3/mod.rs", "use aws_sdk_s3::Client;"),
             ("main.rs", "use clap::Parser;"),
             ("cli/batch.rs", "use clap::Args;"),
             ("app/photo.rs", "fn f(settings: &Settings) { open(settings.ort, settings.report::<u8>()); }"),

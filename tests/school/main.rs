@@ -25,6 +25,7 @@ mod queue;
 mod rematch;
 mod roster;
 mod stop;
+mod storage;
 mod support;
 mod upgrade;
 mod users;

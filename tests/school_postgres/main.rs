@@ -4,6 +4,7 @@
 
 #[path = "../school/batch.rs"]
 mod batch;
+mod bucket;
 #[path = "../school/commands.rs"]
 mod commands;
 #[path = "../school/damage.rs"]
@@ -23,8 +24,13 @@ mod queue;
 mod rematch;
 #[path = "../school/roster.rs"]
 mod roster;
+#[expect(dead_code, reason = "the tests of the store itself disturb it in more ways")]
+#[path = "../support/s3.rs"]
+mod s3;
 #[path = "../school/stop.rs"]
 mod stop;
+#[path = "../school/storage.rs"]
+mod storage;
 #[path = "../school/support.rs"]
 mod support;
 #[path = "../school/users.rs"]

@@ -36,7 +36,8 @@ struct Taken {
 /// Works through a plan. `progress` is told each photo as it is finished.
 ///
 /// # Errors
-/// Only what stops the whole run: a database or a folder for exports that fails.
+/// Only what stops the whole run: a database, a storage or a folder for exports that fails. What was queued by then waits for
+/// the next run.
 pub async fn run(
     school: &School,
     recogniser: &Recogniser,
@@ -143,16 +144,8 @@ impl Intake<'_> {
         let (mut arrived, mut arrivals) = (Vec::new(), Vec::new());
         for index in indices {
             lines[index].session_id = Some(session.0);
-            match arrive(self.school, &photos[index], session).await {
-                Ok(arrival) => {
-                    arrived.push(index);
-                    arrivals.push(arrival);
-                }
-                Err(error) => {
-                    lines[index].status = PhotoStatus::Failed;
-                    lines[index].error = Some(told(&error));
-                }
-            }
+            arrivals.push(arrive(self.school, &photos[index], session).await?);
+            arrived.push(index);
         }
         let accepted = photo::admit(self.school, &self.matching, &self.order, session, arrivals).await?;
         for (index, accepted) in arrived.into_iter().zip(accepted) {
@@ -206,6 +199,9 @@ enum Read {
 }
 
 /// Reads a file of the folder and stores it. One that cannot be read arrives, too: its lesson must know.
+///
+/// # Errors
+/// What concerns all photos: a database or a storage that is away for longer than the run can wait, or that refuses.
 async fn arrive(school: &School, planned: &PlannedPhoto, session: SessionId) -> Result<Arrival, Error> {
     let (file, name) = (planned.file.clone(), planned.path.clone());
     let max_bytes = limits(&school.config).max_bytes;
@@ -220,7 +216,10 @@ async fn arrive(school: &School, planned: &PlannedPhoto, session: SessionId) -> 
     });
     let original_name = planned.path.clone();
     match read.await {
-        Ok(Read::Bytes(bytes)) => Arrival::store(school, session, &bytes, original_name).await,
+        Ok(Read::Bytes(bytes)) => {
+            let stored = patiently(|| Arrival::store(school, session, &bytes, original_name.clone())).await;
+            stored.map_err(|error| error.of(&planned.path))
+        }
         Ok(Read::TooLarge(digest, length)) => {
             let error = Error::from(DecodeError::from(Oversize::Bytes { bytes: length, limit: max_bytes }));
             Ok(Arrival::too_large(digest, length, original_name, &error))
@@ -335,7 +334,7 @@ async fn annotate_all(school: &School, taken: &[Taken], lines: &[PhotoReport]) -
             continue;
         }
         let file = dir.join(format!("{}.jpg", report::file_stem(Path::new(&line.path))));
-        let bytes = photo::bytes(school, t.photo).await?;
+        let bytes = patiently(|| photo::bytes(school, t.photo)).await?;
         let (faces, config) = (line.faces.clone(), school.config.clone());
         let drawn = blocking(move || annotate::annotated(&bytes, &faces, &config)).await?;
         tokio::fs::write(&file, drawn).await.map_err(|e| Error::file(&file, &e))?;

@@ -1,9 +1,10 @@
-//! `rollcall admin`: what an administrator does to the database, the queue, users and tokens.
+//! `rollcall admin`: what an administrator does to the database, the queue, the photo store, users and tokens.
 
 mod audit;
 mod jobs;
 mod migrate;
 mod password;
+mod storage;
 mod token;
 mod user;
 
@@ -20,6 +21,9 @@ pub(super) enum AdminCommand {
     Migrate(migrate::MigrateArgs),
     /// Look at the queue, try failed jobs again, cancel waiting ones
     Jobs(jobs::JobsArgs),
+    /// Compare the photo store with the database
+    #[command(subcommand)]
+    Storage(storage::StorageCommand),
     /// Say who may sign in, and what they may do
     #[command(subcommand)]
     User(user::UserCommand),
@@ -34,6 +38,7 @@ pub(super) async fn run(command: &AdminCommand, config: &Config, output: &Output
     match command {
         AdminCommand::Migrate(args) => migrate::run(args, config, output).await?,
         AdminCommand::Jobs(args) => jobs::run(args, config, output).await?,
+        AdminCommand::Storage(command) => return storage::run(command, config, output).await,
         AdminCommand::User(command) => user::run(command, config, output).await?,
         AdminCommand::Token(command) => token::run(command, config, output).await?,
         AdminCommand::Audit(args) => audit::run(args, config, output).await?,
