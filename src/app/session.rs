@@ -3,7 +3,7 @@
 //! `settle` is the only place where verdicts and records are written by a machine. It starts from the stored faces of
 //! all photos every time, so the order in which photos come, and how often one is processed, makes no difference.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Timelike, Utc};
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
@@ -20,7 +20,7 @@ use crate::domain::assign::Probe;
 use crate::domain::attendance::{Correction, Flag, Ground, PhotoOutcome, Record, settle as settle_records};
 use crate::domain::fusion::{Fused, SessionFace, fuse};
 use crate::domain::gallery::{Enrolled, Gallery};
-use crate::domain::ids::{ClassId, MemberId, SampleId, SessionId, StudentId};
+use crate::domain::ids::{ClassId, MemberId, SampleId, SessionId, StudentId, SubjectId};
 use crate::domain::score::Scoring;
 use crate::domain::sheet::natural_order;
 use crate::domain::status::{AttendanceStatus, PhotoState, RecordSource, SessionState};
@@ -57,6 +57,63 @@ pub(crate) async fn open(
             Ok(sessions::find_or_insert(conn, &new)?.id)
         })
         .await
+}
+
+/// A session that somebody makes by hand.
+#[derive(Debug, Clone)]
+pub struct NewLesson {
+    pub class: ClassId,
+    pub subject: Option<SubjectId>,
+    /// Otherwise that of the subject.
+    pub name: Option<String>,
+    /// Counts to the minute.
+    pub starts_at: DateTime<Utc>,
+}
+
+/// Makes a session, or finds the one of the same class, start and name. Returns whether it is new.
+///
+/// # Errors
+/// `CLASS_NOT_FOUND`, `SUBJECT_NOT_FOUND`; `INVALID_REQUEST` for a name of more than 200 characters or a year that is none.
+pub async fn create(school: &School, lesson: NewLesson) -> Result<(SessionRow, bool), Error> {
+    let name = lesson.name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+    if name.as_ref().is_some_and(|name| name.chars().count() > 200) {
+        return Err(Error::new(Code::InvalidRequest, "the name has more than 200 characters"));
+    }
+    // SQLite compares times as text, so years have four digits.
+    let starts_at = lesson.starts_at.naive_utc();
+    if !(1900..=9998).contains(&starts_at.year()) {
+        return Err(Error::new(Code::InvalidRequest, format!("there was no lesson on {}", starts_at.date())));
+    }
+    let starts_at = starts_at.with_second(0).and_then(|at| at.with_nanosecond(0)).unwrap_or(starts_at);
+    school
+        .change_patiently(move |conn| {
+            classes::get(conn, lesson.class)?;
+            let subject = lesson.subject.map(|id| subjects::get(conn, id)).transpose()?;
+            let name = name.clone().or_else(|| subject.as_ref().map(|subject| subject.name.clone()));
+            // A session called like a subject that the school teaches is a session of it.
+            let by_name = || name.as_deref().map(|name| subjects::find(conn, name)).transpose();
+            let subject_id = match subject {
+                Some(subject) => Some(subject.id),
+                None => by_name()?.flatten().map(|subject| subject.id),
+            };
+            if let Some(known) = sessions::find(conn, lesson.class, starts_at, name.as_deref())? {
+                return Ok((known, false));
+            }
+            let created_at = Utc::now().naive_utc();
+            let new = NewSession { class_id: lesson.class, subject_id, name: name.clone(), starts_at, created_at };
+            Ok((sessions::find_or_insert(conn, &new)?, true))
+        })
+        .await
+}
+
+/// The stored time at which a day of the school's calendar begins.
+pub fn start_of(school: &School, day: NaiveDate) -> NaiveDateTime {
+    utc_range(day, day, school.config().time_zone).0
+}
+
+/// The stored time at which a day of the school's calendar is over.
+pub fn end_of(school: &School, day: NaiveDate) -> NaiveDateTime {
+    utc_range(day, day, school.config().time_zone).1
 }
 
 /// The gallery of a class on a day: its active, consenting members with what they have enrolled in the pack.

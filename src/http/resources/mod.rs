@@ -4,6 +4,7 @@ mod audit;
 mod auth;
 mod classes;
 mod members;
+mod sessions;
 mod sheets;
 mod students;
 mod subjects;
@@ -25,6 +26,7 @@ pub(super) fn rows() -> Vec<Row> {
         subjects::rows(),
         students::rows(),
         members::rows(),
+        sessions::rows(),
         uploads::rows(),
         sheets::rows(),
     ]

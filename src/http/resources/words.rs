@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::access::{ActorKind, Role, Scope};
+use crate::domain::status::SessionState;
 
 /// A word of the domain, and the same on the wire; the compiler sees to it that none is forgotten.
 macro_rules! wire {
@@ -39,6 +40,9 @@ wire! {
 
     /// One thing that a token may do.
     ScopeName = Scope { Roster Enrol Attendance Record Recognise Manage }
+
+    /// How far a session has come: photos wait, the teacher is asked, the teacher has signed it.
+    SessionProgress = SessionState { Open Review Confirmed }
 
     /// What kind of thing acted.
     ActorKindName = ActorKind { User Token Command Link Nobody }
