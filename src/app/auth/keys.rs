@@ -105,7 +105,7 @@ fn read_secret(file: &Path) -> Result<Option<String>, Error> {
     }
     let secret = fs::read_to_string(file).map_err(|e| Error::file(file, &e))?.trim().to_owned();
     if secret.len() < 32 {
-        return wrong("this is not a whole secret; delete it and all will sign in again");
+        return wrong("this is not a whole secret; delete it, and a new one is made");
     }
     Ok(Some(secret))
 }

@@ -30,7 +30,6 @@ use crate::db::tokens as token_rows;
 use crate::db::users as user_rows;
 use crate::db::{AnyConnection, DbError};
 use crate::domain::access::{Actor, Caller, Reach, Role};
-use crate::domain::ids::UserId;
 use access_token::Claim;
 
 /// How old the note of a token's last use may be before another is written.
@@ -134,17 +133,6 @@ fn machine(conn: &mut AnyConnection, hash: &str, now: DateTime<Utc>) -> Result<C
 
 fn refused(what: &str) -> Error {
     Error::new(Code::Unauthenticated, what)
-}
-
-/// Whose account a caller is; tokens have none.
-///
-/// # Errors
-/// `FORBIDDEN` for tokens.
-pub fn own_account(caller: &Caller) -> Result<UserId, Error> {
-    match (caller.role, caller.actor.id) {
-        (Role::Admin | Role::Teacher | Role::Viewer, Some(id)) => Ok(UserId(id)),
-        _ => Err(Error::new(Code::Forbidden, "a token has no account of its own; sign in as a user")),
-    }
 }
 
 /// Refresh tokens that are deleted at a time.

@@ -269,7 +269,7 @@ fn views(conn: &mut AnyConnection, rows: Vec<UserRow>) -> Result<Vec<User>, DbEr
     let of_users = users::classes_of(conn, &all)?;
     let named = if of_users.is_empty() { Vec::new() } else { classes::list(conn, None)? };
     let classes_of = |user: UserId| {
-        let own = |id: ClassId| of_users.iter().any(|pair| *pair == (user, id));
+        let own = |id: ClassId| of_users.contains(&(user, id));
         named.iter().filter(|class| own(class.id)).map(UserClass::from).collect()
     };
     Ok(rows.into_iter().map(|row| User::new(classes_of(row.id), row)).collect())
