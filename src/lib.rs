@@ -21,7 +21,8 @@
 //!
 //! `domain` nobody; `vision`, `export`, `db` and `config` only `domain`; `pack` also `vision`; `engine` `domain`, `vision` and
 //! `pack`; `storage` only `config`; `queue` only `db`; `app` all of these; `cli` everything. `ort` is known to `engine` alone,
-//! `diesel` to `db` and `queue`, the S3 client to `storage`, `clap` to `cli`, the environment to `config`. A test (`tests/layers`) holds this.
+//! `diesel` to `db` and `queue`, the S3 client to `storage`, `clap` to `cli`, the environment to `config`. A test
+//! (`tests/layers`) holds this.
 //!
 //! # A photo's way
 //!

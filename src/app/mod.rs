@@ -16,6 +16,7 @@ pub mod evaluate;
 mod freshness;
 pub mod jobs;
 pub mod photo;
+mod photo_bytes;
 pub mod recogniser;
 pub mod rematch;
 pub mod report;
