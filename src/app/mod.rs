@@ -21,6 +21,7 @@ pub mod jobs;
 pub mod photo;
 pub mod reach;
 pub mod readiness;
+mod photo_bytes;
 pub mod recogniser;
 pub mod rematch;
 pub mod report;

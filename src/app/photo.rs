@@ -12,20 +12,19 @@ use std::time::Instant;
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
 
-use super::School;
 use super::batch_report::{ErrorReport, FaceReport, PhotoReport, RunnerUpReport, TimingsMs, told};
 use super::error::{Code, Error, Outlook};
 use super::recogniser::{PackKey, Recogniser, SeenFace, SeenPhoto, limits};
 use super::session::{self, Matching};
+use super::{School, photo_bytes};
 use crate::db::faces::{FaceRow, NewFace};
 use crate::db::photos::{NewPhoto, PhotoResult, PhotoRow};
-use crate::db::{AnyConnection, DbError, Json, classes, faces, members, photos, sessions, subjects};
+use crate::db::{AnyConnection, DbError, Json, faces, members, photos, sessions};
 use crate::domain::ids::{MemberId, PhotoId, SessionId};
-use crate::domain::spelling;
 use crate::domain::status::{PhotoState, SessionState};
 use crate::queue::store::{self, Held};
 use crate::queue::{self, Claim, Claimed, Failure, JobError, JobId, NewJob, Priority};
-use crate::storage::{Digest, Extension, Key, PhotoLabel};
+use crate::storage::{Digest, Extension};
 use crate::vision::decode::{PhotoFormat, identify};
 
 /// Who waits for a photo.
@@ -95,7 +94,7 @@ impl Arrival {
     ) -> Result<Self, Error> {
         let digest = Digest::of(bytes);
         let stored = match identify(bytes, &limits(&school.config)) {
-            Ok(format) => Ok(keep(school, session, (digest, extension(format)), bytes).await?.to_string()),
+            Ok(format) => Ok(photo_bytes::keep(school, session, (digest, extension(format)), bytes).await?.to_string()),
             Err(e) => Err(told(&Error::from(e))),
         };
         Ok(Self { digest, length: bytes.len() as u64, original_name, stored })
@@ -118,43 +117,6 @@ impl Arrival {
     pub fn unreadable(original_name: String, error: &Error) -> Self {
         Self { digest: Digest::of(original_name.as_bytes()), length: 0, original_name, stored: Err(told(error)) }
     }
-}
-
-/// Stores the bytes of a photo where its row says they are or, without one, under a new key. What a row names is there
-/// already, unless it was lost; what lies under a new key is written anew, which makes it young again in the eyes of
-/// `rollcall admin storage check`.
-async fn keep(
-    school: &School,
-    session: SessionId,
-    (digest, extension): (Digest, Extension),
-    bytes: &[u8],
-) -> Result<Key, Error> {
-    let zone = school.config.time_zone;
-    let find = move |conn: &mut AnyConnection| {
-        let known = photos::find_in_session(conn, session, &digest.to_string())?;
-        Ok((known.and_then(|row| row.object_key.parse().ok()), label(conn, session, zone)?))
-    };
-    let (known, label): (Option<Key>, PhotoLabel) = school.read(find).await?;
-    if let Some(known) = known {
-        if !school.store.exists(&known).await? {
-            school.store.put(&known, bytes).await?;
-        }
-        return Ok(known);
-    }
-    let key = Key::SessionPhoto { label, session: session.0, sha256: digest.short(), extension };
-    school.store.put(&key, bytes).await?;
-    Ok(key)
-}
-
-/// What the keys of a session's photos say. Of what a session is called only a subject of the school is told: a free name
-/// may be somebody's.
-fn label(conn: &mut AnyConnection, id: SessionId, zone: chrono_tz::Tz) -> Result<PhotoLabel, Error> {
-    let session = sessions::get(conn, id)?;
-    let class = classes::get(conn, session.class_id)?;
-    let subject = session.subject_id.map(|id| subjects::get(conn, id)).transpose()?;
-    let subject = subject.map(|subject| spelling::latin(&subject.name));
-    let (class, section) = (spelling::latin(&class.name), spelling::latin(&class.section));
-    Ok(PhotoLabel::new(subject.as_deref(), &class, &section, session::local(session.starts_at, zone)))
 }
 
 /// Writes down photos of one session and queues them, all in one transaction: nobody is marked absent while another photo of
@@ -326,7 +288,7 @@ pub(crate) async fn process(school: &School, recogniser: &Recogniser, job: &Clai
     let row = row.await.map_err(failure)?.ok_or(Failure::LeaseLost)?;
     let matching = recogniser.matching(school);
     require_candidates(school, &row, &matching).await.map_err(failure)?;
-    let bytes = bytes_to_look_at(school, &row).await?;
+    let bytes = photo_bytes::in_turn(school, &row).await?;
     let seen = look(recogniser, bytes).await.map_err(failure)?;
     let (session, faces) = (row.session_id.0, seen.faces.len());
     let timings = finish(school, recogniser, job.claim.clone(), row, seen).await.map_err(failure)?;
@@ -342,35 +304,12 @@ fn payload(job: &Claimed) -> Result<Payload, Failure> {
 }
 
 /// How the queue takes an error: whether another attempt may help.
-fn failure(error: Error) -> Failure {
+pub(super) fn failure(error: Error) -> Failure {
     let (code, message) = (error.code.as_str(), error.message.clone());
     match error.outlook() {
         Outlook::Final => Failure::Final { code, message },
         Outlook::Lasting | Outlook::Passing => Failure::Passing { code, message },
         Outlook::NotItsFault => Failure::PutBack,
-    }
-}
-
-/// Reads a photo that was unreadable again where the storage answers: it may just have come back.
-const READS: usize = 3;
-
-/// The bytes of a photo whose turn has come. One that cannot be read has failed in this attempt; where nothing can be read
-/// because the storage is away, nobody has.
-async fn bytes_to_look_at(school: &School, row: &PhotoRow) -> Result<Vec<u8>, Failure> {
-    let mut reads = 0;
-    loop {
-        reads += 1;
-        let error = match bytes_of(school, row).await {
-            Ok(bytes) => return Ok(bytes),
-            Err(error) if error.code == Code::StorageError && error.outlook() == Outlook::Passing => error,
-            Err(error) => return Err(failure(error)),
-        };
-        if school.storage_answers().await.is_err_and(|away| away.outlook() == Outlook::Passing) {
-            return Err(Failure::Outage { code: error.code.as_str(), message: error.message });
-        }
-        if reads == READS {
-            return Err(failure(error));
-        }
     }
 }
 
@@ -542,12 +481,7 @@ fn new_face(ordinal: usize, face: &SeenFace) -> NewFace {
 /// The stored bytes of a photo.
 pub(crate) async fn bytes(school: &School, id: PhotoId) -> Result<Vec<u8>, Error> {
     let row = school.read(move |conn| Ok(photos::get(conn, id)?)).await?;
-    bytes_of(school, &row).await
-}
-
-async fn bytes_of(school: &School, row: &PhotoRow) -> Result<Vec<u8>, Error> {
-    let key: Key = row.object_key.parse().map_err(|_| Error::new(Code::StorageError, "the photo was never stored"))?;
-    Ok(school.store.get(&key).await?)
+    photo_bytes::read(school, &row).await
 }
 
 /// What the database knows of a photo.

@@ -92,6 +92,8 @@ impl StorageReport {
 /// # Errors
 /// `STORAGE_ERROR` and `DATABASE_ERROR` when one of the two cannot be read.
 pub async fn check(school: &School, depth: Depth, orphans: Orphans) -> Result<StorageReport, Error> {
+    // Outages in the middle are waited for; one at the start is better told at once.
+    school.storage_answers().await?;
     let mut report = StorageReport::default();
     for table in [Table::Photos, Table::Samples] {
         rows(school, table, depth, &mut report).await?;

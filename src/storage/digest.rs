@@ -12,8 +12,8 @@ use super::BadKey;
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
 
-/// The first 48 bits of a [`Digest`]; 12 lower-case hex digits as text. Tells the photos of one session apart in a name: of a
-/// hundred photos two agree in it with a probability below 1e-10, and then the row of the second one says so.
+/// The first 48 bits of a [`Digest`]; 12 lower-case hex digits as text. Tells the photos of one session apart in a name: two
+/// of a hundred agree in it with a probability below 1e-10, unless somebody means them to.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ShortDigest([u8; 6]);
 

@@ -14,8 +14,9 @@ pub enum Key {
     /// `attendance_photos/<subject>_<class>_<section>_<date>_<time>_<session>-<12 hex digits>.<ext>`: a photo as it was
     /// uploaded. Session and hash make it unique; the label is for people.
     SessionPhoto { label: PhotoLabel, session: i64, sha256: ShortDigest, extension: Extension },
-    /// `attendance_photos/<session>/<sha256>.<ext>`: the same as earlier versions wrote it. Only read.
-    EarlierPhoto { session: i64, sha256: Digest, extension: Extension },
+    /// `attendance_photos/<session>/<sha256>.<ext>`: the same as earlier versions wrote it, and where another photo of the
+    /// session begins with the same digits.
+    PhotoByHash { session: i64, sha256: Digest, extension: Extension },
     /// `attendance_photos/<session>/annotated/<photo>.jpg`: the photo with its verdicts drawn in.
     Annotated { session: i64, photo: i64 },
     /// `samples/<student>/<sha256>.<ext>`: an enrolment photo.
@@ -120,7 +121,7 @@ impl Key {
     pub const fn media_type(&self) -> &'static str {
         match self {
             Self::SessionPhoto { extension, .. }
-            | Self::EarlierPhoto { extension, .. }
+            | Self::PhotoByHash { extension, .. }
             | Self::Sample { extension, .. } => extension.media_type(),
             Self::Annotated { .. } => Extension::Jpg.media_type(),
             Self::Export { extension, .. } => extension.media_type(),
@@ -143,7 +144,7 @@ impl KeyGroup {
     /// Whether `key` is listed in this group.
     pub fn contains(self, key: &Key) -> bool {
         let of_session = match key {
-            Key::SessionPhoto { session, .. } | Key::EarlierPhoto { session, .. } | Key::Annotated { session, .. } => {
+            Key::SessionPhoto { session, .. } | Key::PhotoByHash { session, .. } | Key::Annotated { session, .. } => {
                 Some(*session)
             }
             _ => None,
@@ -170,7 +171,7 @@ impl fmt::Display for Key {
             Self::SessionPhoto { label, session, sha256, extension } => {
                 write!(f, "attendance_photos/{label}_{session}-{sha256}.{extension}")
             }
-            Self::EarlierPhoto { session, sha256, extension } => {
+            Self::PhotoByHash { session, sha256, extension } => {
                 write!(f, "attendance_photos/{session}/{sha256}.{extension}")
             }
             Self::Annotated { session, photo } => write!(f, "attendance_photos/{session}/annotated/{photo}.jpg"),
@@ -208,7 +209,7 @@ fn read(path: &str) -> Option<Key> {
         }
         ["attendance_photos", session, file] => {
             let (sha256, extension) = image_file(file)?;
-            Key::EarlierPhoto { session: session.parse().ok()?, sha256, extension }
+            Key::PhotoByHash { session: session.parse().ok()?, sha256, extension }
         }
         ["attendance_photos", session, "annotated", file] => {
             let photo = file.strip_suffix(".jpg")?.parse().ok()?;
@@ -282,7 +283,7 @@ mod tests {
                 let sha256 = Digest::new(sha256);
                 match kind {
                     0 => Key::SessionPhoto { label, session: id, sha256: sha256.short(), extension },
-                    1 => Key::EarlierPhoto { session: id, sha256, extension },
+                    1 => Key::PhotoByHash { session: id, sha256, extension },
                     2 => Key::Annotated { session: id, photo },
                     3 => Key::Sample { student: id, sha256, extension },
                     4 => Key::Export { job: id, extension: export },
@@ -293,8 +294,11 @@ mod tests {
     }
 
     /// Right or nearly so: signs, leading zeros, capital digits.
-    const ALIKE: &str = "(attendance_photos|samples)/[+-]?[0-9]{1,3}/(annotated/[+-]?[0-9]{1,3}|[0-9a-f]{63}[0-9a-fA-F])\\.jpg\
-                         |exports/[+-]?[0-9]{1,3}\\.zip|attendance_photos/[A-Z]_[a-z-]{0,3}_A_202[0-9]-[01]?[0-9]-[01][0-9]_[01]900_[+-]?[0-9]{1,2}-[0-9a-f]{11}[0-9a-fA-F]\\.png";
+    const ALIKE: &str = "(attendance_photos|samples)/[+-]?[0-9]{1,3}/[0-9a-f]{63}[0-9a-fA-F]\\.jpg\
+                         |attendance_photos/[+-]?[0-9]{1,3}/annotated/[+-]?[0-9]{1,3}\\.jpg\
+                         |attendance_photos/[A-Z]_[a-z-]{0,3}_A_202[0-9]-[01]?[0-9]-[01][0-9]_[01]900_[+-]?[0-9]{1,2}-\
+                          [0-9a-f]{11}[0-9a-fA-F]\\.png\
+                         |exports/[+-]?[0-9]{1,3}\\.zip";
 
     proptest! {
         #[test]
@@ -318,7 +322,8 @@ mod tests {
 
         #[test]
         fn a_key_is_in_a_group_only_below_its_prefix(key in keys(), id: i64) {
-            for group in [KeyGroup::Sessions, KeyGroup::Session(id), KeyGroup::Samples, KeyGroup::Student(id), KeyGroup::Exports] {
+            let of_one = [KeyGroup::Session(id), KeyGroup::Student(id)];
+            for group in [KeyGroup::Sessions, KeyGroup::Samples, KeyGroup::Exports].into_iter().chain(of_one) {
                 prop_assert!(!group.contains(&key) || key.to_string().starts_with(&group.prefix()));
             }
         }
@@ -332,7 +337,7 @@ mod tests {
         let (label, extension) = (label("Algebra", 1_794_819_600), Extension::Jpg);
         let photo = Key::SessionPhoto { label, session: 12, sha256: sha256.short(), extension };
         assert_eq!(photo.to_string(), "attendance_photos/Algebra_CSE_A_2026-11-16_0900_12-ba7816bf8f01.jpg");
-        let earlier = Key::EarlierPhoto { session: 12, sha256, extension };
+        let earlier = Key::PhotoByHash { session: 12, sha256, extension };
         assert_eq!(earlier.to_string(), format!("attendance_photos/12/{hex}.jpg"));
         assert_eq!(Key::Annotated { session: 12, photo: 7 }.to_string(), "attendance_photos/12/annotated/7.jpg");
         let sample = Key::Sample { student: 3, sha256, extension: Extension::Png };
@@ -369,7 +374,7 @@ mod tests {
 
     #[test]
     fn a_group_holds_its_own_and_not_the_ids_that_begin_alike() {
-        let old = Key::EarlierPhoto { session: 12, sha256: Digest::of(b""), extension: Extension::Jpg };
+        let old = Key::PhotoByHash { session: 12, sha256: Digest::of(b""), extension: Extension::Jpg };
         let (sha256, extension) = (Digest::of(b"").short(), Extension::Jpg);
         let new = Key::SessionPhoto { label: label("1", 0), session: 12, sha256, extension };
         for key in [Key::Annotated { session: 12, photo: 7 }, old, new] {

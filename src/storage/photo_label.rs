@@ -133,11 +133,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_label_is_plain_and_reads_back(subject: Option<String>, class: String, section: String, secs in -99_000_000_000_i64..999_000_000_000) {
+        fn every_label_is_plain_and_reads_back(
+            subject: Option<String>,
+            class: String,
+            section: String,
+            secs in -99_000_000_000_i64..999_000_000_000,
+        ) {
             let starts_at = chrono::DateTime::from_timestamp(secs, 0).unwrap().naive_utc();
             let label = PhotoLabel::new(subject.as_deref(), &class, &section, starts_at);
             let text = label.to_string();
-            prop_assert!(text.len() <= 120 && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)), "{}", text);
+            let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+            prop_assert!(text.len() <= 120 && text.chars().all(is_plain), "{}", text);
             prop_assert_eq!(text.parse(), Ok(label));
         }
     }

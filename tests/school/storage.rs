@@ -5,8 +5,9 @@ use std::fs::{self, File};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use rollcall::db::{Db, DbError, photos};
-use rollcall::domain::ids::PhotoId;
+use rollcall::db::photos::{self, NewPhoto};
+use rollcall::db::{Db, DbError};
+use rollcall::domain::ids::{PhotoId, SessionId};
 use serde_json::{Value, json};
 use walkdir::WalkDir;
 
@@ -81,6 +82,31 @@ fn a_photo_that_was_refused_is_read_once_the_limit_allows_it() {
     let report = school.batch(&photos, 0);
     assert_eq!((&line(&report, FULL)["status"], &line(&report, FULL)["error"]), (&json!("done"), &Value::Null));
     check(&school, &["--hashes"], 0);
+}
+
+#[test]
+fn photos_whose_hashes_begin_alike_do_not_overwrite_each_other() {
+    let school = School::enrolled();
+    let photos = Photos::of(&[(FULL, FULL)]);
+    let report = school.batch(&photos, 0);
+    let of_other_bytes = stored(&school).pop_first().unwrap();
+    let (session, sha256) = (&report["photos"][0]["session_id"], report["photos"][0]["sha256"].as_str().unwrap());
+    let db = Db::open(&school.database_url()).unwrap();
+    let (key, id) = (of_other_bytes.clone(), SessionId(session.as_i64().unwrap()));
+    let other = format!("{}{}", &sha256[..12], "0".repeat(52));
+    let forge = db.run_blocking::<_, DbError>(|conn| {
+        let row = photos::list(conn, id)?.remove(0);
+        photos::delete(conn, row.id)?;
+        let (original_name, bytes) = ("other.jpg".into(), row.bytes);
+        let (captured_at, created_at) = (None, row.created_at);
+        let new =
+            NewPhoto { session_id: id, sha256: other, object_key: key, original_name, bytes, captured_at, created_at };
+        photos::insert(conn, &new)
+    });
+    forge.unwrap();
+    drop(db);
+    school.batch(&photos, 0);
+    assert_eq!(stored(&school), [of_other_bytes, format!("attendance_photos/{session}/{sha256}.jpg")].into());
 }
 
 #[test]
