@@ -33,6 +33,8 @@ pub struct Order {
     pub priority: Priority,
     /// The batch run that works on it first.
     pub run_id: Option<String>,
+    /// Who asked for it, as [`Actor::key`](crate::domain::access::Actor::key) writes it.
+    pub owner: Option<String>,
 }
 
 /// What a photo's job says.
@@ -217,6 +219,7 @@ fn job(photo: PhotoId, matching: &Matching, order: &Order, max_attempts: u32) ->
         run_id: order.run_id.clone(),
         priority: order.priority,
         max_attempts,
+        owner: order.owner.clone(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The queue on both databases: what is claimed, kept, lost and given up.
 
+mod people;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -28,6 +30,7 @@ fn new(key: &str) -> NewJob {
         run_id: None,
         priority: Priority::Batch,
         max_attempts: 3,
+        owner: None,
     }
 }
 

@@ -106,7 +106,7 @@ async fn take_in(
     (options, run_id, stop): (&Options, &str, &Stop),
     lines: &mut [PhotoReport],
 ) -> Result<Vec<Taken>, Error> {
-    let order = Order { priority: Priority::Batch, run_id: Some(run_id.to_owned()) };
+    let order = Order { priority: Priority::Batch, run_id: Some(run_id.to_owned()), owner: None };
     let (matching, known) = (recogniser.matching(school), options.known);
     let mut intake = Intake { school, matching, order, known, taken: Vec::new() };
     for group in &plan.groups {
