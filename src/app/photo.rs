@@ -33,7 +33,7 @@ pub struct Order {
     pub priority: Priority,
     /// The batch run that works on it first.
     pub run_id: Option<String>,
-    /// Whoever asked for it, as `user:5`.
+    /// Who asked for it, as [`Actor::key`](crate::domain::access::Actor::key) writes it.
     pub owner: Option<String>,
 }
 
@@ -224,8 +224,8 @@ fn job(photo: PhotoId, matching: &Matching, order: &Order, max_attempts: u32) ->
         dedup_key: format!("{JOB_KIND}:{}", photo.0),
         run_id: order.run_id.clone(),
         priority: order.priority,
-        owner: order.owner.clone(),
         max_attempts,
+        owner: order.owner.clone(),
     }
 }
 

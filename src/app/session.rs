@@ -91,7 +91,7 @@ pub async fn create(school: &School, lesson: NewLesson) -> Result<(SessionRow, b
             let subject = lesson.subject.map(|id| subjects::get(conn, id)).transpose()?;
             let name = name.clone().or_else(|| subject.as_ref().map(|subject| subject.name.clone()));
             // A session called like a subject that the school teaches is a session of it.
-            let by_name = || name.as_deref().map(|name| subjects::find(conn, name)).transpose();
+            let mut by_name = || name.as_deref().map(|name| subjects::find(conn, name)).transpose();
             let subject_id = match subject {
                 Some(subject) => Some(subject.id),
                 None => by_name()?.flatten().map(|subject| subject.id),

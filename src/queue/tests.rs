@@ -1,5 +1,7 @@
 //! The queue on both databases: what is claimed, kept, lost and given up.
 
+mod people;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
