@@ -26,6 +26,7 @@ pub mod report;
 pub mod roster;
 pub mod session;
 pub mod term;
+pub mod tools;
 pub mod trail;
 pub mod work;
 

@@ -2,12 +2,14 @@
 
 mod classes;
 mod members;
+pub(super) mod model;
 mod students;
 mod subjects;
+mod tools;
 
 use super::table::Row;
 
 /// The whole table.
 pub(super) fn rows() -> Vec<Row> {
-    [classes::rows(), subjects::rows(), students::rows(), members::rows()].into_iter().flatten().collect()
+    [classes::rows(), subjects::rows(), students::rows(), members::rows(), tools::rows(), model::rows()].into_iter().flatten().collect()
 }
