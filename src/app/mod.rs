@@ -31,6 +31,7 @@ pub mod storage_check;
 pub mod term;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod tools;
 pub mod trail;
 pub mod upload;
 pub mod work;

@@ -62,6 +62,13 @@ impl Upload {
         Ok(())
     }
 
+    /// Notes a file that was too large to be taken. Its name stands for its bytes, as with files that cannot be read.
+    pub fn refuse(&mut self, name: &str, error: &Error) {
+        let name = shown(name, self.names.len());
+        self.arrivals.push(Arrival::unreadable(name.clone(), error));
+        self.names.push(name);
+    }
+
     /// Queues what is stored, for `owner`, before everything that nobody waits for. Without one usable photo nothing is written.
     ///
     /// # Errors

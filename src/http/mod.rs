@@ -5,12 +5,14 @@
 
 mod client;
 mod extract;
+mod face;
 mod gate;
 mod health;
 mod idempotency;
 mod observe;
 mod openapi;
 mod page;
+mod pictures;
 mod problem;
 mod rate;
 mod reach;

@@ -4,11 +4,13 @@ mod audit;
 mod auth;
 mod classes;
 mod members;
+pub(super) mod model;
 mod sessions;
 mod sheets;
 mod students;
 mod subjects;
 mod tokens;
+mod tools;
 mod uploads;
 mod users;
 mod words;
@@ -29,6 +31,8 @@ pub(super) fn rows() -> Vec<Row> {
         sessions::rows(),
         uploads::rows(),
         sheets::rows(),
+        tools::rows(),
+        model::rows(),
     ]
     .into_iter()
     .flatten()

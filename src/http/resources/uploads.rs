@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::{FromRequest, Multipart, Request, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use crate::db::photos::{self, PhotoRow};
 use crate::domain::ids::{PhotoId, SessionId};
 use crate::domain::status::PhotoState;
 use crate::http::extract::{Path, Query, Who};
+use crate::http::pictures::{Picture, Pictures};
 use crate::http::problem::{ItemProblem, Problem};
 use crate::http::service::Service;
 use crate::http::table::{Kind, RECORD, ROOT, Row, row};
@@ -102,10 +103,10 @@ async fn upload_photos(
     who: Who,
     Path(id): Path<i64>,
     Query(query): Query<WaitQuery>,
-    request: Request,
+    form: Pictures,
 ) -> Result<Response, Problem> {
     let mut upload = Upload::begin(&service.school, &service.recogniser, SessionId(id)).await?;
-    read_photos(&service, request, &mut upload).await?;
+    store_photos(form, &mut upload).await?;
     let uploaded = upload.finish(who.actor().key()).await?;
     let wait = Duration::from_secs(query.wait.unwrap_or(0).min(300).into());
     let complete = upload::wait(&service.school, &uploaded, wait, &service.stop).await?;
@@ -121,26 +122,13 @@ async fn upload_photos(
     Ok((status, headers, axum::Json(UploadResponse { session_id: id, complete, photos })).into_response())
 }
 
-/// Reads the files of the form one after the other: only one is in memory at a time.
-async fn read_photos(service: &Service, request: Request, upload: &mut Upload) -> Result<(), Problem> {
-    let max_bytes = service.config().photos.max_mb as usize * 1024 * 1024;
-    let mut form = Multipart::from_request(request, service)
-        .await
-        .map_err(|e| Problem::with_status(e.status(), Code::InvalidRequest, e.body_text()))?;
-    let unreadable = |e: axum::extract::multipart::MultipartError| {
-        let code =
-            if e.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::RequestTooLarge } else { Code::InvalidRequest };
-        Problem::with_status(e.status(), code, format!("the form cannot be read: {}", e.body_text()))
-    };
-    while let Some(mut file) = form.next_field().await.map_err(unreadable)? {
-        let name = file.file_name().unwrap_or_default().to_owned();
-        let mut bytes = Vec::new();
-        while let Some(chunk) = file.chunk().await.map_err(unreadable)? {
-            // One byte over the limit is enough for the photo to be refused with its own code.
-            let room = (max_bytes + 1).saturating_sub(bytes.len());
-            bytes.extend_from_slice(&chunk[..chunk.len().min(room)]);
+/// Stores the files of the form one after the other: only one is in memory at a time.
+async fn store_photos(mut form: Pictures, upload: &mut Upload) -> Result<(), Problem> {
+    while let Some(Picture { name, bytes, .. }) = form.next().await? {
+        match bytes {
+            Ok(bytes) => upload.add(&name, &bytes).await?,
+            Err(error) => upload.refuse(&name, &error),
         }
-        upload.add(&name, &bytes).await?;
     }
     Ok(())
 }
