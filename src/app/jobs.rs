@@ -85,14 +85,15 @@ pub async fn list(school: &School, state: Option<JobState>, count: usize) -> Res
 /// Gives a failed or cancelled job new attempts.
 ///
 /// # Errors
-/// `JOB_NOT_FOUND` when there is none in such a state.
+/// `JOB_NOT_FOUND` when there is none in such a state; `SESSION_CONFIRMED` when it is about a photo of a confirmed session;
+/// `ALREADY_EXISTS` when the same work waits already.
 pub async fn retry(school: &School, id: JobId) -> Result<(), Error> {
     let matching = Matching::of_settings(&school.config)?;
     school
         .change(move |conn| {
             store::retry(conn, id).map_err(not_found)?;
             let job = store::get(conn, id)?;
-            Ok(photo::wait_again(conn, &job.payload.0, &matching)?)
+            photo::wait_again(conn, &job.payload.0, &matching, id)
         })
         .await
 }

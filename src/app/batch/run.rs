@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::plan::{Entry, Plan, PlannedPhoto};
 use super::{Annotate, Known, Options};
 use crate::app::batch_report::{BatchReport, PhotoReport, PhotoStatus, SessionReport, TimingsMs, told};
-use crate::app::error::Error;
+use crate::app::error::{Code, Error};
 use crate::app::photo::{self, Accepted, AcceptedState, Arrival, Order};
 use crate::app::recogniser::limits;
 use crate::app::session::Matching;
@@ -28,7 +28,6 @@ use crate::vision::decode::{DecodeError, Oversize};
 struct Taken {
     index: usize,
     photo: PhotoId,
-    session: SessionId,
     /// Its job, when it is still to be looked at.
     job: Option<JobId>,
 }
@@ -60,7 +59,7 @@ pub async fn run(
     for photo in &taken {
         refresh(school, photo, &mut lines[photo.index]).await?;
     }
-    let touched: BTreeSet<SessionId> = taken.iter().map(|t| t.session).collect();
+    let touched: BTreeSet<SessionId> = lines.iter().filter_map(|line| line.session_id.map(SessionId)).collect();
     let sessions = session_reports(school, &touched).await?;
     let mut exports = report::class_workbooks(school, &touched).await?;
     if options.annotate == Annotate::Yes {
@@ -149,7 +148,7 @@ impl Intake<'_> {
         }
         let accepted = photo::admit(self.school, &self.matching, &self.order, session, arrivals).await?;
         for (index, accepted) in arrived.into_iter().zip(accepted) {
-            self.note(index, session, accepted, &mut lines[index]).await?;
+            self.note(index, accepted, &mut lines[index]).await?;
         }
         Ok(())
     }
@@ -163,14 +162,13 @@ impl Intake<'_> {
         }
     }
 
-    async fn note(
-        &mut self,
-        index: usize,
-        session: SessionId,
-        accepted: Accepted,
-        line: &mut PhotoReport,
-    ) -> Result<(), Error> {
-        let photo = accepted.photo;
+    async fn note(&mut self, index: usize, accepted: Accepted, line: &mut PhotoReport) -> Result<(), Error> {
+        let Some(photo) = accepted.photo else {
+            if let AcceptedState::Refused(error) = &accepted.state {
+                refuse(line, &accepted.sha256, error);
+            }
+            return Ok(());
+        };
         let twice = self.taken.iter().any(|t| t.photo == photo);
         let (status, job) = match accepted.state {
             AcceptedState::Refused(error) => {
@@ -180,15 +178,28 @@ impl Intake<'_> {
             _ if twice => (PhotoStatus::Duplicate, None),
             AcceptedState::Done if self.known == Known::Keep => (PhotoStatus::Duplicate, None),
             AcceptedState::Done => {
-                let job = photo::requeue(self.school, &self.matching, &self.order, photo).await?;
-                (PhotoStatus::Waiting, Some(job))
+                match photo::requeue(self.school, &self.matching, &self.order, photo).await {
+                    Ok(job) => (PhotoStatus::Waiting, Some(job)),
+                    Err(error) if error.code == Code::SessionConfirmed => {
+                        refuse(line, &accepted.sha256, &error);
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             AcceptedState::Waiting(job) => (PhotoStatus::Waiting, Some(job)),
         };
         line.status = status;
-        self.taken.push(Taken { index, photo, session, job });
+        self.taken.push(Taken { index, photo, job });
         Ok(())
     }
+}
+
+/// A file that its session does not take.
+fn refuse(line: &mut PhotoReport, sha256: &str, error: &Error) {
+    sha256.clone_into(&mut line.sha256);
+    line.status = PhotoStatus::Failed;
+    line.error = Some(told(error));
 }
 
 /// What is read from a file of the folder.
