@@ -16,6 +16,7 @@ pub mod classes;
 mod column;
 mod connection;
 mod error;
+pub mod face_decisions;
 pub mod faces;
 pub mod health;
 pub mod idempotency;
