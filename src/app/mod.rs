@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod enrol;
 pub mod error;
 pub mod evaluate;
+pub mod faces;
 mod freshness;
 pub mod jobs;
 pub mod once;
@@ -26,6 +27,8 @@ pub mod report;
 pub mod roster;
 pub mod session;
 pub mod term;
+#[cfg(test)]
+mod testing;
 pub mod trail;
 pub mod work;
 

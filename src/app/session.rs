@@ -10,7 +10,9 @@ use sha2::{Digest, Sha256};
 use super::School;
 use super::batch_report::SessionReport;
 use super::error::{Code, Error};
+use super::faces::said_of;
 use super::recogniser::PackKey;
+use crate::db::faces::FaceRow;
 use crate::db::members::EnrolledRow;
 use crate::db::photos::PhotoRow;
 use crate::db::records::NewRecord;
@@ -59,15 +61,14 @@ pub(crate) async fn open(
         .await
 }
 
-/// The gallery of a class on a day: its active, consenting members with what they have enrolled in the pack.
-fn gallery(
+/// The gallery of a session's class on its day: the active, consenting members with what they have enrolled in the pack.
+pub(crate) fn gallery_on_day(
     conn: &mut AnyConnection,
-    class: ClassId,
-    day: NaiveDate,
+    session: &SessionRow,
     matching: &Matching,
-) -> Result<(Gallery, String), DbError> {
-    let roll = members::active_on(conn, class, day)?;
-    gallery_of(conn, &roll, matching)
+) -> Result<Gallery, DbError> {
+    let roll = members::active_on(conn, session.class_id, day(session, matching.zone))?;
+    Ok(gallery_of(conn, &roll, matching)?.0)
 }
 
 /// The gallery of these members, and its fingerprint.
@@ -115,14 +116,25 @@ pub(crate) fn fingerprint<'r>(
     hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
 }
 
+/// Refuses to change what a teacher has signed.
+///
+/// # Errors
+/// `SESSION_CONFIRMED`, with what to do.
+pub(crate) fn require_open(session: &SessionRow) -> Result<(), Error> {
+    if session.state == SessionState::Confirmed {
+        let what = format!("session {} is confirmed; reopen it first", session.id.0);
+        return Err(Error::new(Code::SessionConfirmed, what));
+    }
+    Ok(())
+}
+
 /// Refuses a session whose class has nobody who can be found by face.
 ///
 /// # Errors
 /// `NO_ENROLLED_STUDENTS`, with what to do.
 pub(crate) fn require_candidates(conn: &mut AnyConnection, id: SessionId, matching: &Matching) -> Result<(), Error> {
     let session = sessions::get(conn, id)?;
-    let (gallery, _) = gallery(conn, session.class_id, day(&session, matching.zone), matching)?;
-    if gallery.candidates().is_empty() {
+    if gallery_on_day(conn, &session, matching)?.candidates().is_empty() {
         let class = classes::get(conn, session.class_id)?;
         let what = format!(
             "nobody of {}-{} can be found by face with pack {}; enrol portraits first",
@@ -142,16 +154,18 @@ pub(crate) fn settle(
     now: NaiveDateTime,
 ) -> Result<(), DbError> {
     let session = sessions::lock(conn, id)?;
-    let (gallery, fingerprint) = gallery(conn, session.class_id, day(&session, matching.zone), matching)?;
+    let roll = members::active_on(conn, session.class_id, day(&session, matching.zone))?;
+    let (gallery, fingerprint) = gallery_of(conn, &roll, matching)?;
     let photos = photos::list(conn, id)?;
     let looked_at: Vec<&PhotoRow> = photos.iter().filter(|p| is_comparable(p, &matching.pack)).collect();
     let stored = faces::list_for_session(conn, id)?;
+    let said = said_of(conn, id, &stored, &roll)?;
     let probes: Vec<Vec<Probe>> = looked_at
         .iter()
         .map(|photo| {
             let own = stored.iter().filter(|f| f.photo_id == photo.id);
-            own.map(|f| Probe { face: f.id, vector: f.embedding.as_ref().map(|e| matching.scoring.scaled(e)) })
-                .collect()
+            let vector = |f: &FaceRow| f.embedding.as_ref().map(|e| matching.scoring.scaled(e));
+            own.map(|f| Probe { face: f.id, vector: vector(f), said: said.get(&f.id).copied() }).collect()
         })
         .collect();
     let fused = fuse(&probes, &gallery, &matching.scoring);
