@@ -8,6 +8,7 @@ pub mod annotate;
 pub mod auth;
 pub mod batch;
 pub mod batch_report;
+pub mod crop;
 pub mod dataset;
 pub mod demo;
 pub mod doctor;

@@ -3,9 +3,13 @@
 //! `settle` is the only place where verdicts and records are written by a machine. It starts from the stored faces of
 //! all photos every time, so the order in which photos come, and how often one is processed, makes no difference.
 
+mod entry;
+
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
+
+pub use entry::{Created, SessionEdit, SessionEntry, StartsAt, change, create, delete};
 
 use super::School;
 use super::batch_report::SessionReport;
@@ -179,10 +183,10 @@ pub(crate) fn settle(
     let roll: Vec<MemberId> = settled.records.iter().map(|r| r.member).collect();
     records::delete_automatic_but(conn, id, &roll)?;
     records::upsert(conn, &rows)?;
-    sessions::update(conn, id, &change(&settled.flags, &fused, fingerprint, now))
+    sessions::update(conn, id, &outcome_of(&settled.flags, &fused, fingerprint, now))
 }
 
-fn change(flags: &[Flag], fused: &Fused, fingerprint: String, now: NaiveDateTime) -> SessionChange {
+fn outcome_of(flags: &[Flag], fused: &Fused, fingerprint: String, now: NaiveDateTime) -> SessionChange {
     let waiting = flags.contains(&Flag::PhotosPending);
     SessionChange {
         state: Some(if waiting { SessionState::Open } else { SessionState::Review }),

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use super::column::key;
 use super::connection::each_backend;
+use super::error::OrNotFound;
 use super::schema::subjects;
 use super::{AnyConnection, DbError};
 use crate::domain::ids::SubjectId;
@@ -27,6 +28,14 @@ pub fn find_or_insert(conn: &mut AnyConnection, name: &str) -> Result<SubjectRow
         diesel::insert_into(subjects::table).values((subjects::name.eq(name.trim()), subjects::name_key.eq(key(name))));
     each_backend!(conn, c => insert.on_conflict_do_nothing().execute(c))?;
     find(conn, name)?.ok_or(DbError::NotFound { what: "the subject" })
+}
+
+/// The subject with this id.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn get(conn: &mut AnyConnection, id: SubjectId) -> Result<SubjectRow, DbError> {
+    subjects::table.find(id).select(SubjectRow::as_select()).first(conn).or_not_found("the subject")
 }
 
 /// All subjects, by name.
@@ -61,6 +70,8 @@ mod tests {
                 assert_eq!(find_or_insert(conn, " mathematics ")?, maths);
                 assert_ne!(find_or_insert(conn, "Physics")?.id, maths.id);
                 assert_eq!(find(conn, "Chemistry")?, None);
+                assert_eq!(get(conn, maths.id)?, maths);
+                assert!(matches!(get(conn, SubjectId(404)), Err(DbError::NotFound { what: "the subject" })));
                 Ok(())
             }).unwrap();
         }
