@@ -131,6 +131,8 @@ codes! {
     /// Photos or records of it still wait.
     SessionNotReady,
     FaceNotFound,
+    /// Nobody has decided about this face.
+    DecisionNotFound,
     PhotoNotFound,
     MemberNotFound,
     /// There is one like it.

@@ -1,16 +1,21 @@
 //! A photo's way from upload to record: [`Arrival`] stores it, [`admit`] queues it, `process` looks at it and settles its session,
-//! `give_up` notes that it could not be looked at.
+//! `give_up` notes that it could not be looked at, [`remove`] takes it back.
 //!
 //! The hash of the bytes is the photo's identity within a session: the same picture twice is one photo. Bytes are stored
 //! before the row that names them, and no database connection is held while nets or storage work. Its job is queued in the
 //! transaction that writes the row and ends in the one that writes the faces. Locks are taken in the order job, session,
 //! photo.
 
+mod remove;
+
 use std::collections::HashMap;
+use std::ops::Range;
 use std::time::Instant;
 
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
+
+pub use remove::remove;
 
 use super::batch_report::{ErrorReport, FaceReport, PhotoReport, RunnerUpReport, TimingsMs, told};
 use super::error::{Code, Error, Outlook};
@@ -257,12 +262,17 @@ impl Admission {
     }
 }
 
+/// A photo has one job at a time.
+fn dedup_key(photo: PhotoId) -> String {
+    format!("{JOB_KIND}:{}", photo.0)
+}
+
 fn job(photo: PhotoId, matching: &Matching, order: &Order, max_attempts: u32) -> NewJob {
     NewJob {
         kind: JOB_KIND,
         topic: topic(&matching.pack),
         payload: serde_json::json!(Payload { photo }),
-        dedup_key: format!("{JOB_KIND}:{}", photo.0),
+        dedup_key: dedup_key(photo),
         run_id: order.run_id.clone(),
         priority: order.priority,
         max_attempts,
@@ -530,6 +540,18 @@ fn new_face(ordinal: usize, face: &SeenFace) -> NewFace {
     }
 }
 
+/// Part of the bytes of a photo as it was uploaded; `part` lies within its length.
+///
+/// # Errors
+/// `STORAGE_ERROR` when they were never stored, or cannot be read now.
+pub async fn original(school: &School, row: &PhotoRow, part: Range<u64>) -> Result<Vec<u8>, Error> {
+    let mut bytes = photo_bytes::read(school, row).await?;
+    let within = |at: u64| usize::try_from(at).map_or(bytes.len(), |at| at.min(bytes.len()));
+    let (start, end) = (within(part.start), within(part.end));
+    bytes.truncate(end);
+    Ok(bytes.split_off(start.min(end)))
+}
+
 /// The stored bytes of a photo.
 pub(crate) async fn bytes(school: &School, id: PhotoId) -> Result<Vec<u8>, Error> {
     let row = school.read(move |conn| Ok(photos::get(conn, id)?)).await?;
@@ -555,6 +577,12 @@ pub(crate) fn known(conn: &mut AnyConnection, id: PhotoId, zone: chrono_tz::Tz) 
 }
 
 impl KnownPhoto {
+    /// The photo's row, and its faces as reports show them.
+    pub(crate) fn into_parts(self) -> (PhotoRow, Vec<FaceReport>) {
+        let faces = self.faces.iter().map(|face| self.face(face)).collect();
+        (self.row, faces)
+    }
+
     pub(crate) const fn state(&self) -> PhotoState {
         self.row.state
     }

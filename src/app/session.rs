@@ -3,12 +3,17 @@
 //! `settle` is the only place where verdicts and records are written by a machine. It starts from the stored faces of
 //! all photos every time, so the order in which photos come, and how often one is processed, makes no difference.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Timelike, Utc};
+mod entry;
+
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
+pub use entry::{Created, SessionEdit, SessionEntry, StartsAt, change, create, delete};
+
 use super::batch_report::SessionReport;
 use super::error::{Code, Error};
+use super::faces::said_of;
 use super::recogniser::PackKey;
 use super::{School, events};
 use crate::db::faces::{FaceRow, FaceVerdict};
@@ -21,7 +26,7 @@ use crate::domain::assign::Probe;
 use crate::domain::attendance::{Correction, Flag, Ground, PhotoOutcome, Record, settle as settle_records};
 use crate::domain::fusion::{Fused, SessionFace, fuse};
 use crate::domain::gallery::{Enrolled, Gallery};
-use crate::domain::ids::{ClassId, FaceId, MemberId, SampleId, SessionId, StudentId, SubjectId};
+use crate::domain::ids::{ClassId, FaceId, MemberId, SampleId, SessionId, StudentId};
 use crate::domain::score::Scoring;
 use crate::domain::sheet::natural_order;
 use crate::domain::status::{AttendanceStatus, PhotoState, RecordSource, SessionState, Verdict};
@@ -60,53 +65,6 @@ pub(crate) async fn open(
         .await
 }
 
-/// A session that somebody makes by hand.
-#[derive(Debug, Clone)]
-pub struct NewLesson {
-    pub class: ClassId,
-    pub subject: Option<SubjectId>,
-    /// Otherwise that of the subject.
-    pub name: Option<String>,
-    /// Counts to the minute.
-    pub starts_at: DateTime<Utc>,
-}
-
-/// Makes a session, or finds the one of the same class, start and name. Returns whether it is new.
-///
-/// # Errors
-/// `CLASS_NOT_FOUND`, `SUBJECT_NOT_FOUND`; `INVALID_REQUEST` for a name of more than 200 characters or a year that is none.
-pub async fn create(school: &School, lesson: NewLesson) -> Result<(SessionRow, bool), Error> {
-    let name = lesson.name.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
-    if name.as_ref().is_some_and(|name| name.chars().count() > 200) {
-        return Err(Error::new(Code::InvalidRequest, "the name has more than 200 characters"));
-    }
-    // SQLite compares times as text, so years have four digits.
-    let starts_at = lesson.starts_at.naive_utc();
-    if !(1900..=9998).contains(&starts_at.year()) {
-        return Err(Error::new(Code::InvalidRequest, format!("there was no lesson on {}", starts_at.date())));
-    }
-    let starts_at = starts_at.with_second(0).and_then(|at| at.with_nanosecond(0)).unwrap_or(starts_at);
-    school
-        .change_patiently(move |conn| {
-            classes::get(conn, lesson.class)?;
-            let subject = lesson.subject.map(|id| subjects::get(conn, id)).transpose()?;
-            let name = name.clone().or_else(|| subject.as_ref().map(|subject| subject.name.clone()));
-            // A session called like a subject that the school teaches is a session of it.
-            let mut by_name = || name.as_deref().map(|name| subjects::find(conn, name)).transpose();
-            let subject_id = match subject {
-                Some(subject) => Some(subject.id),
-                None => by_name()?.flatten().map(|subject| subject.id),
-            };
-            if let Some(known) = sessions::find(conn, lesson.class, starts_at, name.as_deref())? {
-                return Ok((known, false));
-            }
-            let created_at = Utc::now().naive_utc();
-            let new = NewSession { class_id: lesson.class, subject_id, name: name.clone(), starts_at, created_at };
-            Ok((sessions::find_or_insert(conn, &new)?, true))
-        })
-        .await
-}
-
 /// The stored time at which a day of the school's calendar begins.
 pub fn start_of(school: &School, day: NaiveDate) -> NaiveDateTime {
     utc_range(day, day, school.config().time_zone).0
@@ -117,15 +75,14 @@ pub fn end_of(school: &School, day: NaiveDate) -> NaiveDateTime {
     utc_range(day, day, school.config().time_zone).1
 }
 
-/// The gallery of a class on a day: its active, consenting members with what they have enrolled in the pack.
-fn gallery(
+/// The gallery of a session's class on its day: the active, consenting members with what they have enrolled in the pack.
+pub(crate) fn gallery_on_day(
     conn: &mut AnyConnection,
-    class: ClassId,
-    day: NaiveDate,
+    session: &SessionRow,
     matching: &Matching,
-) -> Result<(Gallery, String), DbError> {
-    let roll = members::active_on(conn, class, day)?;
-    gallery_of(conn, &roll, matching)
+) -> Result<Gallery, DbError> {
+    let roll = members::active_on(conn, session.class_id, day(session, matching.zone))?;
+    Ok(gallery_of(conn, &roll, matching)?.0)
 }
 
 /// The gallery of these members, and its fingerprint.
@@ -179,8 +136,7 @@ pub(crate) fn fingerprint<'r>(
 /// `NO_ENROLLED_STUDENTS`, with what to do.
 pub(crate) fn require_candidates(conn: &mut AnyConnection, id: SessionId, matching: &Matching) -> Result<(), Error> {
     let session = sessions::get(conn, id)?;
-    let (gallery, _) = gallery(conn, session.class_id, day(&session, matching.zone), matching)?;
-    if gallery.candidates().is_empty() {
+    if gallery_on_day(conn, &session, matching)?.candidates().is_empty() {
         let class = classes::get(conn, session.class_id)?;
         let what = format!(
             "nobody of {}-{} can be found by face with pack {}; enrol portraits first",
@@ -203,16 +159,18 @@ pub(crate) fn settle(
     if session.state == SessionState::Confirmed {
         return Ok(());
     }
-    let (gallery, fingerprint) = gallery(conn, session.class_id, day(&session, matching.zone), matching)?;
+    let roll = members::active_on(conn, session.class_id, day(&session, matching.zone))?;
+    let (gallery, fingerprint) = gallery_of(conn, &roll, matching)?;
     let photos = photos::list(conn, id)?;
     let looked_at: Vec<&PhotoRow> = photos.iter().filter(|p| is_comparable(p, &matching.pack)).collect();
     let stored = faces::list_for_session(conn, id)?;
+    let said = said_of(conn, id, &stored, &roll)?;
     let probes: Vec<Vec<Probe>> = looked_at
         .iter()
         .map(|photo| {
             let own = stored.iter().filter(|f| f.photo_id == photo.id);
-            own.map(|f| Probe { face: f.id, vector: f.embedding.as_ref().map(|e| matching.scoring.scaled(e)) })
-                .collect()
+            let vector = |f: &FaceRow| f.embedding.as_ref().map(|e| matching.scoring.scaled(e));
+            own.map(|f| Probe { face: f.id, vector: vector(f), said: said.get(&f.id).copied() }).collect()
         })
         .collect();
     let mut fused = fuse(&probes, &gallery, &matching.scoring);
@@ -228,11 +186,11 @@ pub(crate) fn settle(
     let roll: Vec<MemberId> = settled.records.iter().map(|r| r.member).collect();
     records::delete_automatic_but(conn, id, &roll)?;
     records::upsert(conn, &rows)?;
-    sessions::update(conn, id, &change(&settled.flags, &fused, fingerprint, now))?;
+    sessions::update(conn, id, &outcome_of(&settled.flags, &fused, fingerprint, now))?;
     events::settled(conn, id, &settled, fused.strangers)
 }
 
-fn change(flags: &[Flag], fused: &Fused, fingerprint: String, now: NaiveDateTime) -> SessionChange {
+fn outcome_of(flags: &[Flag], fused: &Fused, fingerprint: String, now: NaiveDateTime) -> SessionChange {
     let waiting = flags.contains(&Flag::PhotosPending);
     SessionChange {
         state: Some(if waiting { SessionState::Open } else { SessionState::Review }),

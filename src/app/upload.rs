@@ -96,7 +96,7 @@ impl Upload {
 pub async fn wait(school: &School, photos: &[Uploaded], patience: Duration, stop: &Stop) -> Result<bool, Error> {
     let start = Instant::now();
     let waiting = |photo: &Uploaded| matches!(photo.accepted.state, AcceptedState::Waiting(_));
-    let ids: Vec<PhotoId> = photos.iter().filter(|p| waiting(p)).map(|p| p.accepted.photo).collect();
+    let ids: Vec<PhotoId> = photos.iter().filter(|p| waiting(p)).filter_map(|p| p.accepted.photo).collect();
     loop {
         let asked = ids.clone();
         let states = school.read(move |conn| Ok(photos::states(conn, &asked)?)).await?;

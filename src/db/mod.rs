@@ -17,6 +17,7 @@ mod column;
 mod connection;
 mod error;
 pub mod events;
+pub mod face_decisions;
 pub mod faces;
 pub mod health;
 pub mod idempotency;

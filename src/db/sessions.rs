@@ -270,6 +270,30 @@ pub fn confirm(conn: &mut AnyConnection, id: SessionId, by: &str, at: NaiveDateT
         .or_not_found("the session")
 }
 
+/// Gives a session a name, or none, and a subject, or none.
+///
+/// # Errors
+/// [`DbError::NotFound`], [`DbError::Reference`] for an unknown subject; [`DbError::Duplicate`] when the class has another
+/// session of this name at the same time.
+pub fn set_name_and_subject(
+    conn: &mut AnyConnection,
+    id: SessionId,
+    name: Option<&str>,
+    subject: Option<SubjectId>,
+    now: NaiveDateTime,
+) -> Result<(), DbError> {
+    let name = name.map(str::trim).filter(|name| !name.is_empty());
+    diesel::update(sessions::table.find(id))
+        .set((
+            sessions::name.eq(name),
+            sessions::name_key.eq(name.map(key).unwrap_or_default()),
+            sessions::subject_id.eq(subject),
+            sessions::updated_at.eq(now),
+        ))
+        .execute(conn)?
+        .or_not_found("the session")
+}
+
 /// Takes the signature back, under the session's lock: it waits for the teacher again.
 ///
 /// # Errors
@@ -280,6 +304,14 @@ pub fn reopen(conn: &mut AnyConnection, id: SessionId, at: NaiveDateTime) -> Res
         .set((sessions::state.eq(SessionState::Review), unsigned, sessions::updated_at.eq(at)))
         .execute(conn)?
         .or_not_found("the session")
+}
+
+/// Removes a session with everything of it.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn delete(conn: &mut AnyConnection, id: SessionId) -> Result<(), DbError> {
+    diesel::delete(sessions::table.find(id)).execute(conn)?.or_not_found("the session")
 }
 
 #[cfg(test)]

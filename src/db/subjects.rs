@@ -71,6 +71,7 @@ mod tests {
                 assert_ne!(find_or_insert(conn, "Physics")?.id, maths.id);
                 assert_eq!(find(conn, "Chemistry")?, None);
                 assert_eq!(get(conn, maths.id)?, maths);
+                assert!(matches!(get(conn, SubjectId(404)), Err(DbError::NotFound { what: "the subject" })));
                 Ok(())
             }).unwrap();
         }

@@ -9,6 +9,7 @@ pub mod attendance;
 pub mod calibration;
 pub mod class_label;
 pub mod csv_table;
+pub mod decision;
 pub mod embedding;
 pub mod enrolment_list;
 pub mod evaluation;

@@ -517,6 +517,21 @@ pub fn cancel(conn: &mut AnyConnection, id: JobId) -> Result<(), DbError> {
     }
 }
 
+/// The same for the unfinished job with this key, if there is one; tells which. Until the end of the caller's transaction its
+/// worker cannot end it.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn cancel_by_key(conn: &mut AnyConnection, key: &str) -> Result<Option<JobId>, DbError> {
+    let Some(id) = unfinished_of_key(conn, key)? else { return Ok(None) };
+    match cancel(conn, id) {
+        Ok(()) => Ok(Some(id)),
+        // Finished between the two looks.
+        Err(DbError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// The job with this number.
 ///
 /// # Errors

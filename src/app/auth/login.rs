@@ -9,7 +9,7 @@ use serde_json::json;
 use super::keys::Keys;
 use super::password::{self, Compared, Password};
 use super::refresh::{self, Grant};
-use super::throttle::{COUNTED, locked_until, require_open};
+use super::throttle::{COUNTED, locked_until, require_unconfirmed};
 use crate::app::School;
 use crate::app::audit::{By, Entry, Object, record};
 use crate::app::error::{Code, Error};
@@ -105,12 +105,12 @@ async fn prove<T: Send + 'static>(
         Who::Id(id) => id.0,
     };
     let known = school.read(move |conn| known(conn, &who, stranger)).await?;
-    require_open(known.locked_until, now)?;
+    require_unconfirmed(known.locked_until, now)?;
     let compared = password::compare(password, known.hash.clone()).await?;
     let settled = school.change(move |conn| {
         let Some(user) = known.user else { return fail_for_nobody(conn, stranger, &by, now).map(Err) };
         let user = users::lock(conn, user.id)?;
-        if let Err(wait) = require_open(user.locked_until, now) {
+        if let Err(wait) = require_unconfirmed(user.locked_until, now) {
             return Ok(Err(wait));
         }
         let is_same = Some(users::password_hash(conn, user.id)?) == known.hash;
@@ -148,7 +148,7 @@ fn lock_of_nobody(conn: &mut AnyConnection, stranger: i64) -> Result<Option<Naiv
 
 fn fail_for_nobody(conn: &mut AnyConnection, stranger: i64, by: &By, now: DateTime<Utc>) -> Result<Error, Error> {
     users::lock_nobody(conn, stranger)?;
-    if let Err(wait) = require_open(lock_of_nobody(conn, stranger)?, now) {
+    if let Err(wait) = require_unconfirmed(lock_of_nobody(conn, stranger)?, now) {
         return Ok(wait);
     }
     record(conn, &Entry::new(by, FAILED, now).on(Object { kind: "name", id: stranger }))?;

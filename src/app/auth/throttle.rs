@@ -26,7 +26,7 @@ pub(super) fn locked_until(failures: u32, last: NaiveDateTime) -> Option<NaiveDa
 ///
 /// # Errors
 /// `TOO_MANY_ATTEMPTS`, with what is left of the wait.
-pub(super) fn require_open(locked_until: Option<NaiveDateTime>, now: DateTime<Utc>) -> Result<(), Error> {
+pub(super) fn require_unconfirmed(locked_until: Option<NaiveDateTime>, now: DateTime<Utc>) -> Result<(), Error> {
     let left = locked_until.map_or(TimeDelta::zero(), |until| until - now.naive_utc());
     if left <= TimeDelta::zero() {
         return Ok(());
@@ -58,9 +58,9 @@ mod tests {
     #[test]
     fn what_is_left_is_said_in_whole_seconds_rounded_up() {
         let until = |ms| Some((now() + TimeDelta::milliseconds(ms)).naive_utc());
-        assert!(require_open(None, now()).is_ok() && require_open(until(0), now()).is_ok());
-        let refused = require_open(until(12_001), now()).unwrap_err();
+        assert!(require_unconfirmed(None, now()).is_ok() && require_unconfirmed(until(0), now()).is_ok());
+        let refused = require_unconfirmed(until(12_001), now()).unwrap_err();
         assert_eq!((refused.code, refused.retry_after), (Code::TooManyAttempts, Some(Duration::from_secs(13))));
-        assert_eq!(require_open(until(1), now()).unwrap_err().retry_after, Some(Duration::from_secs(1)));
+        assert_eq!(require_unconfirmed(until(1), now()).unwrap_err().retry_after, Some(Duration::from_secs(1)));
     }
 }

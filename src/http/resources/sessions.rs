@@ -3,12 +3,12 @@
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Timelike, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::words::SessionProgress;
-use crate::app::session::{self, NewLesson};
+use crate::app::session::{self, Created, SessionEntry, StartsAt};
 use crate::db::sessions::{self, SessionFilter, SessionRow};
 use crate::db::{photos, records};
 use crate::domain::ids::{ClassId, SessionId, SubjectId};
@@ -150,16 +150,25 @@ async fn create_session(
 ) -> Result<impl IntoResponse, Problem> {
     let CreateSessionRequest { class_id, subject_id, name, starts_at } = request;
     who.require(ClassId(class_id))?;
-    let lesson = NewLesson {
+    let starts_at = to_the_minute(starts_at.unwrap_or_else(Utc::now));
+    let entry = SessionEntry {
         class: ClassId(class_id),
         subject: subject_id.map(SubjectId),
         name,
-        starts_at: starts_at.unwrap_or_else(Utc::now),
+        starts_at: StartsAt::Utc(starts_at),
     };
-    let (row, is_new) = session::create(&service.school, lesson).await?;
+    let (status, row) = match session::create(&service.school, entry).await? {
+        Created::New(row) => (StatusCode::CREATED, row),
+        Created::Existing(row) => (StatusCode::OK, row),
+    };
     let session = SessionResponse::from(row);
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     Ok((status, [(header::LOCATION, format!("{ROOT}/sessions/{}", session.id))], axum::Json(session)))
+}
+
+/// Lessons begin on the minute: who asks twice within one means the same lesson.
+fn to_the_minute(at: DateTime<Utc>) -> NaiveDateTime {
+    let at = at.naive_utc();
+    at.with_second(0).and_then(|at| at.with_nanosecond(0)).unwrap_or(at)
 }
 
 /// A session, with counts of its photos and statuses.

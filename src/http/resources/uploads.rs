@@ -50,7 +50,8 @@ impl From<PhotoState> for PhotoProgress {
 pub(super) struct UploadedPhoto {
     /// As the file was called.
     name: String,
-    photo_id: i64,
+    /// None when nothing was kept of it.
+    photo_id: Option<i64>,
     /// Of the file's bytes.
     #[schema(min_length = 64, max_length = 64)]
     sha256: String,
@@ -110,7 +111,7 @@ async fn upload_photos(
     let uploaded = upload.finish(who.actor().key()).await?;
     let wait = Duration::from_secs(query.wait.unwrap_or(0).min(300).into());
     let complete = upload::wait(&service.school, &uploaded, wait, &service.stop).await?;
-    let ids: Vec<PhotoId> = uploaded.iter().map(|photo| photo.accepted.photo).collect();
+    let ids: Vec<PhotoId> = uploaded.iter().filter_map(|photo| photo.accepted.photo).collect();
     let rows = service.read(move |conn| photos::several(conn, &ids)).await?;
     let photos: Vec<UploadedPhoto> = uploaded.into_iter().map(|photo| described(photo, &rows)).collect();
     let mut headers = HeaderMap::new();
@@ -135,13 +136,18 @@ async fn store_photos(mut form: Pictures, upload: &mut Upload) -> Result<(), Pro
 
 fn described(uploaded: Uploaded, rows: &[PhotoRow]) -> UploadedPhoto {
     let Uploaded { name, accepted } = uploaded;
-    let row = rows.iter().find(|row| row.id == accepted.photo);
-    let error = row.and_then(|row| {
+    let row = rows.iter().find(|row| Some(row.id) == accepted.photo);
+    let failed = row.and_then(|row| {
         let code = serde_json::from_value(row.error_code.clone()?.into()).unwrap_or(Code::ProcessingError);
-        Some(ItemProblem { item: name.clone(), code, detail: row.error_message.clone().unwrap_or_default() })
+        Some((code, row.error_message.clone().unwrap_or_default()))
     });
+    let refused = match &accepted.state {
+        AcceptedState::Refused(error) => Some((error.code, error.message.clone())),
+        AcceptedState::Waiting(_) | AcceptedState::Done => None,
+    };
+    let error = failed.or(refused).map(|(code, detail)| ItemProblem { item: name.clone(), code, detail });
     UploadedPhoto {
-        photo_id: accepted.photo.0,
+        photo_id: accepted.photo.map(|photo| photo.0),
         sha256: accepted.sha256,
         state: row.map_or(PhotoProgress::Failed, |row| row.state.into()),
         duplicate: matches!(accepted.state, AcceptedState::Done),
