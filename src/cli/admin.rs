@@ -1,5 +1,7 @@
 //! `rollcall admin`: what an administrator does to the database and the queue.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
@@ -15,6 +17,8 @@ use crate::queue::{JobId, JobState};
 pub(super) enum AdminCommand {
     /// Bring the tables of an older database up to date; a copy of it is kept in backups/
     Migrate(MigrateArgs),
+    /// Copy a SQLite database into a new file, checked, while others work on it
+    Backup(BackupArgs),
     /// Look at the queue, try failed jobs again, cancel waiting ones
     Jobs(JobsArgs),
 }
@@ -24,6 +28,13 @@ pub(super) struct MigrateArgs {
     /// Make no copy: you have a backup. Needed for Postgres, which is backed up with pg_dump
     #[arg(long)]
     i_have_a_backup: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BackupArgs {
+    /// The copy; photos are not in it, see deploy/backup.sh
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -58,6 +69,7 @@ enum StateArg {
 pub(super) async fn run(command: &AdminCommand, config: &Config, output: &Output) -> Result<Outcome, Error> {
     match command {
         AdminCommand::Migrate(args) => migrate(args, config, output).await?,
+        AdminCommand::Backup(args) => back_up(args, config, output).await?,
         AdminCommand::Jobs(args) => run_jobs(args, config, output).await?,
     }
     Ok(Outcome::Done)
@@ -74,6 +86,12 @@ async fn migrate(args: &MigrateArgs, config: &Config, output: &Output) -> Result
         text += &format!("; the database as it was is kept in {}", copy.display());
     }
     output.result(&json!({ "changes": done.migrations, "backup": done.copy }), text);
+    Ok(())
+}
+
+async fn back_up(args: &BackupArgs, config: &Config, output: &Output) -> Result<(), Error> {
+    School::back_up(config, &args.file).await?;
+    output.result(&json!({ "backup": args.file }), format!("the database is copied to {}", args.file.display()));
     Ok(())
 }
 

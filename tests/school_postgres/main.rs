@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+#[path = "../school/backup.rs"]
+mod backup;
 #[path = "../school/batch.rs"]
 mod batch;
 #[path = "../school/commands.rs"]
