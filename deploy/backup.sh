@@ -4,7 +4,8 @@
 # The database comes first: photos are stored before their rows, so every photo of the copied database is there. A backup
 # appears under its name when it is complete; photos that the one before has, too, take no room again where there is rsync.
 # restore.sh brings it back. Nothing here opens the photos of another school or deletes anything but backups of its own.
-set -euo pipefail
+set -Eeuo pipefail
+trap 'echo "backup: a step failed (line $LINENO); there is no new backup" >&2' ERR
 umask 077
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=deploy/postgres-address.sh

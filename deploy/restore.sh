@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Brings back a school from a backup of backup.sh. Everything is verified and copied before anything is replaced; what was there
 # is kept beside it. Server and workers must be stopped.
-set -euo pipefail
+set -Eeuo pipefail
+trap 'echo "restore: a step failed (line $LINENO)" >&2' ERR
 umask 077
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=deploy/postgres-address.sh
@@ -112,7 +113,9 @@ there() {
 users() { # how many programs have the database open
     case $database in
         # Processes of others are seen by root only; who restores is root or the school's own user.
-        sqlite) find /proc/[0-9]*/fd -lname "$(realpath -m "$file")*" -printf '%h\n' 2>/dev/null | sort -u | wc -l ;;
+        sqlite)
+            { find /proc/[0-9]*/fd -lname "$(realpath -m "$file")*" -printf '%h\n' 2>/dev/null || true; } | sort -u | wc -l
+            ;;
         postgres)
             ask "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                  AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -132,7 +135,7 @@ for _ in 1 2 3 4 5; do
     if [ "$open" = 0 ]; then break; fi
     sleep 1
 done
-[ "$open" = 0 ] || refuse "$open programs use the database: stop server and workers first; nothing was changed"
+[ "$open" = 0 ] || refuse "the database is in use: stop server and workers first; nothing was changed"
 
 stamp=$(date -u +%Y%m%dT%H%M%SZ)
 stage=$data_dir/.restoring-$stamp
