@@ -86,7 +86,7 @@ copy_database() {
             without_password "$url"
             pg_dump --format=custom --no-owner --no-privileges --file="$work/database.dump" --dbname="$address"
             # Reads the whole table of contents; a dump of another database has no such table.
-            pg_restore --list "$work/database.dump" | grep -q ' TABLE DATA [^ ]* session_photos ' ||
+            pg_restore --list "$work/database.dump" | grep ' TABLE DATA [^ ]* session_photos ' >/dev/null ||
                 refuse "the database holds no tables of rollcall"
             database=postgres
             ;;

@@ -21,6 +21,7 @@ mod outage;
 mod postgres;
 #[path = "../school/queue.rs"]
 mod queue;
+mod queue_depth;
 #[path = "../school/rematch.rs"]
 mod rematch;
 #[path = "../school/roster.rs"]
