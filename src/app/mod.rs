@@ -40,6 +40,7 @@ pub mod trail;
 pub mod upload;
 pub mod work;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -135,6 +136,15 @@ impl School {
             }
         };
         blocking(move || Ok(Db::open(&url)?.upgrade(&backup)?)).await
+    }
+
+    /// Copies a SQLite database, of whatever version, into the new file `to`, while others work on it.
+    ///
+    /// # Errors
+    /// `DATABASE_MISSING`; `DATABASE_ERROR` for Postgres, which has tools of its own, and when there is no sound copy.
+    pub async fn back_up(config: &Config, to: &Path) -> Result<(), Error> {
+        let (url, to) = (config.database_url(), to.to_owned());
+        blocking(move || Ok(Db::open(&url)?.copy_to(&to)?)).await
     }
 
     async fn with(

@@ -200,6 +200,20 @@ impl Db {
         migrate::upgrade(self, backup)
     }
 
+    /// Writes a copy of a SQLite database into the file `to`, which appears whole and checked or not at all. Others may work on
+    /// the database meanwhile; the copy is what it was at one moment.
+    ///
+    /// # Errors
+    /// [`DbError::BackupImpossible`] for Postgres, [`DbError::BackupFailed`] when there is such a file already, when it cannot be
+    /// written, or when the database is damaged; [`DbError::Busy`].
+    pub fn copy_to(&self, to: &std::path::Path) -> Result<(), DbError> {
+        if to.exists() {
+            let (copy, reason) = (to.display().to_string(), "there is such a file already".to_owned());
+            return Err(DbError::BackupFailed { copy, reason });
+        }
+        self.run_blocking(|conn| backup::copy(conn, to)).map(|_| ())
+    }
+
     /// Refuses a database on which this program's queries would fail.
     ///
     /// # Errors

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+#[path = "../school/backup.rs"]
+mod backup;
 #[path = "../school/batch.rs"]
 mod batch;
 mod bucket;
@@ -20,6 +22,7 @@ mod outage;
 mod postgres;
 #[path = "../school/queue.rs"]
 mod queue;
+mod queue_depth;
 #[path = "../school/rematch.rs"]
 mod rematch;
 #[path = "../school/roster.rs"]

@@ -1,6 +1,7 @@
 //! `rollcall admin`: what an administrator does to the database, the queue, the photo store, users and tokens.
 
 mod audit;
+mod backup;
 mod jobs;
 mod migrate;
 mod password;
@@ -19,6 +20,8 @@ use crate::config::Config;
 pub(super) enum AdminCommand {
     /// Bring the tables of an older database up to date; a copy of it is kept in backups/
     Migrate(migrate::MigrateArgs),
+    /// Copy a SQLite database into a new file, checked, while others work on it
+    Backup(backup::BackupArgs),
     /// Look at the queue, try failed jobs again, cancel waiting ones
     Jobs(jobs::JobsArgs),
     /// Compare the photo store with the database
@@ -37,6 +40,7 @@ pub(super) enum AdminCommand {
 pub(super) async fn run(command: &AdminCommand, config: &Config, output: &Output) -> Result<Outcome, Error> {
     match command {
         AdminCommand::Migrate(args) => migrate::run(args, config, output).await?,
+        AdminCommand::Backup(args) => backup::run(args, config, output).await?,
         AdminCommand::Jobs(args) => jobs::run(args, config, output).await?,
         AdminCommand::Storage(command) => return storage::run(command, config, output).await,
         AdminCommand::User(command) => user::run(command, config, output).await?,
