@@ -3,12 +3,14 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::School;
 use super::error::{Code, Error};
-use super::photo;
 use super::session::Matching;
+use super::{School, photo};
 use crate::db::DbError;
-use crate::queue::store::{self, JobCounts, JobRow};
+use crate::db::page::{Listed, Page};
+use crate::db::reach::PhotoJobs;
+use crate::domain::access::{Caller, Reach};
+use crate::queue::store::{self, Among, JobCounts, JobFilter, JobRow};
 use crate::queue::{JobError, JobId, JobState};
 
 /// The queue at one moment.
@@ -26,7 +28,7 @@ pub struct JobReport {
     pub kind: String,
     /// Which workers can do it: for photos, those with this pack.
     pub topic: String,
-    pub state: String,
+    pub state: JobState,
     pub attempt: i32,
     pub max_attempts: i32,
     pub photo: Option<i64>,
@@ -50,10 +52,10 @@ impl From<JobRow> for JobReport {
     fn from(row: JobRow) -> Self {
         Self {
             id: row.id,
+            state: row.job_state(),
             photo: row.payload.0.get("photo").and_then(serde_json::Value::as_i64),
             kind: row.kind,
             topic: row.topic,
-            state: row.state,
             attempt: row.attempt,
             max_attempts: row.max_attempts,
             run_id: row.run_id,
@@ -80,6 +82,46 @@ pub async fn list(school: &School, state: Option<JobState>, count: usize) -> Res
             Ok(QueueReport { counts: store::counts(conn)?, jobs })
         })
         .await
+}
+
+/// Which jobs somebody wants to see; `None` is any.
+#[derive(Debug, Clone)]
+pub struct JobWish {
+    pub state: Option<JobState>,
+    pub kind: Option<String>,
+    pub whose: Whose,
+}
+
+/// Whose jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Those that the caller has asked for.
+    Own,
+    /// And, for callers who may see only some classes, those about photos of these; for others all.
+    AllWithinReach,
+}
+
+/// One page of the jobs that a caller may see, newest first.
+///
+/// # Errors
+/// Database failures.
+pub async fn page(school: &School, wish: JobWish, caller: &Caller, page: Page) -> Result<Listed<JobReport>, Error> {
+    let own = caller.actor.key();
+    let among = match (wish.whose, &caller.reach) {
+        (Whose::Own, _) => Some(Among { own, photos: PhotoJobs(Vec::new()) }),
+        (Whose::AllWithinReach, Reach::Only(classes)) => Some(Among { own, photos: PhotoJobs(classes.clone()) }),
+        (Whose::AllWithinReach, Reach::All) => None,
+    };
+    let filter = JobFilter { state: wish.state, kind: wish.kind, among };
+    school.read(move |conn| Ok(store::page(conn, &filter, page)?.map(JobReport::from))).await
+}
+
+/// A job.
+///
+/// # Errors
+/// `JOB_NOT_FOUND`.
+pub async fn get(school: &School, id: JobId) -> Result<JobReport, Error> {
+    school.read(move |conn| Ok(store::get(conn, id).map_err(not_found)?.into())).await
 }
 
 /// Gives a failed or cancelled job new attempts.

@@ -45,12 +45,8 @@ pub struct Stored {
 /// Database failures.
 pub async fn begin(school: &School, caller: &str, key: &str, fingerprint: &str) -> Result<Begun, Error> {
     let now = Utc::now().naive_utc();
-    let new = NewKey {
-        caller: caller.to_owned(),
-        key: key.to_owned(),
-        fingerprint: fingerprint.to_owned(),
-        created_at: now,
-    };
+    let new =
+        NewKey { caller: caller.to_owned(), key: key.to_owned(), fingerprint: fingerprint.to_owned(), created_at: now };
     school
         .change(move |conn| {
             idempotency::prune(conn, now - KEEP, PRUNED)?;

@@ -12,12 +12,12 @@ use std::time::Instant;
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
 
+use super::School;
 use super::batch_report::{ErrorReport, FaceReport, PhotoReport, RunnerUpReport, TimingsMs, told};
 use super::error::{Code, Error, Outlook};
 use super::events::{self, PhotoStep};
 use super::recogniser::{PackKey, Recogniser, SeenFace, SeenPhoto, limits};
 use super::session::{self, Matching};
-use super::School;
 use crate::db::faces::{FaceRow, NewFace};
 use crate::db::photos::{NewPhoto, PhotoResult, PhotoRow};
 use crate::db::{AnyConnection, DbError, Json, faces, members, photos, sessions};

@@ -38,11 +38,7 @@ pub(super) async fn run(args: &ServeArgs, config: &Config, output: &Output) -> R
     let address = server.address()?;
     let listener = stop_on_signal(&stop, "stopping: requests and photos in hand are finished");
     output.note(format!("serving pack {} on {} at http://{address}", recogniser.pack(), recogniser.provider()));
-    let served = if args.with_worker {
-        both(server, school, recogniser, stop).await
-    } else {
-        server.run().await
-    };
+    let served = if args.with_worker { both(server, school, recogniser, stop).await } else { server.run().await };
     listener.abort();
     served?;
     output.result(&json!({ "listened": address.to_string() }), "stopped".to_owned());

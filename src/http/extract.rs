@@ -29,7 +29,8 @@ impl<T: DeserializeOwned> FromRequest<Service> for Json<T> {
 }
 
 fn unreadable_body(rejection: &JsonRejection) -> Problem {
-    let code = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::RequestTooLarge } else { Code::InvalidRequest };
+    let code =
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::RequestTooLarge } else { Code::InvalidRequest };
     Problem::with_status(rejection.status(), code, format!("the body cannot be used: {}", rejection.body_text()))
 }
 
@@ -117,6 +118,6 @@ impl FromRequestParts<Service> for IfMatch {
 }
 
 /// The text of a header, if it is there and text.
-pub(super) fn header_text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
+pub(crate) fn header_text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }

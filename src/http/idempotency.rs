@@ -28,12 +28,7 @@ const MAX_HASHED: usize = 1024 * 1024;
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::LOCATION, header::ETAG];
 
 /// Runs the handler, once for each key.
-pub(super) async fn once(
-    service: &Service,
-    actor: &Actor,
-    request: Request,
-    next: Next,
-) -> Result<Response, Problem> {
+pub(super) async fn once(service: &Service, actor: &Actor, request: Request, next: Next) -> Result<Response, Problem> {
     let (Some(key), Some(caller)) = (key_of(&request)?, actor.key()) else { return Ok(next.run(request).await) };
     let (request, fingerprint) = fingerprint(request).await?;
     let school = &service.school;
@@ -52,11 +47,7 @@ pub(super) async fn once(
     let (parts, body) = next.run(request).await.into_parts();
     let body = body.collect().await.map(|whole| whole.to_bytes()).unwrap_or_default();
     if is_lasting(parts.status) {
-        let stored = Stored {
-            status: parts.status.as_u16(),
-            headers: kept(&parts.headers),
-            body: body.to_vec(),
-        };
+        let stored = Stored { status: parts.status.as_u16(), headers: kept(&parts.headers), body: body.to_vec() };
         once::keep(school, claim, stored).await?;
     } else {
         once::release(school, claim).await?;
@@ -76,7 +67,8 @@ fn key_of(request: &Request) -> Result<Option<String>, Problem> {
 async fn fingerprint(request: Request) -> Result<(Request, String), Problem> {
     let mut hash = Sha256::new();
     hash.update(format!("{} {}\n", request.method(), request.uri()));
-    let is_json = header_text(request.headers(), header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
+    let is_json =
+        header_text(request.headers(), header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
     let request = if is_json {
         let (parts, body) = request.into_parts();
         let read = axum::body::to_bytes(body, MAX_HASHED).await;
