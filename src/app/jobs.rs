@@ -162,3 +162,74 @@ fn not_found(error: DbError) -> Error {
         error => error.into(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::app::photo::{self, AcceptedState, Arrival, Order};
+    use crate::config::Config;
+    use crate::db::Db;
+    use crate::db::testing::{class, on_each_database, session};
+    use crate::domain::access::{Actor, Role};
+    use crate::domain::ids::{ClassId, UserId};
+    use crate::queue::Priority;
+    use crate::storage::MemoryStore;
+
+    const PHOTO: &[u8] = include_bytes!("../../dataset/demo/class_photos/CSE-A_2026-11-17_0900_full.jpg");
+
+    fn teacher(id: i64, classes: Vec<ClassId>) -> Caller {
+        Caller {
+            actor: Actor::user(UserId(id), "ann"),
+            role: Role::Teacher,
+            scopes: vec![],
+            reach: Reach::Only(classes),
+        }
+    }
+
+    /// A school, a class of it, another one, and the job of a photo that user 5 has uploaded to the first.
+    fn scene(db: &Db) -> (School, [ClassId; 2], JobId) {
+        let school =
+            School { db: db.clone(), store: Arc::new(MemoryStore::new()), config: Arc::new(Config::default()) };
+        let made = db.run_blocking::<_, DbError>(|conn| Ok((session(conn)?, [class(conn, "9")?, class(conn, "10")?])));
+        let (session, classes) = made.unwrap();
+        let admitted = wait(async {
+            let matching = Matching::of_settings(&school.config)?;
+            let order = Order { priority: Priority::Person, run_id: None, owner: Some("user:5".into()) };
+            let arrival = Arrival::store(&school, session, PHOTO, "a.jpg".into()).await?;
+            photo::admit(&school, &matching, &order, session, vec![arrival]).await
+        });
+        let AcceptedState::Waiting(job) = admitted.unwrap().remove(0).state else { panic!("it waits") };
+        (school, classes, job)
+    }
+
+    fn wait<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Runtime::new().unwrap().block_on(future)
+    }
+
+    on_each_database! {
+        fn teachers_see_their_own_jobs_and_those_of_their_classes(db) {
+            let (school, [own, other], job) = scene(db);
+            let seen = |caller: Caller, whose| {
+                let wish = JobWish { state: Some(JobState::Queued), kind: None, whose };
+                let listed = wait(page(&school, wish, &caller, Page::first(9))).unwrap();
+                listed.rows.iter().map(|report| report.id).collect::<Vec<_>>()
+            };
+            assert_eq!(seen(teacher(6, vec![own]), Whose::AllWithinReach), [job.0], "a photo of the class");
+            assert!(seen(teacher(6, vec![own]), Whose::Own).is_empty());
+            assert!(seen(teacher(6, vec![other]), Whose::AllWithinReach).is_empty());
+            assert_eq!(seen(teacher(5, vec![other]), Whose::AllWithinReach), [job.0], "asked for by the caller");
+            assert_eq!(seen(teacher(5, vec![]), Whose::Own), [job.0]);
+            let admin = Caller { reach: Reach::All, ..teacher(6, vec![]) };
+            assert_eq!(seen(admin, Whose::AllWithinReach), [job.0]);
+        }
+
+        fn a_job_is_reported_with_its_owner_and_unknown_ones_are_not_found(db) {
+            let (school, _, job) = scene(db);
+            let report = wait(get(&school, job)).unwrap();
+            assert_eq!((report.state, report.owner.as_deref()), (JobState::Queued, Some("user:5")));
+            assert_eq!(wait(get(&school, JobId(404))).unwrap_err().code, Code::JobNotFound);
+        }
+    }
+}

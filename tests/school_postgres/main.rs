@@ -21,6 +21,8 @@ mod postgres;
 mod queue;
 #[path = "../school/rematch.rs"]
 mod rematch;
+#[path = "../school/review.rs"]
+mod review;
 #[path = "../school/roster.rs"]
 mod roster;
 #[path = "../school/stop.rs"]
