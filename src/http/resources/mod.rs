@@ -3,10 +3,14 @@
 mod audit;
 mod auth;
 mod classes;
+mod events;
+mod jobs;
 mod members;
 pub(super) mod model;
 mod sessions;
 mod sheets;
+mod records;
+mod review;
 mod students;
 mod subjects;
 mod tokens;
@@ -33,6 +37,10 @@ pub(super) fn rows() -> Vec<Row> {
         sheets::rows(),
         tools::rows(),
         model::rows(),
+        records::rows(),
+        review::rows(),
+        events::rows(),
+        jobs::rows(),
     ]
     .into_iter()
     .flatten()

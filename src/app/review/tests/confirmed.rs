@@ -23,7 +23,9 @@ impl Scene {
     fn admit(&self, bytes: &[u8]) -> photo::Accepted {
         self.wait(async {
             let arrival = Arrival::store(&self.school, self.session, bytes, "a.jpg".into()).await?;
-            Ok::<_, Error>(photo::admit(&self.school, &self.matching(), &ORDER, self.session, vec![arrival]).await?.remove(0))
+            Ok::<_, Error>(
+                photo::admit(&self.school, &self.matching(), &ORDER, self.session, vec![arrival]).await?.remove(0),
+            )
         })
         .unwrap()
     }
