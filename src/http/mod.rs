@@ -11,6 +11,7 @@ mod idempotency;
 mod observe;
 mod openapi;
 mod page;
+mod pictures;
 mod problem;
 mod rate;
 mod reach;

@@ -1,7 +1,9 @@
 //! The resources: one file each, with its handlers, what they take and give, and its rows of the table.
 
 mod classes;
+mod faces;
 mod members;
+mod photos;
 mod students;
 mod subjects;
 
@@ -9,5 +11,15 @@ use super::table::Row;
 
 /// The whole table.
 pub(super) fn rows() -> Vec<Row> {
-    [classes::rows(), subjects::rows(), students::rows(), members::rows()].into_iter().flatten().collect()
+    [
+        classes::rows(),
+        subjects::rows(),
+        students::rows(),
+        members::rows(),
+        photos::rows(),
+        faces::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
