@@ -4,6 +4,7 @@
 //! read may come from `db`. Who may do what stands in [`table`], how errors look in [`problem`]. Called by `cli`.
 
 mod client;
+mod download;
 mod extract;
 mod face;
 mod gate;

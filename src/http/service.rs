@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::problem::Problem;
 use super::rate::Rates;
 use crate::app::auth::Keys;
+use crate::app::error::Code;
 use crate::app::readiness::Probe;
 use crate::app::{Recogniser, School};
 use crate::config::Config;
@@ -29,6 +30,8 @@ pub(crate) struct Shared {
     pub(crate) requests: Arc<Semaphore>,
     /// Requests that hold pictures in memory.
     pub(crate) uploads: Arc<Semaphore>,
+    /// Pictures that are fetched, drawn or cut at the moment.
+    pub(crate) pictures: Arc<Semaphore>,
     /// Streams of events; each lasts for minutes.
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) rates: Rates,
@@ -39,6 +42,8 @@ pub(crate) struct Shared {
 
 /// Uploads and recognitions at a time. Each holds one picture of `photos.max_mb`; what is decoded of it waits in the engine.
 const UPLOADS: usize = 8;
+/// Pictures in memory at a time, for people to look at; who comes later waits.
+const PICTURES: usize = 8;
 /// Watchers at a time.
 const STREAMS: usize = 512;
 
@@ -50,6 +55,7 @@ impl Service {
         Self(Arc::new(Shared {
             requests: Arc::new(Semaphore::new(server.max_requests as usize)),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
+            pictures: Arc::new(Semaphore::new(PICTURES)),
             streams: Arc::new(Semaphore::new(STREAMS)),
             rates: Rates::new(server.rate_per_minute),
             school,
@@ -74,6 +80,18 @@ impl Service {
         query: impl FnOnce(&mut AnyConnection) -> Result<T, DbError> + Send + 'static,
     ) -> Result<T, Problem> {
         Ok(self.0.school.read(|conn| Ok(query(conn)?)).await?)
+    }
+
+    /// Waits until there is room in memory for one more picture.
+    ///
+    /// # Errors
+    /// `BUSY` when there is none within the time that a request has.
+    pub(crate) async fn room_for_picture(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let busy = || Problem::new(Code::Busy, "too many pictures are looked at at the moment").retry_after(2);
+        match tokio::time::timeout(self.request_timeout(), Arc::clone(&self.0.pictures).acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(busy()),
+        }
     }
 
     pub(crate) fn request_timeout(&self) -> Duration {

@@ -116,7 +116,7 @@ mod tests {
             take_away(&class, photo).unwrap();
             assert_eq!(class.run(|conn| store::hold(conn, &claimed[0].claim)), store::Held::No);
             assert_eq!(class.run(|conn| store::get(conn, claimed[0].claim.id)).state, "cancelled");
-            assert!(class.run(|conn| super::super::photo_of(conn, &claimed[0].payload)).is_none());
+            assert!(class.run(|conn| crate::app::photo::photo_of(conn, &claimed[0].payload)).is_none());
         }
 
         fn a_confirmed_session_keeps_its_photos(db) {

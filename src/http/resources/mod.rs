@@ -4,13 +4,15 @@ mod audit;
 mod auth;
 mod classes;
 mod events;
+mod faces;
 mod jobs;
 mod members;
 pub(super) mod model;
-mod sessions;
-mod sheets;
+mod photos;
 mod records;
 mod review;
+mod sessions;
+mod sheets;
 mod students;
 mod subjects;
 mod tokens;
@@ -41,6 +43,8 @@ pub(super) fn rows() -> Vec<Row> {
         review::rows(),
         events::rows(),
         jobs::rows(),
+        photos::rows(),
+        faces::rows(),
     ]
     .into_iter()
     .flatten()

@@ -1,0 +1,322 @@
+//! Photos of sessions: what became of them, and the pictures themselves.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::faces::{FaceResponse, faces_of};
+use crate::app::batch_report::TimingsMs;
+use crate::app::error::Code;
+use crate::app::{annotate, photo};
+use crate::db::photos::{self, PhotoRow};
+use crate::db::sessions;
+use crate::domain::ids::{PhotoId, SessionId};
+use crate::domain::status::PhotoState;
+use crate::http::extract::Path;
+use crate::http::download::{Part, Picture, PictureBytes};
+use crate::http::problem::{ErrorCode, Problem};
+use crate::http::service::Service;
+use crate::http::table::{Audit, Kind, READ_ATTENDANCE, RECORD, Row, SEE_PHOTOS, row};
+
+pub(super) fn rows() -> Vec<Row> {
+    vec![
+        row!(READ_ATTENDANCE, list_photos),
+        row!(READ_ATTENDANCE, get_photo),
+        row!(RECORD, delete_photo),
+        row!(SEE_PHOTOS, get_photo_original).kind(Kind::Stream).audit(Audit::Line),
+        row!(SEE_PHOTOS, get_photo_annotated).audit(Audit::Line),
+    ]
+}
+
+/// How far a photo has come.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum PhotoProgress {
+    Queued,
+    Processing,
+    Done,
+    Failed,
+}
+
+impl From<PhotoState> for PhotoProgress {
+    fn from(state: PhotoState) -> Self {
+        match state {
+            PhotoState::Queued => Self::Queued,
+            PhotoState::Processing => Self::Processing,
+            PhotoState::Done => Self::Done,
+            PhotoState::Failed => Self::Failed,
+        }
+    }
+}
+
+/// A photo of a session.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PhotoResponse {
+    id: i64,
+    session_id: i64,
+    state: PhotoProgress,
+    /// Why it failed; only of one that did.
+    error: Option<PhotoErrorResponse>,
+    /// The file's name when it came.
+    file_name: String,
+    /// Of the bytes as they came: the same photo of a session is there once.
+    #[schema(min_length = 64, max_length = 64)]
+    sha256: String,
+    #[schema(minimum = 0)]
+    bytes: i64,
+    /// Pixels of the upright photo; known once it was looked at.
+    width: Option<i32>,
+    height: Option<i32>,
+    /// Longer side of the smallest face, pixels.
+    smallest_face_px: Option<f32>,
+    /// Faces beyond the limit, which were not looked at.
+    #[schema(minimum = 0)]
+    faces_left_out: i32,
+    /// What the result should be read with.
+    warnings: Vec<String>,
+    /// The pack it was looked at with, as `id@version`.
+    pack: Option<String>,
+    /// What the nets ran on.
+    provider: Option<String>,
+    timings_ms: Option<TimingsResponse>,
+    processed_at: Option<DateTime<Utc>>,
+    created_at: DateTime<Utc>,
+}
+
+/// Why a photo failed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PhotoErrorResponse {
+    #[schema(value_type = ErrorCode)]
+    code: Code,
+    message: String,
+}
+
+/// Wall-clock time of each stage, milliseconds.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TimingsResponse {
+    decode: f32,
+    detect: f32,
+    align: f32,
+    embed: f32,
+    #[serde(rename = "match")]
+    matching: f32,
+    store: f32,
+}
+
+impl From<TimingsMs> for TimingsResponse {
+    fn from(timings: TimingsMs) -> Self {
+        let TimingsMs { decode, detect, align, embed, matching, store } = timings;
+        Self { decode, detect, align, embed, matching, store }
+    }
+}
+
+impl From<PhotoRow> for PhotoResponse {
+    fn from(row: PhotoRow) -> Self {
+        let error = row.error_code.map(|code| PhotoErrorResponse {
+            code: serde_json::from_value(code.into()).unwrap_or(Code::ProcessingError),
+            message: row.error_message.unwrap_or_default(),
+        });
+        Self {
+            id: row.id.0,
+            session_id: row.session_id.0,
+            state: row.state.into(),
+            error,
+            file_name: row.original_name,
+            sha256: row.sha256,
+            bytes: row.bytes,
+            width: row.width,
+            height: row.height,
+            smallest_face_px: row.smallest_face_px,
+            faces_left_out: row.faces_left_out,
+            warnings: row.warnings.0,
+            pack: row.pack_id.zip(row.pack_version).map(|(id, version)| format!("{id}@{version}")),
+            provider: row.provider,
+            timings_ms: serde_json::from_value::<TimingsMs>(row.timings.0).ok().map(TimingsResponse::from),
+            processed_at: row.processed_at.map(|at| at.and_utc()),
+            created_at: row.created_at.and_utc(),
+        }
+    }
+}
+
+/// The photos of a session, in the order they came.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PhotosResponse {
+    session_id: i64,
+    items: Vec<PhotoResponse>,
+}
+
+/// A photo with its faces.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PhotoWithFacesResponse {
+    #[serde(flatten)]
+    photo: PhotoResponse,
+    /// Largest first.
+    faces: Vec<FaceResponse>,
+}
+
+/// The photos of a session.
+#[utoipa::path(get, path = "/sessions/{session_id}/photos", tag = "photos", params(("session_id" = i64, Path)),
+    responses((status = 200, body = PhotosResponse)))]
+async fn list_photos(
+    State(service): State<Service>,
+    Path(id): Path<i64>,
+) -> Result<axum::Json<PhotosResponse>, Problem> {
+    let listed = service.read(move |conn| {
+        sessions::get(conn, SessionId(id))?;
+        photos::list(conn, SessionId(id))
+    });
+    let items = listed.await?.into_iter().map(PhotoResponse::from).collect();
+    Ok(axum::Json(PhotosResponse { session_id: id, items }))
+}
+
+/// A photo, what became of it, and its faces.
+#[utoipa::path(get, path = "/photos/{photo_id}", tag = "photos", params(("photo_id" = i64, Path)),
+    responses((status = 200, body = PhotoWithFacesResponse)))]
+async fn get_photo(
+    State(service): State<Service>,
+    Path(id): Path<i64>,
+) -> Result<axum::Json<PhotoWithFacesResponse>, Problem> {
+    let read = service.read(move |conn| {
+        let row = photos::get(conn, PhotoId(id))?;
+        let faces = faces_of(conn, &row)?;
+        Ok((row, faces))
+    });
+    let (row, faces) = read.await?;
+    Ok(axum::Json(PhotoWithFacesResponse { photo: row.into(), faces }))
+}
+
+/// Removes a photo with its faces and what was said about them; its session is settled from the others. A photo that is
+/// being worked on is cancelled first.
+#[utoipa::path(delete, path = "/photos/{photo_id}", tag = "photos", params(("photo_id" = i64, Path)),
+    responses((status = 204, description = "It is gone")))]
+async fn delete_photo(State(service): State<Service>, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
+    let matching = service.recogniser.matching(&service.school);
+    photo::remove(&service.school, &matching, PhotoId(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A photo as it was uploaded, whole or in part. Every look is written down.
+#[utoipa::path(get, path = "/photos/{photo_id}/original", tag = "photos",
+    params(
+        ("photo_id" = i64, Path),
+        ("Range" = Option<String>, Header, description = "One range of bytes"),
+        ("If-None-Match" = Option<String>, Header, description = "Versions that are known already"),
+    ),
+    responses(
+        (status = 200, description = "The photo",
+            content((PictureBytes = "image/jpeg"), (PictureBytes = "image/png"), (PictureBytes = "image/webp"),
+                (PictureBytes = "image/gif"), (PictureBytes = "image/bmp"), (PictureBytes = "image/tiff")),
+            headers(("ETag" = String), ("Accept-Ranges" = String))),
+        (status = 206, description = "Part of it",
+            content((PictureBytes = "image/jpeg"), (PictureBytes = "image/png"), (PictureBytes = "image/webp"),
+                (PictureBytes = "image/gif"), (PictureBytes = "image/bmp"), (PictureBytes = "image/tiff")),
+            headers(("ETag" = String), ("Content-Range" = String))),
+        (status = 304, description = "It is known already"),
+    ))]
+async fn get_photo_original(
+    State(service): State<Service>,
+    Path(id): Path<i64>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let row = service.read(move |conn| photos::get(conn, PhotoId(id))).await?;
+    let Some((media_type, extension)) = kind_of(&row.object_key) else {
+        return Err(Problem::new(
+            Code::PhotoNotFound,
+            format!("photo {id} could not be read when it came; no bytes are kept"),
+        ));
+    };
+    let file_name = format!("photo-{id}.{extension}");
+    let picture = Picture { media_type, file_name, version: row.sha256.clone() };
+    if let Some(known) = picture.if_known(&headers) {
+        return Ok(known);
+    }
+    let length = u64::try_from(row.bytes).unwrap_or(0);
+    let part = picture.part(&headers, length);
+    let range = match &part {
+        Part::Whole => 0..length,
+        Part::Bytes(range) => range.clone(),
+        Part::Beyond => return Ok(picture.partial(part, length, Vec::new())),
+    };
+    let _room = service.room_for_picture().await?;
+    let bytes = photo::original(&service.school, &row, range).await?;
+    Ok(picture.partial(part, length, bytes))
+}
+
+/// A photo with its verdicts drawn in: roll numbers, no names. Every look is written down.
+#[utoipa::path(get, path = "/photos/{photo_id}/annotated", tag = "photos",
+    params(
+        ("photo_id" = i64, Path),
+        ("If-None-Match" = Option<String>, Header, description = "Versions that are known already"),
+    ),
+    responses(
+        (status = 200, description = "The drawing", content((PictureBytes = "image/jpeg")), headers(("ETag" = String))),
+        (status = 304, description = "It is known already"),
+        (status = 409, description = "The photo was not looked at yet",
+            content((Problem = "application/problem+json"))),
+    ))]
+async fn get_photo_annotated(
+    State(service): State<Service>,
+    Path(id): Path<i64>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let sketch = annotate::sketch(&service.school, PhotoId(id)).await?;
+    let file_name = format!("photo-{id}-annotated.jpg");
+    let picture = Picture { media_type: "image/jpeg", file_name, version: sketch.version().to_owned() };
+    if let Some(known) = picture.if_known(&headers) {
+        return Ok(known);
+    }
+    let _room = service.room_for_picture().await?;
+    Ok(picture.whole(sketch.draw(&service.school).await?))
+}
+
+/// Media type and file ending, from the key that a photo is stored under; none for one that was not stored.
+fn kind_of(object_key: &str) -> Option<(&'static str, &'static str)> {
+    let (_, extension) = object_key.rsplit_once('.')?;
+    Some(match extension {
+        "jpg" => ("image/jpeg", "jpg"),
+        "png" => ("image/png", "png"),
+        "webp" => ("image/webp", "webp"),
+        "gif" => ("image/gif", "gif"),
+        "bmp" => ("image/bmp", "bmp"),
+        "tiff" => ("image/tiff", "tiff"),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::Json;
+    use crate::db::testing::{new_photo, on_each_database, photo_result, session};
+
+    #[test]
+    fn every_kind_of_photo_that_is_kept_has_a_media_type() {
+        assert_eq!(kind_of("attendance_photos/1/ab.jpg"), Some(("image/jpeg", "jpg")));
+        assert_eq!(kind_of("attendance_photos/1/ab.tiff"), Some(("image/tiff", "tiff")));
+        assert_eq!((kind_of(""), kind_of("a/b.exe")), (None, None));
+    }
+
+    on_each_database! {
+        fn a_photo_tells_what_became_of_it(db) {
+            let rows = db.run_blocking::<_, crate::db::DbError>(|conn| {
+                let session = session(conn)?;
+                let (done, failed) = (photos::insert(conn, &new_photo(session, 1))?, photos::insert(conn, &new_photo(session, 2))?);
+                let timings = Json(serde_json::json!(TimingsMs { decode: 55.5, ..TimingsMs::default() }));
+                photos::finish(conn, done, &photos::PhotoResult { timings, ..photo_result() })?;
+                photos::fail(conn, failed, "INVALID_IMAGE", "it ends in the middle", photo_result().processed_at)?;
+                photos::list(conn, session)
+            });
+            let told: Vec<_> =
+                rows.unwrap().into_iter().map(|row| serde_json::to_value(PhotoResponse::from(row)).unwrap()).collect();
+            assert_eq!((&told[0]["state"], &told[0]["error"]), (&"done".into(), &serde_json::Value::Null));
+            assert_eq!((&told[0]["pack"], &told[0]["timings_ms"]["decode"]), (&"starter@1".into(), &55.5.into()));
+            assert_eq!(told[0]["processed_at"], "2025-09-01T08:00:05Z");
+            let error = serde_json::json!({ "code": "INVALID_IMAGE", "message": "it ends in the middle" });
+            assert_eq!((&told[1]["state"], &told[1]["error"]), (&"failed".into(), &error));
+            assert_eq!(told[1]["timings_ms"], serde_json::Value::Null);
+        }
+    }
+}
