@@ -5,10 +5,10 @@ PYTHON ?= python3
 export CARGO PYTHON WHEEL
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test fuzz lint bench deny dist
+.PHONY: help setup build demo test fuzz lint lint-deploy bench deny dist
 
 help: ## list what there is
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 
 setup: ## check the tools, bring ONNX Runtime into runtime/ (once)
 	@sh deploy/prerequisites.sh
@@ -35,6 +35,10 @@ lint: ## format, clippy and documentation, without a single warning
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --lib
+
+# Tools that are missing are named and passed over; STRICT=1 wants them all.
+lint-deploy: ## scripts, images, compose, Kubernetes, systemd, nginx: all that needs no container engine
+	@bash deploy/lint.sh
 
 bench: setup ## time the pipeline's operations
 	$(CARGO) bench
