@@ -1,51 +1,62 @@
-# syntax=docker/dockerfile:1.7
-# rollcall on the CPU: program, ONNX Runtime, starter pack. Nothing of a school is in the image; that lies in the volume
-# /var/lib/rollcall, in Postgres and in a bucket.
-#
-#   docker build --tag rollcall:local .
-#
-# The tags are exact. To hold a build to the very bytes, give an image with its digest:
-#   docker build --build-arg RUNTIME_IMAGE=debian:12.12-slim@sha256:... .
-ARG BUILD_IMAGE=rust:1.95.0-slim-bookworm
-ARG RUNTIME_IMAGE=debian:12.12-slim
+# rollcall for processors without a GPU. Built from the repository alone:
+#   docker build --tag rollcall:cpu .
+# Run it with a read-only root, a volume at /data and a tmpfs at /tmp; deploy/compose.yaml does.
 
-FROM ${BUILD_IMAGE} AS build
+# The program, with libpq and OpenSSL inside, as `make dist` builds it.
+FROM rust:1.95-slim-bookworm AS build
+# Compiler and perl are as good in any version of this Debian.
+# hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends build-essential libpq-dev python3 python3-pip \
+    && apt-get install --yes --no-install-recommends build-essential perl \
     && rm -rf /var/lib/apt/lists/*
-WORKDIR /build
-# First what changes seldom.
-COPY deploy/setup-runtime.py deploy/
-RUN python3 deploy/setup-runtime.py
-COPY . .
-RUN sh deploy/prerequisites.sh
-RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
-    cargo build --release --locked --bin rollcall && cp target/release/rollcall .
+WORKDIR /src
+COPY Cargo.toml Cargo.lock ./
+COPY benches benches
+COPY dataset/demo dataset/demo
+COPY migrations migrations
+COPY models/starter models/starter
+COPY src src
+RUN --mount=type=cache,target=/usr/local/cargo/registry \
+    --mount=type=cache,target=/src/target \
+    cargo build --release --locked --features static-libpq --bin rollcall \
+    && install -D target/release/rollcall /opt/rollcall/rollcall
 
-FROM ${RUNTIME_IMAGE}
+# ONNX Runtime: pinned wheels, checked by their hashes, unpacked and nothing installed.
+FROM python:3.13-slim-bookworm AS runtime
+COPY deploy/setup-runtime.py /setup/
+RUN python3 /setup/setup-runtime.py --into /opt/rollcall/runtime
+
+FROM debian:12.13-slim
+# Security updates are wanted, whatever their version.
+# hadolint ignore=DL3008
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates libpq5 libstdc++6 \
+    && apt-get install --yes --no-install-recommends ca-certificates libstdc++6 \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --user-group --home-dir /var/lib/rollcall --shell /usr/sbin/nologin rollcall \
-    && install --directory --owner=rollcall --group=rollcall --mode=0700 /var/lib/rollcall
-COPY --from=build /build/runtime /opt/rollcall/runtime
-COPY --from=build /build/LICENSE-MIT /build/LICENSE-APACHE /opt/rollcall/
-COPY --from=build /build/models /opt/rollcall/models
-COPY --from=build /build/deploy/container/health /opt/rollcall/
-COPY --from=build /build/rollcall /opt/rollcall/
-# For `docker exec SERVER rollcall ...`; the program looks for its libraries beside the file itself, not beside the link.
+    && groupadd --gid 10001 rollcall \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /data --shell /usr/sbin/nologin rollcall \
+    && install --directory --owner=10001 --group=10001 --mode=0700 /data
+COPY LICENSE-APACHE LICENSE-MIT /opt/rollcall/
+COPY dataset/demo /opt/rollcall/dataset/demo
+COPY models/README.md /opt/rollcall/models/
+COPY models/starter /opt/rollcall/models/starter
+COPY deploy/healthcheck.sh /opt/rollcall/
+COPY --from=runtime /opt/rollcall/runtime /opt/rollcall/runtime
+COPY --from=build /opt/rollcall/rollcall /opt/rollcall/
 RUN ln -s /opt/rollcall/rollcall /usr/local/bin/rollcall
-ENV ROLLCALL_DATA_DIR=/var/lib/rollcall \
+
+ENV ROLLCALL_DATA_DIR=/data \
     ROLLCALL_SERVER__LISTEN=0.0.0.0:8080 \
     ROLLCALL_PROVIDER=cpu \
     ROLLCALL_LOG__LEVEL=info \
     ROLLCALL_LOG__FORMAT=json
+WORKDIR /data
 USER 10001:10001
-WORKDIR /var/lib/rollcall
-VOLUME /var/lib/rollcall
+VOLUME /data
 EXPOSE 8080
-# The program answers SIGTERM itself: what is in hand is finished, the rest goes back to the queue.
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=15s --timeout=10s --start-period=60s --retries=4 CMD ["/opt/rollcall/health"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 CMD ["/opt/rollcall/healthcheck.sh"]
+LABEL org.opencontainers.image.title="rollcall" \
+    org.opencontainers.image.description="Turns photos of a classroom into attendance" \
+    org.opencontainers.image.licenses="(MIT OR Apache-2.0); the starter pack is not for commercial use"
 ENTRYPOINT ["/opt/rollcall/rollcall"]
 CMD ["serve"]

@@ -36,8 +36,7 @@ lint: ## format, clippy and documentation, without a single warning
 	$(CARGO) clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --lib
 
-# Tools that are missing are named and passed over; STRICT=1 wants them all.
-lint-deploy: ## scripts, images, compose, Kubernetes, systemd, nginx: all that needs no container engine
+lint-deploy: ## check everything in deploy/ with the tools that are here; says what it could not check
 	@bash deploy/lint.sh
 
 bench: setup ## time the pipeline's operations

@@ -34,7 +34,8 @@ cp -L /bin/sh "$root/bin/sh"
 rm -rf "$there/school" "$there/demo" "$there/exports"
 mv "$there" "$root/rollcall"
 if [ "$(id -u)" = 0 ]; then enter="chroot"; else enter="unshare --map-root-user chroot"; fi
-# shellcheck disable=SC2086 # `enter` is a command with its options
+# Command and flag are two words.
+# shellcheck disable=SC2086
 if ! env -i PATH="$PATH" $enter "$root" /bin/sh -c true 2>/dev/null; then
     echo "check: skipped: this user may not make a root of its own" >&2
     exit 0

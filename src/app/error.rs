@@ -1,6 +1,8 @@
 //! One error type for every use case, each with a stable code: the one place where a failure becomes words for people,
 //! an exit code and (over REST) a status.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::db::DbError;
@@ -16,10 +18,22 @@ use crate::storage::{StorageError, StorageErrorKind};
 use crate::vision::annotate::EncodeError;
 use crate::vision::decode::DecodeError;
 
-/// Stable names of everything that can go wrong; part of the contract with other programs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Code {
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident,)+) => {
+        /// Stable names of everything that can go wrong; part of the contract with other programs.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+        pub enum Code {
+            $($(#[$doc])* $code,)+
+        }
+
+        impl Code {
+            pub const ALL: &'static [Self] = &[$(Self::$code,)+];
+        }
+    };
+}
+
+codes! {
     /// The bytes are not a whole picture.
     InvalidImage,
     /// A file type that is not read.
@@ -67,6 +81,26 @@ pub enum Code {
     InvalidTable,
     /// Days or a roll number that do not fit with those of the roster.
     RosterConflict,
+    /// Something in a request that cannot be used.
+    InvalidRequest,
+    /// A request with the same key asks for something else, or is still at work.
+    IdempotencyConflict,
+    /// Nobody has shown who they are, or what was shown does not hold (any more).
+    Unauthenticated,
+    /// Somebody known, who may not do this.
+    Forbidden,
+    /// Name and password do not belong together.
+    InvalidCredentials,
+    /// Wrong passwords too often; the answer says when to come again.
+    TooManyAttempts,
+    /// A password that is too short, too long or too common.
+    WeakPassword,
+    UserNotFound,
+    TokenNotFound,
+    /// Another user has this name.
+    NameTaken,
+    /// Somebody must be left who can give others their rights.
+    LastAdmin,
     /// A file cannot be read or written.
     FileError,
     DatabaseMissing,
@@ -76,6 +110,35 @@ pub enum Code {
     WorkerLost,
     /// Somebody has cancelled the work.
     Cancelled,
+    /// More bytes than a request may have.
+    RequestTooLarge,
+    /// There is no such address.
+    RouteNotFound,
+    /// The address does not know this method.
+    MethodNotAllowed,
+    /// Too many requests in a short time.
+    TooManyRequests,
+    /// The server has too much to do.
+    Busy,
+    /// Given up because it took too long.
+    Timeout,
+    SampleNotFound,
+    PackNotFound,
+    /// Somebody else has changed it since.
+    VersionConflict,
+    /// It was confirmed; reopen it first.
+    SessionConfirmed,
+    /// Photos or records of it still wait.
+    SessionNotReady,
+    FaceNotFound,
+    /// Nobody has decided about this face.
+    DecisionNotFound,
+    PhotoNotFound,
+    MemberNotFound,
+    /// There is one like it.
+    AlreadyExists,
+    /// It cannot go while something refers to it, or what it refers to is not there.
+    InUse,
     /// Anything else that stopped the work on one item.
     ProcessingError,
 }
@@ -96,6 +159,8 @@ impl Code {
 pub struct Error {
     pub code: Code,
     pub message: String,
+    /// Not before so long the same may go better.
+    pub retry_after: Option<Duration>,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -104,6 +169,9 @@ pub struct Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outlook {
     Final,
+    /// Once somebody has mended something, perhaps.
+    Lasting,
+    /// By itself.
     Passing,
     /// The program is busy or stops.
     NotItsFault,
@@ -111,11 +179,11 @@ pub(crate) enum Outlook {
 
 impl Error {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), source: None }
+        Self { code, message: message.into(), retry_after: None, source: None }
     }
 
     fn wrapping(code: Code, error: impl std::error::Error + Send + Sync + 'static) -> Self {
-        Self { code, message: error.to_string(), source: Some(Box::new(error)) }
+        Self { code, message: error.to_string(), retry_after: None, source: Some(Box::new(error)) }
     }
 
     pub(crate) fn outlook(&self) -> Outlook {
@@ -129,11 +197,19 @@ impl Error {
         }
         match (source.downcast_ref::<EngineError>(), source.downcast_ref::<StorageError>()) {
             (Some(EngineError::Busy { .. } | EngineError::Stopped { .. }), _) => Outlook::NotItsFault,
-            (Some(_), _) => Outlook::Passing,
-            (_, Some(error)) if error.kind == StorageErrorKind::NotFound => Outlook::Final,
-            (_, Some(_)) => Outlook::Passing,
-            (None, None) => Outlook::Final,
+            (Some(_), _) => Outlook::Lasting,
+            (_, Some(error)) if error.is_transient() => Outlook::Passing,
+            (_, Some(error)) if matches!(error.kind, StorageErrorKind::Denied | StorageErrorKind::Full) => {
+                Outlook::Lasting
+            }
+            (None, _) => Outlook::Final,
         }
+    }
+
+    /// The same failure, which may go better after a while.
+    #[must_use]
+    pub fn again_after(self, wait: Duration) -> Self {
+        Self { retry_after: Some(wait), ..self }
     }
 
     /// A file of the user's that cannot be read or written.
@@ -190,8 +266,33 @@ impl From<FetchError> for Error {
 
 impl From<DbError> for Error {
     fn from(error: DbError) -> Self {
-        let code = if matches!(error, DbError::Missing { .. }) { Code::DatabaseMissing } else { Code::DatabaseError };
+        let code = match &error {
+            DbError::Missing { .. } => Code::DatabaseMissing,
+            DbError::NotFound { what } => not_found(what),
+            DbError::Duplicate { .. } => Code::AlreadyExists,
+            DbError::Reference => Code::InUse,
+            DbError::Rule(_) => Code::InvalidRequest,
+            _ => Code::DatabaseError,
+        };
         Self::wrapping(code, error)
+    }
+}
+
+/// The code of a thing that is not there, by the words that `db` has for it.
+fn not_found(what: &str) -> Code {
+    match what {
+        "the class" => Code::ClassNotFound,
+        "the student" => Code::StudentNotFound,
+        "the member" => Code::MemberNotFound,
+        "the subject" => Code::SubjectNotFound,
+        "the session" => Code::SessionNotFound,
+        "the photo" => Code::PhotoNotFound,
+        "the face" => Code::FaceNotFound,
+        "the sample" => Code::SampleNotFound,
+        "the job" => Code::JobNotFound,
+        "the user" => Code::UserNotFound,
+        "the token" => Code::TokenNotFound,
+        _ => Code::DatabaseError,
     }
 }
 

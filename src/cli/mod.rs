@@ -15,6 +15,7 @@ mod models;
 mod output;
 mod rematch;
 mod roster;
+mod serve;
 mod signals;
 mod work;
 
@@ -85,6 +86,8 @@ enum Command {
     Batch(batch::BatchArgs),
     /// Work on photos that wait in the queue, beside other programs or alone
     Work(work::WorkArgs),
+    /// Serve REST: attendance for programs and people in other places
+    Serve(serve::ServeArgs),
     /// Judge sessions again from their stored faces, after late enrolment or changes of the roster
     Rematch(rematch::RematchArgs),
     /// Write a session or a register as Excel or CSV, or all portraits as folders
@@ -188,6 +191,7 @@ async fn dispatch(command: &Command, config: &Config, output: &Output) -> Result
         Command::Roster(command) => roster::run(command, config, output).await,
         Command::Enrol(args) => enrol::run(args, config, output).await,
         Command::Batch(args) => batch::run(args, config, output).await,
+        Command::Serve(args) => serve::run(args, config, output).await,
         Command::Work(args) => work::run(args, config, output).await,
         Command::Rematch(args) => rematch::run(args, config, output).await,
         Command::Export(args) => export::run(args, config, output).await,

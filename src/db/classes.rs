@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use super::column::key;
 use super::connection::each_backend;
 use super::error::OrNotFound;
+use super::page::{Listed, Page, containing};
 use super::schema::classes;
 use super::{AnyConnection, DbError};
 use crate::domain::ids::ClassId;
@@ -94,6 +95,41 @@ pub fn list(conn: &mut AnyConnection, term: Option<&str>) -> Result<Vec<ClassRow
         query = query.filter(classes::term_key.eq(key(term)));
     }
     Ok(query.order((classes::term_key, classes::name_key, classes::section_key)).load(conn)?)
+}
+
+/// Which classes are listed; `None` is any.
+#[derive(Debug, Clone, Default)]
+pub struct ClassFilter {
+    /// A part of the name or section.
+    pub search: Option<String>,
+    pub term: Option<String>,
+    pub among: Option<Vec<ClassId>>,
+}
+
+/// One page of the classes, ordered by term, name and section.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn page(conn: &mut AnyConnection, filter: &ClassFilter, page: Page) -> Result<Listed<ClassRow>, DbError> {
+    let wanted = || {
+        let mut query = classes::table.into_boxed();
+        if let Some(term) = &filter.term {
+            query = query.filter(classes::term_key.eq(key(term)));
+        }
+        if let Some(part) = &filter.search {
+            let part = containing(&key(part));
+            let (name, section) = (classes::name_key.like(part.clone()), classes::section_key.like(part));
+            query = query.filter(name.escape('\\').or(section.escape('\\')));
+        }
+        if let Some(among) = &filter.among {
+            query = query.filter(classes::id.eq_any(among.iter().map(|id| id.0).collect::<Vec<_>>()));
+        }
+        query
+    };
+    let total = wanted().count().get_result(conn)?;
+    let query = wanted().order((classes::term_key, classes::name_key, classes::section_key));
+    let rows = query.limit(page.sql_limit()).offset(page.sql_offset()).select(ClassRow::as_select()).load(conn)?;
+    Ok(Listed::new(rows, total))
 }
 
 #[cfg(test)]

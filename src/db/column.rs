@@ -13,8 +13,11 @@ use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::domain::access::{ActorKind, Role, Scope};
 use crate::domain::embedding::Embedding;
-use crate::domain::ids::{ClassId, FaceId, MemberId, PhotoId, SampleId, SessionId, StudentId, SubjectId};
+use crate::domain::ids::{
+    ClassId, FaceId, MemberId, PhotoId, SampleId, SessionId, StudentId, SubjectId, TokenId, UserId,
+};
 use crate::domain::status::{AttendanceStatus, Consent, PhotoState, RecordSource, SessionState, Verdict};
 
 /// A structure kept as JSON text. Never null in a column: "nothing" is written as `[]`, `{}` or `null`.
@@ -100,8 +103,8 @@ macro_rules! words {
     )*};
 }
 
-ids!(ClassId StudentId MemberId SubjectId SampleId SessionId PhotoId FaceId);
-words!(AttendanceStatus Consent PhotoState RecordSource SessionState Verdict);
+ids!(ClassId StudentId MemberId SubjectId SampleId SessionId PhotoId FaceId UserId TokenId);
+words!(AttendanceStatus Consent PhotoState RecordSource SessionState Verdict ActorKind Role Scope);
 
 bound!(where [T: Serialize] Json<T>, Text, String, |json| {
     serde_json::to_string(&json.0).expect("structures kept in columns have text keys, so they are JSON")

@@ -80,6 +80,14 @@ pub fn find_by_roll_no(
     Ok(in_days(class, date, date).filter(class_members::roll_no.eq(roll_no)).first(conn).optional()?)
 }
 
+/// The stay with this id.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn get(conn: &mut AnyConnection, id: MemberId) -> Result<MemberRow, DbError> {
+    class_members::table.find(id).select(MemberRow::as_select()).first(conn).or_not_found("the member")
+}
+
 /// All stays of a student in all classes, the earliest first.
 ///
 /// # Errors
@@ -149,9 +157,7 @@ pub fn set_days(
     member: MemberId,
     (valid_from, valid_to): (Option<NaiveDate>, Option<NaiveDate>),
 ) -> Result<(), DbError> {
-    let row =
-        class_members::table.find(member).select(MemberRow::as_select()).first(conn).or_not_found("the member")?;
-    let MemberRow { class_id, student_id, roll_no, .. } = row;
+    let MemberRow { class_id, student_id, roll_no, .. } = get(conn, member)?;
     if overlaps(conn, &NewMember { class_id, student_id, roll_no, valid_from, valid_to }, Some(member))? {
         return Err(TAKEN);
     }

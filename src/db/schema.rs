@@ -80,6 +80,8 @@ table! {
         strangers -> Integer,
         created_at -> Timestamp,
         updated_at -> Timestamp,
+        confirmed_at -> Nullable<Timestamp>,
+        confirmed_by -> Nullable<Text>,
     }
 }
 
@@ -168,6 +170,9 @@ table! {
         created_at -> Timestamp,
         started_at -> Nullable<Timestamp>,
         finished_at -> Nullable<Timestamp>,
+        owner -> Nullable<Text>,
+        progress -> Nullable<Text>,
+        result -> Nullable<Text>,
     }
 }
 
@@ -181,6 +186,132 @@ table! {
     }
 }
 
+table! {
+    users (id) {
+        id -> BigInt,
+        name -> Text,
+        name_key -> Text,
+        display_name -> Text,
+        role -> Text,
+        password_hash -> Text,
+        active -> Bool,
+        failed_logins -> Integer,
+        locked_until -> Nullable<Timestamp>,
+        password_changed_at -> Timestamp,
+        created_at -> Timestamp,
+        updated_at -> Timestamp,
+    }
+}
+
+table! {
+    user_classes (user_id, class_id) {
+        user_id -> BigInt,
+        class_id -> BigInt,
+    }
+}
+
+table! {
+    refresh_tokens (id) {
+        id -> BigInt,
+        user_id -> BigInt,
+        family -> Text,
+        token_hash -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        used_at -> Nullable<Timestamp>,
+        revoked_at -> Nullable<Timestamp>,
+    }
+}
+
+table! {
+    api_tokens (id) {
+        id -> BigInt,
+        name -> Text,
+        token_hash -> Text,
+        hint -> Text,
+        scopes -> Text,
+        created_by -> Nullable<BigInt>,
+        created_at -> Timestamp,
+        expires_at -> Nullable<Timestamp>,
+        last_used_at -> Nullable<Timestamp>,
+        revoked_at -> Nullable<Timestamp>,
+    }
+}
+
+table! {
+    audit_log (id) {
+        id -> BigInt,
+        at -> Timestamp,
+        actor_kind -> Text,
+        actor_id -> Nullable<BigInt>,
+        actor -> Text,
+        action -> Text,
+        object_kind -> Nullable<Text>,
+        object_id -> Nullable<BigInt>,
+        class_id -> Nullable<BigInt>,
+        request_id -> Nullable<Text>,
+        address -> Nullable<Text>,
+        detail -> Text,
+    }
+}
+
+table! {
+    idempotency_keys (id) {
+        id -> BigInt,
+        caller -> Text,
+        key -> Text,
+        fingerprint -> Text,
+        status -> Nullable<Integer>,
+        headers -> Text,
+        body -> Nullable<Binary>,
+        created_at -> Timestamp,
+    }
+}
+
+table! {
+    record_changes (id) {
+        id -> BigInt,
+        session_id -> BigInt,
+        member_id -> BigInt,
+        from_status -> Text,
+        from_source -> Text,
+        status -> Text,
+        source -> Text,
+        reason -> Nullable<Text>,
+        actor_kind -> Text,
+        actor_id -> Nullable<BigInt>,
+        actor -> Text,
+        at -> Timestamp,
+    }
+}
+
+table! {
+    face_decisions (id) {
+        id -> BigInt,
+        photo_id -> BigInt,
+        x -> Float,
+        y -> Float,
+        w -> Float,
+        h -> Float,
+        member_id -> Nullable<BigInt>,
+        actor_kind -> Text,
+        actor_id -> Nullable<BigInt>,
+        actor -> Text,
+        at -> Timestamp,
+    }
+}
+
+table! {
+    events (id) {
+        id -> BigInt,
+        at -> Timestamp,
+        session_id -> Nullable<BigInt>,
+        job_id -> Nullable<BigInt>,
+        kind -> Text,
+        data -> Text,
+    }
+}
+
 joinable!(class_members -> students (student_id));
 joinable!(class_members -> classes (class_id));
 joinable!(face_samples -> students (student_id));
@@ -189,6 +320,12 @@ joinable!(session_photos -> attendance_sessions (session_id));
 joinable!(faces -> session_photos (photo_id));
 joinable!(attendance_records -> attendance_sessions (session_id));
 joinable!(attendance_records -> class_members (member_id));
+joinable!(user_classes -> users (user_id));
+joinable!(user_classes -> classes (class_id));
+joinable!(refresh_tokens -> users (user_id));
+joinable!(record_changes -> class_members (member_id));
+joinable!(face_decisions -> session_photos (photo_id));
+joinable!(face_decisions -> class_members (member_id));
 
 allow_tables_to_appear_in_same_query!(
     classes,
@@ -201,4 +338,13 @@ allow_tables_to_appear_in_same_query!(
     faces,
     attendance_records,
     terms,
+    users,
+    user_classes,
+    refresh_tokens,
+    api_tokens,
+    audit_log,
+    idempotency_keys,
+    record_changes,
+    face_decisions,
+    events,
 );

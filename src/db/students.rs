@@ -1,12 +1,15 @@
 //! Students: one row per person, whatever classes they are in. Identity is the PRN.
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDate, NaiveDateTime};
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 
+use super::column::key;
 use super::error::OrNotFound;
-use super::schema::students;
+use super::page::{Listed, Page, containing};
+use super::schema::{class_members, students};
 use super::{AnyConnection, DbError};
-use crate::domain::ids::StudentId;
+use crate::domain::ids::{ClassId, StudentId};
 use crate::domain::status::Consent;
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
@@ -88,6 +91,67 @@ pub fn insert(conn: &mut AnyConnection, new: &NewStudent) -> Result<StudentId, D
 /// [`DbError::NotFound`].
 pub fn update(conn: &mut AnyConnection, id: StudentId, change: &StudentChange) -> Result<(), DbError> {
     diesel::update(students::table.find(id)).set(change).execute(conn)?.or_not_found("the student")
+}
+
+/// Which students are listed; `None` is any.
+#[derive(Debug, Clone, Default)]
+pub struct StudentFilter {
+    /// A part of the name or PRN.
+    pub search: Option<String>,
+    /// Members of this class on a day.
+    pub class: Option<(ClassId, NaiveDate)>,
+    pub consent: Option<Consent>,
+    pub active: Option<bool>,
+    /// Whoever is or was in one of these classes.
+    pub among: Option<Vec<ClassId>>,
+}
+
+/// One page of the students, by name and PRN.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn page(conn: &mut AnyConnection, filter: &StudentFilter, page: Page) -> Result<Listed<StudentRow>, DbError> {
+    let wanted = || {
+        let mut query = students::table.into_boxed();
+        if let Some(part) = &filter.search {
+            // SQLite lowers ASCII letters only, so other letters are looked for as they were typed, too.
+            let (typed, lowered) = (containing(part.trim()), containing(&key(part)));
+            let name = students::name
+                .like(typed.clone())
+                .escape('\\')
+                .or(lower(students::name).like(lowered.clone()).escape('\\'));
+            let prn = students::prn.like(typed).escape('\\').or(lower(students::prn).like(lowered).escape('\\'));
+            query = query.filter(name.or(prn));
+        }
+        if let Some((class, day)) = filter.class {
+            let members = class_members::table
+                .filter(class_members::class_id.eq(class))
+                .filter(class_members::valid_from.is_null().or(class_members::valid_from.le(day)))
+                .filter(class_members::valid_to.is_null().or(class_members::valid_to.ge(day)));
+            query = query.filter(students::id.eq_any(members.select(class_members::student_id)));
+        }
+        if let Some(consent) = filter.consent {
+            query = query.filter(students::consent.eq(consent));
+        }
+        if let Some(active) = filter.active {
+            query = query.filter(students::active.eq(active));
+        }
+        if let Some(among) = &filter.among {
+            let among: Vec<i64> = among.iter().map(|class| class.0).collect();
+            let members = class_members::table.filter(class_members::class_id.eq_any(among));
+            query = query.filter(students::id.eq_any(members.select(class_members::student_id)));
+        }
+        query
+    };
+    let total = wanted().count().get_result(conn)?;
+    let query = wanted().order((students::name, students::prn)).limit(page.sql_limit()).offset(page.sql_offset());
+    Ok(Listed::new(query.select(StudentRow::as_select()).load(conn)?, total))
+}
+
+#[diesel::declare_sql_function]
+extern "SQL" {
+    /// A text in small letters.
+    fn lower(text: Text) -> Text;
 }
 
 #[cfg(test)]

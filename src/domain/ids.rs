@@ -34,4 +34,8 @@ ids! {
     PhotoId, "photo";
     /// One detection in a photo.
     FaceId, "face";
+    /// Somebody who signs in.
+    UserId, "user";
+    /// A key of another system.
+    TokenId, "token";
 }

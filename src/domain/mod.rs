@@ -3,15 +3,18 @@
 //! Nothing here performs IO, reads a clock, or knows a database, a runtime or a neural network: now, seeds and ids are
 //! passed in, so every rule can be tested with arithmetic alone. Everybody may import this layer; it imports nobody.
 
+pub mod access;
 pub mod assign;
 pub mod attendance;
 pub mod calibration;
 pub mod class_label;
 pub mod csv_table;
+pub mod decision;
 pub mod embedding;
 pub mod enrolment_list;
 pub mod evaluation;
 pub mod folder_name;
+pub mod forgotten;
 pub mod fusion;
 pub mod gallery;
 pub mod geometry;

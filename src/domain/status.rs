@@ -2,7 +2,6 @@
 //!
 //! Words only: what leads from one state to the next is decided by the rules in this layer and carried out by `app`.
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// A word that none of the states of `what` has.
@@ -20,7 +19,7 @@ macro_rules! words {
         $name:ident, $what:literal: { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }
     )+) => {$(
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(rename_all = "lowercase")]
         pub enum $name {
             $($(#[$variant_doc])* $variant,)+
@@ -43,12 +42,12 @@ macro_rules! words {
         }
 
         impl std::str::FromStr for $name {
-            type Err = UnknownWord;
+            type Err = $crate::domain::status::UnknownWord;
 
-            fn from_str(word: &str) -> Result<Self, UnknownWord> {
+            fn from_str(word: &str) -> Result<Self, Self::Err> {
                 match word {
                     $($word => Ok(Self::$variant),)+
-                    _ => Err(UnknownWord {
+                    _ => Err($crate::domain::status::UnknownWord {
                         what: $what,
                         found: word.to_owned(),
                         expected: concat!($($word, " ",)+).trim_ascii_end(),
@@ -58,6 +57,7 @@ macro_rules! words {
         }
     )+};
 }
+pub(crate) use words;
 
 words! {
     /// What a record says about a member in a session.

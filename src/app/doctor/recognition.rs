@@ -12,7 +12,7 @@ use crate::engine::{EngineError, Runtime};
 use crate::pack::{self, Pack};
 
 /// A portrait of the demo school: drawn by program, of nobody.
-const DRAWN_FACE: &[u8] = include_bytes!("../../../dataset/demo/dataset/Ananya_Foxglove_CSE-A-03/face.jpg");
+pub(crate) const DRAWN_FACE: &[u8] = include_bytes!("../../../dataset/demo/dataset/Ananya_Foxglove_CSE-A-03/face.jpg");
 
 const GET_CUDA: &str = "for the GPU, unpack the wheel onnxruntime-gpu 1.31 with the CUDA 13 and cuDNN 9 libraries it asks \
                         for, and set ROLLCALL_ORT to its libonnxruntime; or say provider = \"cpu\" in the settings";

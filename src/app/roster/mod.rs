@@ -4,6 +4,7 @@
 //! student between two files. Each says in words what it changed, changes nothing when it is called again, and leaves the
 //! past alone: a stay that ended still belongs to the sessions of its days. Called by `rollcall roster`.
 
+mod entries;
 mod import;
 mod listing;
 mod person;
@@ -11,6 +12,10 @@ mod stays;
 
 use serde::Serialize;
 
+pub use entries::{
+    ClassEntry, MemberEdit, MemberEntry, StudentEdit, StudentEntry, add_member, change_member, change_student,
+    create_class, create_student, create_subject, today,
+};
 pub use import::{RosterOutcome, import};
 pub use listing::{ListedMember, RosterList, add_subject, list, set_term, subjects, terms};
 pub use person::{Activity, set_activity, set_consent};

@@ -1,0 +1,143 @@
+//! What handlers take from a request, with our own problems where it cannot be read.
+
+use std::net::IpAddr;
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode, header};
+use serde::de::DeserializeOwned;
+
+use super::observe;
+use super::problem::Problem;
+use super::service::Service;
+use crate::app::audit::By;
+use crate::app::error::Code;
+use crate::domain::access::{Actor, Caller, Reach};
+
+/// A JSON body.
+#[derive(Debug)]
+pub(crate) struct Json<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Service> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, service: &Service) -> Result<Self, Problem> {
+        match axum::Json::<T>::from_request(request, service).await {
+            Ok(axum::Json(value)) => Ok(Self(value)),
+            Err(rejection) => Err(unreadable_body(&rejection)),
+        }
+    }
+}
+
+fn unreadable_body(rejection: &JsonRejection) -> Problem {
+    let code =
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::RequestTooLarge } else { Code::InvalidRequest };
+    Problem::with_status(rejection.status(), code, format!("the body cannot be used: {}", rejection.body_text()))
+}
+
+/// The query part of the address.
+#[derive(Debug)]
+pub(crate) struct Query<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Service> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Problem> {
+        let read = axum::extract::Query::<T>::from_request_parts(parts, service).await;
+        read.map(|query| Self(query.0)).map_err(|e| Problem::new(Code::InvalidRequest, e.body_text()))
+    }
+}
+
+/// Parts of the address.
+#[derive(Debug)]
+pub(crate) struct Path<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Service> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Problem> {
+        let read = axum::extract::Path::<T>::from_request_parts(parts, service).await;
+        read.map(|path| Self(path.0)).map_err(|e| Problem::new(Code::InvalidRequest, e.body_text()))
+    }
+}
+
+/// Who asks, from where. The gate has put it there.
+#[derive(Debug, Clone)]
+pub(crate) struct Who {
+    pub(crate) caller: Caller,
+    pub(crate) address: IpAddr,
+}
+
+impl Who {
+    pub(crate) const fn actor(&self) -> &Actor {
+        &self.caller.actor
+    }
+
+    /// Refuses a class that is not one of the caller's.
+    pub(crate) fn require(&self, class: crate::domain::ids::ClassId) -> Result<(), Problem> {
+        if self.caller.reach.includes(class) {
+            return Ok(());
+        }
+        Err(Problem::new(Code::Forbidden, format!("{class} is not one of your classes")))
+    }
+
+    /// The classes to list: `None` for all.
+    pub(crate) fn classes(&self) -> Option<Vec<crate::domain::ids::ClassId>> {
+        match &self.caller.reach {
+            Reach::All => None,
+            Reach::Only(classes) => Some(classes.clone()),
+        }
+    }
+}
+
+impl FromRequestParts<Service> for Who {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Service) -> Result<Self, Problem> {
+        let who = parts.extensions.get::<Self>().cloned();
+        who.ok_or_else(|| Problem::new(Code::Unauthenticated, "sign in first"))
+    }
+}
+
+/// Where a request comes from, known or not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
+/// Who does something, as the audit log writes it.
+#[derive(Debug, Clone)]
+pub(crate) struct AuditBy(pub(crate) By);
+
+impl FromRequestParts<Service> for AuditBy {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Service) -> Result<Self, Problem> {
+        let actor = parts.extensions.get::<Who>().map_or_else(Actor::nobody, |who| who.caller.actor.clone());
+        let address = parts.extensions.get::<ClientAddress>().map(|address| address.0.to_string());
+        Ok(Self(By { actor, request_id: Some(observe::request_id()), address }))
+    }
+}
+
+/// The version that a change is made to: what `If-Match` says. Asked for wherever two people could overwrite each other.
+#[derive(Debug)]
+pub(crate) struct IfMatch(pub(crate) Option<String>);
+
+impl FromRequestParts<Service> for IfMatch {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Service) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get(header::IF_MATCH) else { return Ok(Self(None)) };
+        let text = value.to_str().unwrap_or_default().trim();
+        if text == "*" {
+            return Ok(Self(None));
+        }
+        let version = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let bad = || Problem::new(Code::InvalidRequest, "If-Match must be one strong entity tag, as ETag gave it");
+        version.map(|version| Self(Some(version.to_owned()))).ok_or_else(bad)
+    }
+}
+
+/// The text of a header, if it is there and text.
+pub(super) fn header_text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}

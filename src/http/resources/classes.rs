@@ -1,0 +1,103 @@
+//! Classes: name and section of one term.
+
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::roster::{self, ClassEntry};
+use crate::db::classes::{self, ClassFilter, ClassRow};
+use crate::domain::ids::ClassId;
+use crate::http::extract::{Json, Path, Query, Who};
+use crate::http::page::{Page, PageQuery};
+use crate::http::problem::Problem;
+use crate::http::service::Service;
+use crate::http::table::{CHANGE_ROSTER, READ_ROSTER, ROOT, Row, row};
+
+use axum::extract::State;
+
+pub(super) fn rows() -> Vec<Row> {
+    vec![row!(READ_ROSTER, list_classes), row!(CHANGE_ROSTER, create_class), row!(READ_ROSTER, get_class)]
+}
+
+/// A class.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ClassResponse {
+    id: i64,
+    #[schema(example = "CSE")]
+    name: String,
+    /// Empty for a class without sections.
+    #[schema(example = "A")]
+    section: String,
+    #[schema(example = "2026-27")]
+    term: String,
+    created_at: DateTime<Utc>,
+}
+
+impl From<ClassRow> for ClassResponse {
+    fn from(row: ClassRow) -> Self {
+        let ClassRow { id, name, section, term, created_at } = row;
+        Self { id: id.0, name, section, term, created_at: created_at.and_utc() }
+    }
+}
+
+/// A class to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CreateClassRequest {
+    #[schema(min_length = 1, example = "CSE")]
+    name: String,
+    /// Empty for a class without sections.
+    #[serde(default)]
+    #[schema(example = "A")]
+    section: String,
+    /// Otherwise the term of the server's settings.
+    #[schema(example = "2026-27")]
+    term: Option<String>,
+}
+
+/// Which classes.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ClassQuery {
+    /// Part of the name or section.
+    search: Option<String>,
+    term: Option<String>,
+}
+
+/// The classes that the caller may see.
+#[utoipa::path(get, path = "/classes", tag = "classes", params(ClassQuery, PageQuery),
+    responses((status = 200, body = Page<ClassResponse>)))]
+async fn list_classes(
+    State(service): State<Service>,
+    who: Who,
+    Query(query): Query<ClassQuery>,
+    Query(page): Query<PageQuery>,
+) -> Result<axum::Json<Page<ClassResponse>>, Problem> {
+    let filter = ClassFilter { search: query.search, term: query.term, among: who.classes() };
+    let listed = service.read(move |conn| classes::page(conn, &filter, page.rows())).await?;
+    Ok(axum::Json(page.of(listed)))
+}
+
+/// Makes a class.
+#[utoipa::path(post, path = "/classes", tag = "classes", request_body = CreateClassRequest,
+    responses((status = 201, body = ClassResponse, headers(("Location" = String, description = "The new class")))))]
+async fn create_class(
+    State(service): State<Service>,
+    Json(request): Json<CreateClassRequest>,
+) -> Result<impl IntoResponse, Problem> {
+    let term = request.term.unwrap_or_else(|| service.config().term.clone());
+    let entry = ClassEntry { name: request.name, section: request.section, term };
+    let class: ClassResponse = roster::create_class(&service.school, entry).await?.into();
+    let location = format!("{ROOT}/classes/{}", class.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], axum::Json(class)))
+}
+
+/// A class.
+#[utoipa::path(get, path = "/classes/{class_id}", tag = "classes", params(("class_id" = i64, Path)),
+    responses((status = 200, body = ClassResponse)))]
+async fn get_class(State(service): State<Service>, Path(id): Path<i64>) -> Result<axum::Json<ClassResponse>, Problem> {
+    let row = service.read(move |conn| classes::get(conn, ClassId(id))).await?;
+    Ok(axum::Json(row.into()))
+}
