@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     fn without_vector(face: i64) -> Probe {
-        Probe { face: FaceId(face), vector: None }
+        Probe { face: FaceId(face), vector: None, said: None }
     }
 
     #[test]

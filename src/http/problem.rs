@@ -144,8 +144,8 @@ fn status(code: Code) -> StatusCode {
         Unauthenticated | InvalidCredentials => StatusCode::UNAUTHORIZED,
         Forbidden => StatusCode::FORBIDDEN,
         ClassNotFound | StudentNotFound | MemberNotFound | SessionNotFound | SubjectNotFound | JobNotFound
-        | PhotoNotFound | FaceNotFound | DecisionNotFound | SampleNotFound | UserNotFound | TokenNotFound | PackNotFound
-        | RouteNotFound => StatusCode::NOT_FOUND,
+        | PhotoNotFound | FaceNotFound | DecisionNotFound | SampleNotFound | UserNotFound | TokenNotFound
+        | PackNotFound | RouteNotFound => StatusCode::NOT_FOUND,
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         AmbiguousName | LastAdmin | RosterConflict | SamplesDisagree | NameTaken | SessionConfirmed
         | SessionNotReady | AlreadyExists | InUse | IdempotencyConflict | Cancelled | NoEnrolledStudents => {

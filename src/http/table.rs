@@ -172,6 +172,5 @@ pub(super) fn build(service: &Service) -> (Router<Service>, OpenApi) {
             handler.route_layer(from_fn_with_state(gate_of_row, gate)).route_layer(DefaultBodyLimit::max(max_body));
         router = router.routes((schemas, paths, handler));
     }
-    let (router, described) = router.split_for_parts();
-    (Router::new().nest(ROOT, router), described)
+    OpenApiRouter::new().nest(ROOT, router).split_for_parts()
 }

@@ -114,6 +114,7 @@ enum WhichFaces {
 #[into_params(parameter_in = Query)]
 struct EmbedQuery {
     /// All faces, or only the largest; otherwise all.
+    #[param(inline)]
     faces: Option<WhichFaces>,
 }
 
@@ -323,10 +324,11 @@ async fn embed_faces(
         WhichFaces::Largest => Which::Largest,
     };
     let (seen, embeddings) = tools::embed(&service.recogniser, picture, which).await?;
-    let faces = seen.faces.iter().zip(embeddings).map(|(face, embedding)| EmbeddedFaceResponse {
-        face: face.into(),
-        embedding: embedding.values().to_vec(),
-    });
+    let faces = seen
+        .faces
+        .iter()
+        .zip(embeddings)
+        .map(|(face, embedding)| EmbeddedFaceResponse { face: face.into(), embedding: embedding.values().to_vec() });
     Ok(axum::Json(EmbedResponse {
         seen: SeenResponse::of(&service, &seen),
         dims: service.recogniser.dims(),
@@ -347,7 +349,8 @@ async fn compare_faces(
         Sent::Json(request) => compared_json(&service, request).await?,
         Sent::Form(form) => compared_form(&service, form).await?,
     };
-    let usable: Vec<&(String, Result<Subject, Error>)> = references.iter().filter(|(_, subject)| subject.is_ok()).collect();
+    let usable: Vec<&(String, Result<Subject, Error>)> =
+        references.iter().filter(|(_, subject)| subject.is_ok()).collect();
     let pairs = references.iter().filter_map(|(id, subject)| Some((id.as_str(), &subject.as_ref().ok()?.embedding)));
     let compared = Judge::of(&service.recogniser).compare(&probe.embedding, pairs);
     let Some(best) = compared.best else {
