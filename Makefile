@@ -5,10 +5,10 @@ PYTHON ?= python3
 export CARGO PYTHON WHEEL
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test fuzz lint bench deny dist
+.PHONY: help setup build demo test fuzz lint lint-deploy bench deny dist
 
 help: ## list what there is
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 
 setup: ## check the tools, bring ONNX Runtime into runtime/ (once)
 	@sh deploy/prerequisites.sh
@@ -35,6 +35,9 @@ lint: ## format, clippy and documentation, without a single warning
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --no-deps --lib
+
+lint-deploy: ## check everything in deploy/ with the tools that are here; says what it could not check
+	@bash deploy/lint.sh
 
 bench: setup ## time the pipeline's operations
 	$(CARGO) bench

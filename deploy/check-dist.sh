@@ -34,9 +34,12 @@ cp -L /bin/sh "$root/bin/sh"
 rm -rf "$there/school" "$there/demo" "$there/exports"
 mv "$there" "$root/rollcall"
 if [ "$(id -u)" = 0 ]; then enter="chroot"; else enter="unshare --map-root-user chroot"; fi
+# Command and flag are two words.
+# shellcheck disable=SC2086
 if ! env -i PATH="$PATH" $enter "$root" /bin/sh -c true 2>/dev/null; then
     echo "check: skipped: this user may not make a root of its own" >&2
     exit 0
 fi
 echo "check: in a root with $(find "$root" -name '*.so*' ! -path "$root/rollcall/*" | wc -l) libraries, a shell, and nothing else"
+# shellcheck disable=SC2086
 env -i PATH="$PATH" $enter "$root" /bin/sh -c "cd /rollcall && $use"

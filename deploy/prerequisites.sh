@@ -16,6 +16,7 @@ need() { # WHAT HOW
 wanted=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' Cargo.toml)
 if ! command -v "$cargo" >/dev/null 2>&1; then
     if [ -x "${HOME:-}/.cargo/bin/cargo" ]; then
+        # shellcheck disable=SC2016 # typed by the reader, in their own shell
         need "Rust is installed but not on the PATH of this shell" '. "$HOME/.cargo/env"'
     else
         need "Rust $wanted or newer" "install it with rustup (https://rustup.rs), then open a new shell"

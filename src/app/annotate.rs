@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::batch_report::FaceReport;
 use super::error::{Code, Error};
 use super::recogniser::limits;
-use super::{School, blocking, photo};
+use super::{School, blocking, photo, photo_bytes};
 use crate::config::Config;
 use crate::db::photos::PhotoRow;
 use crate::domain::geometry::BoundingBox;
@@ -62,7 +62,7 @@ impl Sketch {
             Err(error) if error.kind != StorageErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        let bytes = photo::bytes_of(school, &self.photo).await?;
+        let bytes = photo_bytes::read(school, &self.photo).await?;
         let (faces, config, version) = (self.faces, school.config.clone(), self.version);
         let drawn = blocking(move || Ok(with_comment(annotated(&bytes, &faces, &config)?, &version))).await?;
         // Without room for it the drawing is made again next time.

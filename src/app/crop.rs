@@ -4,7 +4,7 @@ use image::imageops::crop_imm;
 
 use super::error::Error;
 use super::recogniser::limits;
-use super::{School, blocking, photo};
+use super::{School, blocking, photo_bytes};
 use crate::db::faces::FaceRow;
 use crate::db::photos::PhotoRow;
 use crate::db::{faces, photos};
@@ -49,7 +49,7 @@ impl Found {
     /// # Errors
     /// Storage failures; as decoding, for bytes that are no photo.
     pub async fn cut(self, school: &School) -> Result<Vec<u8>, Error> {
-        let bytes = photo::bytes_of(school, &self.photo).await?;
+        let bytes = photo_bytes::read(school, &self.photo).await?;
         let config = school.config.clone();
         blocking(move || {
             let photo = decode(&bytes, &limits(&config))?.pixels;

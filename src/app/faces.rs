@@ -64,7 +64,7 @@ pub async fn decide(
     let (matching, actor) = (matching.clone(), actor.clone());
     let again = move |conn: &mut AnyConnection| {
         let place = Place::lock(conn, face)?;
-        session::require_open(&place.session)?;
+        session::require_unconfirmed(&place.session)?;
         if !session::is_comparable(&place.photo, &matching.pack) {
             let what = format!("{} waits to be looked at; decide when it is done", place.photo.id);
             return Err(Error::new(Code::SessionNotReady, what));
@@ -92,7 +92,7 @@ pub async fn undo(school: &School, matching: &Matching, face: FaceId) -> Result<
     let matching = matching.clone();
     let again = move |conn: &mut AnyConnection| {
         let place = Place::lock(conn, face)?;
-        session::require_open(&place.session)?;
+        session::require_unconfirmed(&place.session)?;
         let known = Known::read(conn, place.photo.id)?;
         let Some(decision) = known.about(face) else {
             return Err(Error::new(Code::DecisionNotFound, format!("nobody has decided about {face}")));

@@ -174,3 +174,13 @@ fn sample(student: StudentId, embedding: Embedding, image: u8) -> NewSample {
 pub(super) fn noon() -> NaiveDateTime {
     at("2025-09-01 12:00:00")
 }
+
+/// A school on a test's database, with photos in memory and the default settings.
+pub(crate) fn school(db: &Db) -> School {
+    School { db: db.clone(), store: Arc::new(MemoryStore::new()), config: Arc::new(Config::default()) }
+}
+
+/// Runs a test that waits for things, on several threads as the program does.
+pub(crate) fn run<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(test)
+}

@@ -19,11 +19,11 @@ pub enum DbError {
     #[error("the database could not be brought up to date: {reason}")]
     Migration { reason: String },
     #[error(
-        "a Postgres database is backed up with its own tools: run `pg_dump --format=custom --file=rollcall.dump` on it, \
-         then `rollcall admin migrate --i-have-a-backup`"
+        "a Postgres database is backed up with its own tools: run `pg_dump --format=custom --file=rollcall.dump` on it; \
+         where that was for an upgrade, then `rollcall admin migrate --i-have-a-backup`"
     )]
     BackupImpossible,
-    #[error("nothing was changed, because the database could not be copied to {copy} first: {reason}")]
+    #[error("the database could not be copied to {copy}: {reason}; nothing was changed")]
     BackupFailed { copy: String, reason: String },
     /// A unique rule stopped a second one of the same.
     #[error("{what} exists already")]

@@ -16,6 +16,7 @@ pub mod classes;
 mod column;
 mod connection;
 mod error;
+pub mod events;
 pub mod face_decisions;
 pub mod faces;
 pub mod health;
@@ -26,6 +27,7 @@ mod migrate;
 pub mod page;
 pub mod photos;
 pub mod reach;
+pub mod record_changes;
 pub mod records;
 pub mod samples;
 pub(crate) mod schema;
@@ -196,6 +198,20 @@ impl Db {
     /// Those of [`Db::migrate`]; [`DbError::BackupImpossible`] and [`DbError::BackupFailed`] before anything is changed.
     pub fn upgrade(&self, backup: &Backup) -> Result<Upgrade, DbError> {
         migrate::upgrade(self, backup)
+    }
+
+    /// Writes a copy of a SQLite database into the file `to`, which appears whole and checked or not at all. Others may work on
+    /// the database meanwhile; the copy is what it was at one moment.
+    ///
+    /// # Errors
+    /// [`DbError::BackupImpossible`] for Postgres, [`DbError::BackupFailed`] when there is such a file already, when it cannot be
+    /// written, or when the database is damaged; [`DbError::Busy`].
+    pub fn copy_to(&self, to: &std::path::Path) -> Result<(), DbError> {
+        if to.exists() {
+            let (copy, reason) = (to.display().to_string(), "there is such a file already".to_owned());
+            return Err(DbError::BackupFailed { copy, reason });
+        }
+        self.run_blocking(|conn| backup::copy(conn, to)).map(|_| ())
     }
 
     /// Refuses a database on which this program's queries would fail.

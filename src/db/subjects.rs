@@ -16,6 +16,14 @@ pub struct SubjectRow {
     pub name: String,
 }
 
+/// The subject with this id.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn get(conn: &mut AnyConnection, id: SubjectId) -> Result<SubjectRow, DbError> {
+    subjects::table.find(id).select(SubjectRow::as_select()).first(conn).or_not_found("the subject")
+}
+
 /// The subject of that name, compared without case and outer blanks, or else a new one.
 ///
 /// # Errors
@@ -28,14 +36,6 @@ pub fn find_or_insert(conn: &mut AnyConnection, name: &str) -> Result<SubjectRow
         diesel::insert_into(subjects::table).values((subjects::name.eq(name.trim()), subjects::name_key.eq(key(name))));
     each_backend!(conn, c => insert.on_conflict_do_nothing().execute(c))?;
     find(conn, name)?.ok_or(DbError::NotFound { what: "the subject" })
-}
-
-/// The subject with this id.
-///
-/// # Errors
-/// [`DbError::NotFound`].
-pub fn get(conn: &mut AnyConnection, id: SubjectId) -> Result<SubjectRow, DbError> {
-    subjects::table.find(id).select(SubjectRow::as_select()).first(conn).or_not_found("the subject")
 }
 
 /// All subjects, by name.

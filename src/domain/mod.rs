@@ -14,6 +14,7 @@ pub mod embedding;
 pub mod enrolment_list;
 pub mod evaluation;
 pub mod folder_name;
+pub mod forgotten;
 pub mod fusion;
 pub mod gallery;
 pub mod geometry;

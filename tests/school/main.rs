@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+mod backup;
 mod batch;
 mod both;
 mod commands;
@@ -25,8 +26,10 @@ mod queue;
 mod rematch;
 mod roster;
 mod stop;
+mod storage;
 mod support;
 mod upgrade;
+mod users;
 mod web;
 
 /// Where schools are kept: each in a file of its own.

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a failed step of a test is a failed test")]
 
+#[path = "../school/backup.rs"]
+mod backup;
 #[path = "../school/batch.rs"]
 mod batch;
+mod bucket;
 #[path = "../school/commands.rs"]
 mod commands;
 #[path = "../school/damage.rs"]
@@ -19,14 +22,22 @@ mod outage;
 mod postgres;
 #[path = "../school/queue.rs"]
 mod queue;
+mod queue_depth;
 #[path = "../school/rematch.rs"]
 mod rematch;
 #[path = "../school/roster.rs"]
 mod roster;
+#[expect(dead_code, reason = "the tests of the store itself disturb it in more ways")]
+#[path = "../support/s3.rs"]
+mod s3;
 #[path = "../school/stop.rs"]
 mod stop;
+#[path = "../school/storage.rs"]
+mod storage;
 #[path = "../school/support.rs"]
 mod support;
+#[path = "../school/users.rs"]
+mod users;
 
 /// Where schools are kept: each in a database of its own.
 fn server() -> Option<&'static postgres::Server> {

@@ -151,6 +151,10 @@ CREATE INDEX attendance_sessions_starts_at ON attendance_sessions (starts_at, id
 
 -- `owner` asked for the job, as `user:5` or `token:3`. `progress` and `result` are read by whoever knows the kind.
 ALTER TABLE jobs ADD COLUMN owner TEXT;
-ALTER TABLE jobs ADD COLUMN progress TEXT CHECK (json_valid(progress));
-ALTER TABLE jobs ADD COLUMN result TEXT CHECK (json_valid(result));
+ALTER TABLE jobs ADD COLUMN progress TEXT CHECK (progress IS NULL OR json_valid(progress));
+ALTER TABLE jobs ADD COLUMN result TEXT CHECK (result IS NULL OR json_valid(result));
 CREATE INDEX jobs_owner ON jobs (owner, id) WHERE owner IS NOT NULL;
+
+-- Which rows name an object: asked for every object of the store by `rollcall admin storage check`.
+CREATE INDEX session_photos_object ON session_photos (object_key);
+CREATE INDEX face_samples_object ON face_samples (object_key);

@@ -30,7 +30,7 @@ pub async fn remove(school: &School, matching: &Matching, id: PhotoId) -> Result
 fn remove_rows(conn: &mut AnyConnection, matching: &Matching, id: PhotoId) -> Result<PhotoRow, Error> {
     let session = photos::get(conn, id)?.session_id;
     store::cancel_by_key(conn, &dedup_key(id))?;
-    session::require_open(&sessions::lock(conn, session)?)?;
+    session::require_unconfirmed(&sessions::lock(conn, session)?)?;
     let row = photos::get(conn, id)?;
     photos::delete(conn, id)?;
     session::settle(conn, session, matching, Utc::now().naive_utc())?;
@@ -78,7 +78,7 @@ mod tests {
             assert_eq!(class.status(ravi), AttendanceStatus::Present);
             let row = class.run(|conn| photos::get(conn, goes));
             let kept = [annotate::key(&row), row.object_key.parse().unwrap()];
-            let other = Key::SessionPhoto {
+            let other = Key::PhotoByHash {
                 session: class.session.0,
                 sha256: Digest::of(b"another photo"),
                 extension: Extension::Jpg,
@@ -99,7 +99,7 @@ mod tests {
         fn a_photo_that_is_worked_on_loses_its_job_first(db) {
             let class = Class::new(db);
             let (photo, _) = class.photo(1, &[]);
-            let order = Order { priority: Priority::Person, run_id: None };
+            let order = Order { priority: Priority::Person, run_id: None, owner: None };
             let admission = Admission { session: class.session, matching: class.matching.clone(), order, max_attempts: 3 };
             let job = admission.job(photo);
             let ask = store::Ask {

@@ -2,7 +2,7 @@
 
 use chrono::{NaiveDateTime, Utc};
 
-use super::{require_open, utc};
+use super::{require_unconfirmed, utc};
 use crate::app::School;
 use crate::app::error::{Code, Error};
 use crate::db::sessions::{NewSession, SessionRow};
@@ -86,7 +86,7 @@ pub async fn change(school: &School, id: SessionId, edit: SessionEdit) -> Result
     school
         .change(move |conn| {
             let before = sessions::lock(conn, id)?;
-            require_open(&before)?;
+            require_unconfirmed(&before)?;
             let name = edit.name.unwrap_or(before.name);
             let subject = edit.subject.unwrap_or(before.subject_id);
             if let Some(subject) = subject {
@@ -105,7 +105,7 @@ pub async fn change(school: &School, id: SessionId, edit: SessionEdit) -> Result
 pub async fn delete(school: &School, id: SessionId) -> Result<(), Error> {
     school
         .change(move |conn| {
-            require_open(&sessions::lock(conn, id)?)?;
+            require_unconfirmed(&sessions::lock(conn, id)?)?;
             require_empty(conn, id)?;
             Ok(sessions::delete(conn, id)?)
         })
