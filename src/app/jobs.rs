@@ -3,12 +3,14 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::School;
 use super::error::{Code, Error};
-use super::photo;
 use super::session::Matching;
+use super::{School, photo};
 use crate::db::DbError;
-use crate::queue::store::{self, JobCounts, JobRow};
+use crate::db::page::{Listed, Page};
+use crate::db::reach::PhotoJobs;
+use crate::domain::access::{Caller, Reach};
+use crate::queue::store::{self, Among, JobCounts, JobFilter, JobRow};
 use crate::queue::{JobError, JobId, JobState};
 
 /// The queue at one moment.
@@ -26,7 +28,7 @@ pub struct JobReport {
     pub kind: String,
     /// Which workers can do it: for photos, those with this pack.
     pub topic: String,
-    pub state: String,
+    pub state: JobState,
     pub attempt: i32,
     pub max_attempts: i32,
     pub photo: Option<i64>,
@@ -50,10 +52,10 @@ impl From<JobRow> for JobReport {
     fn from(row: JobRow) -> Self {
         Self {
             id: row.id,
+            state: row.job_state(),
             photo: row.payload.0.get("photo").and_then(serde_json::Value::as_i64),
             kind: row.kind,
             topic: row.topic,
-            state: row.state,
             attempt: row.attempt,
             max_attempts: row.max_attempts,
             run_id: row.run_id,
@@ -80,6 +82,46 @@ pub async fn list(school: &School, state: Option<JobState>, count: usize) -> Res
             Ok(QueueReport { counts: store::counts(conn)?, jobs })
         })
         .await
+}
+
+/// Which jobs somebody wants to see; `None` is any.
+#[derive(Debug, Clone)]
+pub struct JobWish {
+    pub state: Option<JobState>,
+    pub kind: Option<String>,
+    pub whose: Whose,
+}
+
+/// Whose jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Those that the caller has asked for.
+    Own,
+    /// And, for callers who may see only some classes, those about photos of these; for others all.
+    AllWithinReach,
+}
+
+/// One page of the jobs that a caller may see, newest first.
+///
+/// # Errors
+/// Database failures.
+pub async fn page(school: &School, wish: JobWish, caller: &Caller, page: Page) -> Result<Listed<JobReport>, Error> {
+    let own = caller.actor.key();
+    let among = match (wish.whose, &caller.reach) {
+        (Whose::Own, _) => Some(Among { own, photos: PhotoJobs(Vec::new()) }),
+        (Whose::AllWithinReach, Reach::Only(classes)) => Some(Among { own, photos: PhotoJobs(classes.clone()) }),
+        (Whose::AllWithinReach, Reach::All) => None,
+    };
+    let filter = JobFilter { state: wish.state, kind: wish.kind, among };
+    school.read(move |conn| Ok(store::page(conn, &filter, page)?.map(JobReport::from))).await
+}
+
+/// A job.
+///
+/// # Errors
+/// `JOB_NOT_FOUND`.
+pub async fn get(school: &School, id: JobId) -> Result<JobReport, Error> {
+    school.read(move |conn| Ok(store::get(conn, id).map_err(not_found)?.into())).await
 }
 
 /// Gives a failed or cancelled job new attempts.
@@ -118,5 +160,76 @@ fn not_found(error: DbError) -> Error {
     match error {
         DbError::NotFound { .. } => Error::new(Code::JobNotFound, error.to_string()),
         error => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::app::photo::{self, AcceptedState, Arrival, Order};
+    use crate::config::Config;
+    use crate::db::Db;
+    use crate::db::testing::{class, on_each_database, session};
+    use crate::domain::access::{Actor, Role};
+    use crate::domain::ids::{ClassId, UserId};
+    use crate::queue::Priority;
+    use crate::storage::MemoryStore;
+
+    const PHOTO: &[u8] = include_bytes!("../../dataset/demo/class_photos/CSE-A_2026-11-17_0900_full.jpg");
+
+    fn teacher(id: i64, classes: Vec<ClassId>) -> Caller {
+        Caller {
+            actor: Actor::user(UserId(id), "ann"),
+            role: Role::Teacher,
+            scopes: vec![],
+            reach: Reach::Only(classes),
+        }
+    }
+
+    /// A school, a class of it, another one, and the job of a photo that user 5 has uploaded to the first.
+    fn scene(db: &Db) -> (School, [ClassId; 2], JobId) {
+        let school =
+            School { db: db.clone(), store: Arc::new(MemoryStore::new()), config: Arc::new(Config::default()) };
+        let made = db.run_blocking::<_, DbError>(|conn| Ok((session(conn)?, [class(conn, "9")?, class(conn, "10")?])));
+        let (session, classes) = made.unwrap();
+        let admitted = wait(async {
+            let matching = Matching::of_settings(&school.config)?;
+            let order = Order { priority: Priority::Person, run_id: None, owner: Some("user:5".into()) };
+            let arrival = Arrival::store(&school, session, PHOTO, "a.jpg".into()).await?;
+            photo::admit(&school, &matching, &order, session, vec![arrival]).await
+        });
+        let AcceptedState::Waiting(job) = admitted.unwrap().remove(0).state else { panic!("it waits") };
+        (school, classes, job)
+    }
+
+    fn wait<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Runtime::new().unwrap().block_on(future)
+    }
+
+    on_each_database! {
+        fn teachers_see_their_own_jobs_and_those_of_their_classes(db) {
+            let (school, [own, other], job) = scene(db);
+            let seen = |caller: Caller, whose| {
+                let wish = JobWish { state: Some(JobState::Queued), kind: None, whose };
+                let listed = wait(page(&school, wish, &caller, Page::first(9))).unwrap();
+                listed.rows.iter().map(|report| report.id).collect::<Vec<_>>()
+            };
+            assert_eq!(seen(teacher(6, vec![own]), Whose::AllWithinReach), [job.0], "a photo of the class");
+            assert!(seen(teacher(6, vec![own]), Whose::Own).is_empty());
+            assert!(seen(teacher(6, vec![other]), Whose::AllWithinReach).is_empty());
+            assert_eq!(seen(teacher(5, vec![other]), Whose::AllWithinReach), [job.0], "asked for by the caller");
+            assert_eq!(seen(teacher(5, vec![]), Whose::Own), [job.0]);
+            let admin = Caller { reach: Reach::All, ..teacher(6, vec![]) };
+            assert_eq!(seen(admin, Whose::AllWithinReach), [job.0]);
+        }
+
+        fn a_job_is_reported_with_its_owner_and_unknown_ones_are_not_found(db) {
+            let (school, _, job) = scene(db);
+            let report = wait(get(&school, job)).unwrap();
+            assert_eq!((report.state, report.owner.as_deref()), (JobState::Queued, Some("user:5")));
+            assert_eq!(wait(get(&school, JobId(404))).unwrap_err().code, Code::JobNotFound);
+        }
     }
 }

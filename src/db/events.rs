@@ -66,7 +66,9 @@ pub fn insert(
 pub fn after(conn: &mut AnyConnection, topic: Topic, last_id: i64, limit: u32) -> Result<Vec<EventRow>, DbError> {
     let query = events::table.filter(events::id.gt(last_id)).limit(limit.into()).select(EventRow::as_select());
     Ok(match topic {
-        Topic::Session(id) => query.filter(events::session_id.eq(id)).order((events::session_id, events::id)).load(conn),
+        Topic::Session(id) => {
+            query.filter(events::session_id.eq(id)).order((events::session_id, events::id)).load(conn)
+        }
         Topic::Job(id) => query.filter(events::job_id.eq(id)).order((events::job_id, events::id)).load(conn),
     }?)
 }

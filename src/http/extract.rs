@@ -138,6 +138,6 @@ impl FromRequestParts<Service> for IfMatch {
 }
 
 /// The text of a header, if it is there and text.
-pub(super) fn header_text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
+pub(crate) fn header_text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }

@@ -54,8 +54,13 @@ pub struct JobRow {
 }
 
 impl JobRow {
+    /// Nothing more happens to it, unless it is tried again.
     pub fn is_final(&self) -> bool {
         self.finished_at.is_some()
+    }
+
+    pub fn job_state(&self) -> JobState {
+        JobState::of_word(&self.state)
     }
 
     fn claimed(self) -> Claimed {
@@ -558,8 +563,6 @@ pub fn list(conn: &mut AnyConnection, state: Option<JobState>, count: usize) -> 
 pub struct JobFilter {
     pub state: Option<JobState>,
     pub kind: Option<String>,
-    /// Who asked for them, as `user:5`.
-    pub owner: Option<String>,
     pub among: Option<Among>,
 }
 
@@ -589,9 +592,6 @@ fn wanted(filter: &JobFilter) -> jobs::BoxedQuery<'_, <AnyConnection as Connecti
     }
     if let Some(kind) = &filter.kind {
         query = query.filter(jobs::kind.eq(kind));
-    }
-    if let Some(owner) = &filter.owner {
-        query = query.filter(jobs::owner.eq(owner));
     }
     if let Some(Among { own, photos }) = &filter.among {
         let about = photos.have_key("jobs.dedup_key");

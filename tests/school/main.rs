@@ -24,6 +24,7 @@ mod postgres;
 mod pull;
 mod queue;
 mod rematch;
+mod review;
 mod roster;
 mod stop;
 mod storage;

@@ -25,6 +25,8 @@ mod queue;
 mod queue_depth;
 #[path = "../school/rematch.rs"]
 mod rematch;
+#[path = "../school/review.rs"]
+mod review;
 #[path = "../school/roster.rs"]
 mod roster;
 #[expect(dead_code, reason = "the tests of the store itself disturb it in more ways")]

@@ -177,16 +177,14 @@ impl Intake<'_> {
             }
             _ if twice => (PhotoStatus::Duplicate, None),
             AcceptedState::Done if self.known == Known::Keep => (PhotoStatus::Duplicate, None),
-            AcceptedState::Done => {
-                match photo::requeue(self.school, &self.matching, &self.order, photo).await {
-                    Ok(job) => (PhotoStatus::Waiting, Some(job)),
-                    Err(error) if error.code == Code::SessionConfirmed => {
-                        refuse(line, &accepted.sha256, &error);
-                        return Ok(());
-                    }
-                    Err(error) => return Err(error),
+            AcceptedState::Done => match photo::requeue(self.school, &self.matching, &self.order, photo).await {
+                Ok(job) => (PhotoStatus::Waiting, Some(job)),
+                Err(error) if error.code == Code::SessionConfirmed => {
+                    refuse(line, &accepted.sha256, &error);
+                    return Ok(());
                 }
-            }
+                Err(error) => return Err(error),
+            },
             AcceptedState::Waiting(job) => (PhotoStatus::Waiting, Some(job)),
         };
         line.status = status;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::{NaiveDateTime, Utc};
 
-use super::{MemberRecord, Records, lock, read, require_version};
+use super::{MemberRecord, Records, lock, read, require_short, require_version, tidied};
 use crate::app::error::{Code, Error};
 use crate::app::freshness::can_be_judged;
 use crate::app::session::{self, Matching};
@@ -16,9 +16,6 @@ use crate::domain::access::Actor;
 use crate::domain::attendance::Ground;
 use crate::domain::ids::{MemberId, SessionId};
 use crate::domain::status::{AttendanceStatus, RecordSource};
-
-/// Longest reason, characters.
-const MAX_REASON: usize = 500;
 
 /// What somebody says about a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,16 +84,16 @@ pub async fn correct(
 pub async fn correct_many(
     school: &School,
     session: SessionId,
-    wanted: Vec<RecordCorrection>,
+    mut wanted: Vec<RecordCorrection>,
     actor: Actor,
 ) -> Result<Records, BulkError> {
+    wanted.iter_mut().for_each(|one| one.correction.reason = tidied(one.correction.reason.take()));
     let zone = school.config.time_zone;
     school
         .db
         .transaction(move |conn| {
             let before = lock(conn, session, zone)?;
             session::require_unconfirmed(&before.session)?;
-            let wanted: Vec<RecordCorrection> = wanted.into_iter().map(tidied).collect();
             check(&before, &wanted)?;
             let say = Say { session, actor: &actor, now: Utc::now().naive_utc() };
             for one in &wanted {
@@ -145,12 +142,6 @@ pub async fn withdraw(
         .await
 }
 
-/// A reason without outer blanks; none that says nothing.
-fn tidied(wanted: RecordCorrection) -> RecordCorrection {
-    let reason = wanted.correction.reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty());
-    RecordCorrection { correction: Correction { reason, ..wanted.correction }, ..wanted }
-}
-
 fn check(before: &Records, wanted: &[RecordCorrection]) -> Result<(), BulkError> {
     let mut seen = BTreeSet::new();
     let mut errors = Vec::new();
@@ -167,11 +158,7 @@ fn check(before: &Records, wanted: &[RecordCorrection]) -> Result<(), BulkError>
 
 fn check_one(before: &Records, wanted: &RecordCorrection) -> Result<(), Error> {
     let record = before.require(wanted.member)?;
-    let characters = wanted.correction.reason.as_ref().map_or(0, |reason| reason.chars().count());
-    if characters > MAX_REASON {
-        let text = format!("a reason has at most {MAX_REASON} characters, this one has {characters}");
-        return Err(Error::new(Code::InvalidRequest, text));
-    }
+    require_short(wanted.correction.reason.as_deref())?;
     require_version(wanted.expected.as_deref(), &record.version, format_args!("the record of {}", wanted.member))
 }
 
@@ -184,9 +171,8 @@ struct Say<'a> {
 
 impl Say<'_> {
     fn correct(&self, conn: &mut AnyConnection, before: &MemberRecord, wanted: &Correction) -> Result<(), DbError> {
-        let is_said = before.source == RecordSource::Manual
-            && before.status == wanted.status
-            && before.note == wanted.reason;
+        let is_said =
+            before.source == RecordSource::Manual && before.status == wanted.status && before.note == wanted.reason;
         if is_said {
             return Ok(());
         }

@@ -11,8 +11,8 @@ mod tests;
 mod version;
 
 pub use correct::{BulkError, Correction, ItemError, RecordCorrection, correct, correct_many, withdraw};
-pub use sign::{Signed, Unmarked, confirm, reopen};
 pub(crate) use sign::reopen_in;
+pub use sign::{Signed, Unmarked, confirm, reopen};
 
 use std::collections::HashMap;
 
@@ -168,6 +168,24 @@ impl From<SessionRecordRow> for MemberRecord {
             is_awaited: false,
             version: String::new(),
         }
+    }
+}
+
+/// Longest reason, characters.
+const MAX_REASON: usize = 500;
+
+/// A reason without outer blanks; none that says nothing.
+fn tidied(reason: Option<String>) -> Option<String> {
+    reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty())
+}
+
+fn require_short(reason: Option<&str>) -> Result<(), Error> {
+    match reason.map_or(0, |reason| reason.chars().count()) {
+        characters if characters > MAX_REASON => {
+            let text = format!("a reason has at most {MAX_REASON} characters, this one has {characters}");
+            Err(Error::new(Code::InvalidRequest, text))
+        }
+        _ => Ok(()),
     }
 }
 

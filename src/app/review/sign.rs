@@ -3,7 +3,7 @@
 use chrono::{NaiveDateTime, Utc};
 use serde_json::json;
 
-use super::{Records, lock, require_version};
+use super::{Records, lock, require_short, require_version, tidied};
 use crate::app::error::{Code, Error};
 use crate::app::{School, events};
 use crate::db::audit::{self, NewLine};
@@ -68,13 +68,15 @@ pub async fn confirm(
 /// stays as it is. The reason goes into the audit log.
 ///
 /// # Errors
-/// `SESSION_NOT_FOUND`.
+/// `SESSION_NOT_FOUND`; `INVALID_REQUEST` for a reason that is too long.
 pub async fn reopen(
     school: &School,
     session: SessionId,
     actor: Actor,
     reason: Option<String>,
 ) -> Result<Signed, Error> {
+    let reason = tidied(reason);
+    require_short(reason.as_deref())?;
     let zone = school.config.time_zone;
     school
         .change(move |conn| {
@@ -100,7 +102,10 @@ fn require_ready(conn: &mut AnyConnection, before: &Records, unmarked: Unmarked)
     let waiting = counts.queued + counts.processing;
     let not_ready = |what: String| Err(Error::new(Code::SessionNotReady, what));
     if waiting > 0 {
-        return not_ready(format!("{} has photos that wait: {waiting}; come again when they are done", before.session.id));
+        return not_ready(format!(
+            "{} has photos that wait: {waiting}; come again when they are done",
+            before.session.id
+        ));
     }
     match before.unmarked() {
         open if open > 0 && unmarked == Unmarked::Refuse => {

@@ -87,7 +87,7 @@ fn row(job: &JobReport) -> Vec<String> {
         job.id.to_string(),
         job.topic.clone(),
         job.photo.map(|id| id.to_string()).unwrap_or_default(),
-        job.state.clone(),
+        job.state.as_str().to_owned(),
         format!("{} of {}", job.attempt, job.max_attempts),
         job.created_at.format("%Y-%m-%d %H:%M").to_string(),
         job.worker.clone().unwrap_or_default(),

@@ -3,12 +3,16 @@
 mod audit;
 mod auth;
 mod classes;
+mod events;
 mod faces;
+mod jobs;
 mod members;
 pub(super) mod model;
 mod photos;
 mod sessions;
 mod sheets;
+mod records;
+mod review;
 mod students;
 mod subjects;
 mod tokens;
@@ -37,6 +41,10 @@ pub(super) fn rows() -> Vec<Row> {
         sheets::rows(),
         tools::rows(),
         model::rows(),
+        records::rows(),
+        review::rows(),
+        events::rows(),
+        jobs::rows(),
     ]
     .into_iter()
     .flatten()

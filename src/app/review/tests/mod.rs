@@ -60,11 +60,8 @@ pub(super) fn ann() -> Actor {
 
 impl Scene {
     pub(super) fn unsettled(db: &Db) -> Self {
-        let school = School {
-            db: db.clone(),
-            store: Arc::new(MemoryStore::new()),
-            config: Arc::new(Config::default()),
-        };
+        let school =
+            School { db: db.clone(), store: Arc::new(MemoryStore::new()), config: Arc::new(Config::default()) };
         let runtime = tokio::runtime::Runtime::new().unwrap();
         db.run_blocking::<_, DbError>(|conn| {
             let small = crate::db::testing::school(conn)?;
@@ -83,7 +80,10 @@ impl Scene {
                 };
                 samples::insert(conn, &sample)?;
             }
-            let photos = [photos::insert(conn, &new_photo(small.session, 1))?, photos::insert(conn, &new_photo(small.session, 2))?];
+            let photos = [
+                photos::insert(conn, &new_photo(small.session, 1))?,
+                photos::insert(conn, &new_photo(small.session, 2))?,
+            ];
             let (class, members, session) = (small.class, small.members, small.session);
             Ok(Self { school, class, members, session, photos, runtime })
         })
@@ -174,11 +174,12 @@ impl Scene {
     }
 
     /// Everything that a refused change must have left alone.
-    pub(super) fn everything(&self) -> (Records, Vec<EventRow>, Vec<ChangeRow>, Vec<faces::FaceRow>, Vec<photos::PhotoRow>) {
+    pub(super) fn everything(
+        &self,
+    ) -> (Records, Vec<EventRow>, Vec<ChangeRow>, Vec<faces::FaceRow>, Vec<photos::PhotoRow>) {
         let said = (0..3).flat_map(|index| self.history(index)).collect();
-        let (faces, photos) = self.change(|conn| {
-            Ok((faces::list_for_session(conn, self.session)?, photos::list(conn, self.session)?))
-        });
+        let (faces, photos) =
+            self.change(|conn| Ok((faces::list_for_session(conn, self.session)?, photos::list(conn, self.session)?)));
         (self.records(), self.events(), said, faces, photos)
     }
 }
