@@ -73,8 +73,12 @@ impl Watch {
 /// A step of a photo.
 pub(crate) enum PhotoStep<'a> {
     Queued(JobId),
-    Done { faces: usize },
-    Failed { code: &'a str },
+    Done {
+        faces: usize,
+    },
+    Failed {
+        code: &'a str,
+    },
     /// The photo is gone already.
     Removed,
 }

@@ -4,6 +4,7 @@
 //! read may come from `db`. Who may do what stands in [`table`], how errors look in [`problem`]. Called by `cli`.
 
 mod client;
+mod download;
 mod extract;
 mod face;
 mod gate;
@@ -17,7 +18,6 @@ mod problem;
 mod rate;
 mod reach;
 mod resources;
-mod served;
 mod service;
 mod table;
 #[cfg(test)]

@@ -18,9 +18,9 @@ use crate::db::photos::{self, PhotoRow};
 use crate::db::{AnyConnection, DbError, members, sessions};
 use crate::domain::assign::Ranked;
 use crate::domain::ids::{FaceId, MemberId, PhotoId};
+use crate::http::download::{Picture, PictureBytes};
 use crate::http::extract::{Json, Path, Who};
 use crate::http::face::QualityResponse;
-use crate::http::served::{PictureBytes, Served};
 use crate::http::problem::Problem;
 use crate::http::service::Service;
 use crate::http::table::{Audit, READ_ATTENDANCE, RECORD, Row, SEE_PHOTOS, row};
@@ -192,7 +192,10 @@ async fn list_faces(State(service): State<Service>, Path(id): Path<i64>) -> Resu
 /// A face.
 #[utoipa::path(get, path = "/faces/{face_id}", tag = "faces", params(("face_id" = i64, Path)),
     responses((status = 200, body = PhotoFaceResponse)))]
-async fn get_face(State(service): State<Service>, Path(id): Path<i64>) -> Result<axum::Json<PhotoFaceResponse>, Problem> {
+async fn get_face(
+    State(service): State<Service>,
+    Path(id): Path<i64>,
+) -> Result<axum::Json<PhotoFaceResponse>, Problem> {
     Ok(axum::Json(service.read(move |conn| face_of(conn, FaceId(id))).await?))
 }
 
@@ -267,7 +270,7 @@ async fn get_face_crop(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let found = crop::find(&service.school, FaceId(id)).await?;
-    let picture = Served { media_type: "image/jpeg", file_name: format!("face-{id}.jpg"), version: found.version() };
+    let picture = Picture { media_type: "image/jpeg", file_name: format!("face-{id}.jpg"), version: found.version() };
     if let Some(known) = picture.if_known(&headers) {
         return Ok(known);
     }

@@ -9,10 +9,10 @@ mod jobs;
 mod members;
 pub(super) mod model;
 mod photos;
-mod sessions;
-mod sheets;
 mod records;
 mod review;
+mod sessions;
+mod sheets;
 mod students;
 mod subjects;
 mod tokens;
@@ -36,8 +36,6 @@ pub(super) fn rows() -> Vec<Row> {
         members::rows(),
         sessions::rows(),
         uploads::rows(),
-        photos::rows(),
-        faces::rows(),
         sheets::rows(),
         tools::rows(),
         model::rows(),
@@ -45,6 +43,8 @@ pub(super) fn rows() -> Vec<Row> {
         review::rows(),
         events::rows(),
         jobs::rows(),
+        photos::rows(),
+        faces::rows(),
     ]
     .into_iter()
     .flatten()

@@ -17,8 +17,8 @@ use crate::app::{annotate, photo};
 use crate::db::photos::{self, PhotoRow};
 use crate::db::sessions;
 use crate::domain::ids::{PhotoId, SessionId};
+use crate::http::download::{Part, Picture, PictureBytes};
 use crate::http::extract::{Path, Who};
-use crate::http::served::{Part, PictureBytes, Served};
 use crate::http::problem::{ErrorCode, Problem};
 use crate::http::service::Service;
 use crate::http::table::{Audit, Kind, READ_ATTENDANCE, RECORD, Replay, Row, SEE_PHOTOS, row};
@@ -223,7 +223,7 @@ async fn get_photo_original(
         ));
     };
     let file_name = format!("photo-{id}.{extension}");
-    let picture = Served { media_type, file_name, version: row.sha256.clone() };
+    let picture = Picture { media_type, file_name, version: row.sha256.clone() };
     if let Some(known) = picture.if_known(&headers) {
         return Ok(known);
     }
@@ -261,7 +261,7 @@ async fn get_photo_annotated(
 ) -> Result<Response, Problem> {
     let sketch = annotate::sketch(&service.school, PhotoId(id)).await?;
     let file_name = format!("photo-{id}-annotated.jpg");
-    let picture = Served { media_type: "image/jpeg", file_name, version: sketch.version().to_owned() };
+    let picture = Picture { media_type: "image/jpeg", file_name, version: sketch.version().to_owned() };
     if let Some(known) = picture.if_known(&headers) {
         return Ok(known);
     }

@@ -30,7 +30,7 @@ impl ToSchema for PictureBytes {}
 
 /// A picture that is asked for.
 #[derive(Debug)]
-pub(crate) struct Served {
+pub(crate) struct Picture {
     pub(crate) media_type: &'static str,
     /// As a file that is saved would be called; holds ids, no names.
     pub(crate) file_name: String,
@@ -48,7 +48,7 @@ pub(crate) enum Part {
     Beyond,
 }
 
-impl Served {
+impl Picture {
     /// What is sent when the client has this version already.
     pub(crate) fn if_known(&self, headers: &HeaderMap) -> Option<Response> {
         let known = header_text(headers, header::IF_NONE_MATCH)?;
@@ -135,8 +135,8 @@ mod tests {
 
     use super::*;
 
-    fn picture() -> Served {
-        Served { media_type: "image/jpeg", file_name: "photo-7.jpg".into(), version: "ab-12".into() }
+    fn picture() -> Picture {
+        Picture { media_type: "image/jpeg", file_name: "photo-7.jpg".into(), version: "ab-12".into() }
     }
 
     fn headers(lines: &[(HeaderName, &str)]) -> HeaderMap {
