@@ -10,7 +10,8 @@ use super::School;
 use super::error::Error;
 use crate::db::{AnyConnection, DbError, events, photos, sessions};
 use crate::domain::attendance::Settlement;
-use crate::domain::ids::{MemberId, PhotoId, SessionId};
+use crate::domain::decision::Decision;
+use crate::domain::ids::{FaceId, MemberId, PhotoId, SessionId};
 use crate::domain::status::{AttendanceStatus, RecordSource};
 use crate::queue::{JobId, store};
 
@@ -72,8 +73,14 @@ impl Watch {
 /// A step of a photo.
 pub(crate) enum PhotoStep<'a> {
     Queued(JobId),
-    Done { faces: usize },
-    Failed { code: &'a str },
+    Done {
+        faces: usize,
+    },
+    Failed {
+        code: &'a str,
+    },
+    /// The photo is gone already.
+    Removed,
 }
 
 pub(crate) fn photo(
@@ -102,6 +109,7 @@ pub(crate) fn photo(
             data["code"] = json!(code);
             "photo.failed"
         }
+        PhotoStep::Removed => "photo.removed",
     };
     tell(conn, session, kind, data)
 }
@@ -130,6 +138,24 @@ pub(crate) fn corrected(
     (status, source): (AttendanceStatus, RecordSource),
 ) -> Result<(), DbError> {
     tell(conn, session, "record.corrected", json!({ "member": member, "status": status, "source": source }))
+}
+
+/// Somebody has said who a face of a photo is, or taken it back.
+pub(crate) fn decided(
+    conn: &mut AnyConnection,
+    session: SessionId,
+    (photo, face): (PhotoId, FaceId),
+    decision: Option<Decision>,
+) -> Result<(), DbError> {
+    let mut data = json!({ "photo": photo, "face": face });
+    let kind = match decision {
+        Some(decision) => {
+            data["member"] = json!(decision.member());
+            "face.decided"
+        }
+        None => "face.undecided",
+    };
+    tell(conn, session, kind, data)
 }
 
 pub(crate) fn confirmed(

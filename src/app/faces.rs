@@ -7,9 +7,9 @@ use std::collections::HashMap;
 
 use chrono::Utc;
 
-use super::School;
 use super::error::{Code, Error};
 use super::session::{self, Matching};
+use super::{School, events};
 use crate::db::face_decisions::{DecisionRow, NewDecision};
 use crate::db::faces::FaceRow;
 use crate::db::members::EnrolledRow;
@@ -78,13 +78,15 @@ pub async fn decide(
         let now = Utc::now().naive_utc();
         let decided = Decided { place: place.face.bounds(), decision };
         face_decisions::insert(conn, &NewDecision::of(place.photo.id, decided, &actor, now))?;
+        events::decided(conn, place.session.id, (place.photo.id, face), Some(decision))?;
         session::settle(conn, place.session.id, &matching, now)?;
         Ok(faces::get(conn, face)?)
     };
     school.change_patiently(again).await
 }
 
-/// Takes a decision back: the face is judged as if nobody had said anything. Returns the face as it is then.
+/// Takes a decision back: the face is judged as if nobody had said anything. Returns the face as it is then. Scores of a
+/// stranger who was forgotten at a confirmation and named since do not come back: there is nothing to measure.
 ///
 /// # Errors
 /// `FACE_NOT_FOUND`, `SESSION_CONFIRMED`; `DECISION_NOT_FOUND` when nobody has decided about it.
@@ -98,6 +100,7 @@ pub async fn undo(school: &School, matching: &Matching, face: FaceId) -> Result<
             return Err(Error::new(Code::DecisionNotFound, format!("nobody has decided about {face}")));
         };
         face_decisions::delete(conn, &[decision.id])?;
+        events::decided(conn, place.session.id, (place.photo.id, face), None)?;
         session::settle(conn, place.session.id, &matching, Utc::now().naive_utc())?;
         Ok(faces::get(conn, face)?)
     };
@@ -312,6 +315,11 @@ mod tests {
             take_back(&class, ids[1]).unwrap();
             assert_eq!(class.everything(), before);
             assert_eq!(code(take_back(&class, ids[1])), Code::DecisionNotFound);
+            let told = wait(events::after(&class.school, events::Topic::Session(class.session), 0, 99)).unwrap();
+            let about_faces: Vec<_> = told.iter().filter(|e| e.kind.starts_with("face.")).collect();
+            let kinds: Vec<&str> = about_faces.iter().map(|e| e.kind.as_str()).collect();
+            assert_eq!(kinds, ["face.decided", "face.decided", "face.undecided", "face.undecided"]);
+            assert_eq!((&about_faces[0].data.0["face"], &about_faces[0].data.0["member"]), (&ids[1].0.into(), &ravi.0.into()));
         }
 
         fn a_stranger_by_decision_ends_the_question_and_frees_the_member(db) {
@@ -384,6 +392,20 @@ mod tests {
             assert_eq!(short(&class.face(ids[0])), (Some(Verdict::Stranger), None, "decided"));
             assert_eq!(class.status(class.unenrolled), AttendanceStatus::Unmarked);
             assert_eq!(class.status(class.members[0]), AttendanceStatus::Absent);
+        }
+
+        fn a_forgotten_stranger_can_be_decided_and_undone_and_keeps_the_scores(db) {
+            let class = Class::new(db);
+            let (_, ids) = class.photo(1, LOOKS);
+            class.run(|conn| faces::forget_strangers(conn, class.session));
+            class.settle();
+            let before = class.everything();
+            let row = say(&class, ids[2], Decision::Stranger).unwrap();
+            assert_eq!(short(&row), (Some(Verdict::Stranger), None, "decided"));
+            assert!(row.combined.is_some(), "known from before");
+            let row = take_back(&class, ids[2]).unwrap();
+            assert_eq!(short(&row), (Some(Verdict::Stranger), None, "no_embedding"));
+            assert_eq!(class.everything().1, before.1);
         }
 
         fn what_a_person_set_by_hand_wins_over_a_decision(db) {

@@ -30,7 +30,7 @@ use crate::domain::ids::{MemberId, PhotoId, SessionId};
 use crate::domain::status::{PhotoState, SessionState};
 use crate::queue::store::{self, Held};
 use crate::queue::{self, Claim, Claimed, Failure, JobError, JobId, NewJob, Priority};
-use crate::storage::{Digest, Extension};
+use crate::storage::{Digest, Download, Extension};
 use crate::vision::decode::{PhotoFormat, identify};
 
 /// Who waits for a photo.
@@ -540,16 +540,12 @@ fn new_face(ordinal: usize, face: &SeenFace) -> NewFace {
     }
 }
 
-/// Part of the bytes of a photo as it was uploaded; `part` lies within its length.
+/// A photo as it was uploaded, or a part of it, on its way from the store.
 ///
 /// # Errors
-/// `STORAGE_ERROR` when they were never stored, or cannot be read now.
-pub async fn original(school: &School, row: &PhotoRow, part: Range<u64>) -> Result<Vec<u8>, Error> {
-    let mut bytes = photo_bytes::read(school, row).await?;
-    let within = |at: u64| usize::try_from(at).map_or(bytes.len(), |at| at.min(bytes.len()));
-    let (start, end) = (within(part.start), within(part.end));
-    bytes.truncate(end);
-    Ok(bytes.split_off(start.min(end)))
+/// `STORAGE_ERROR` when the bytes were never stored, or cannot be read now.
+pub async fn original(school: &School, row: &PhotoRow, part: Option<Range<u64>>) -> Result<Download, Error> {
+    Ok(school.store.open(&photo_bytes::key(row)?, part).await?)
 }
 
 /// The stored bytes of a photo.

@@ -69,8 +69,12 @@ fn label(conn: &mut AnyConnection, id: SessionId, zone: chrono_tz::Tz) -> Result
 
 /// The stored bytes of a photo.
 pub(super) async fn read(school: &School, row: &PhotoRow) -> Result<Vec<u8>, Error> {
-    let key: Key = row.object_key.parse().map_err(|_| Error::new(Code::StorageError, "the photo was never stored"))?;
-    Ok(school.store.get(&key).await?)
+    Ok(school.store.get(&key(row)?).await?)
+}
+
+/// Where the bytes of a photo are.
+pub(super) fn key(row: &PhotoRow) -> Result<Key, Error> {
+    row.object_key.parse().map_err(|_| Error::new(Code::StorageError, "the photo was never stored"))
 }
 
 /// The bytes of a photo whose turn has come. One that cannot be read has failed in this attempt; where nothing can be read

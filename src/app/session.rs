@@ -22,7 +22,7 @@ use crate::db::photos::PhotoRow;
 use crate::db::records::NewRecord;
 use crate::db::sessions::{NewSession, SessionChange, SessionRow};
 use crate::db::{AnyConnection, DbError, Json, classes, faces, members, photos, records, samples, sessions, subjects};
-use crate::domain::assign::Probe;
+use crate::domain::assign::{Probe, Reason};
 use crate::domain::attendance::{Correction, Flag, Ground, PhotoOutcome, Record, settle as settle_records};
 use crate::domain::fusion::{Fused, SessionFace, fuse};
 use crate::domain::gallery::{Enrolled, Gallery};
@@ -210,6 +210,7 @@ fn forgotten_people(stored: &[FaceRow]) -> Vec<(FaceId, u32)> {
 /// A stranger whose vector was forgotten keeps the scores of when it was there.
 fn with_kept_scores(new: FaceVerdict, stored: &[FaceRow]) -> FaceVerdict {
     let is_kept = |f: &&FaceRow| f.id == new.face && f.embedding.is_none() && f.verdict == Some(new.verdict);
+    let decided = |reason: &Option<String>| reason.as_deref() == Some(Reason::Decided.as_str());
     match stored.iter().find(is_kept).filter(|_| new.verdict == Verdict::Stranger) {
         None => new,
         Some(before) => FaceVerdict {
@@ -218,7 +219,8 @@ fn with_kept_scores(new: FaceVerdict, stored: &[FaceRow]) -> FaceVerdict {
             confidence: before.confidence,
             runner_up_member_id: before.runner_up_member_id,
             runner_up_combined: before.runner_up_combined,
-            reason: before.reason.clone(),
+            // What a person says is a reason of now, and none once it was taken back.
+            reason: if decided(&new.reason) || decided(&before.reason) { new.reason } else { before.reason.clone() },
             ..new
         },
     }

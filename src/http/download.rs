@@ -57,8 +57,8 @@ impl Picture {
     }
 
     /// The whole picture.
-    pub(crate) fn whole(&self, bytes: Vec<u8>) -> Response {
-        (StatusCode::OK, self.caching(), self.content(), Body::from(bytes)).into_response()
+    pub(crate) fn whole(&self, bytes: impl Into<Body>) -> Response {
+        (StatusCode::OK, self.caching(), self.content(), bytes.into()).into_response()
     }
 
     /// Which part of `length` bytes is asked for (RFC 9110, section 14). Several ranges at once get the whole, as do units
@@ -73,13 +73,13 @@ impl Picture {
     }
 
     /// A part of `length` bytes, or the problem that there is none.
-    pub(crate) fn partial(&self, part: Part, length: u64, bytes: Vec<u8>) -> Response {
+    pub(crate) fn partial(&self, part: Part, length: u64, bytes: impl Into<Body>) -> Response {
         let ranges = (header::ACCEPT_RANGES, "bytes".to_owned());
         match part {
             Part::Whole => ([ranges], self.whole(bytes)).into_response(),
             Part::Bytes(Range { start, end }) => {
                 let place = (header::CONTENT_RANGE, format!("bytes {start}-{}/{length}", end - 1));
-                (StatusCode::PARTIAL_CONTENT, [ranges, place], self.caching(), self.content(), Body::from(bytes))
+                (StatusCode::PARTIAL_CONTENT, [ranges, place], self.caching(), self.content(), bytes.into())
                     .into_response()
             }
             Part::Beyond => {
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(text(&whole, header::CACHE_CONTROL), "private, no-cache");
         let part = picture().partial(Part::Bytes(1..3), 9, vec![2, 3]);
         assert_eq!((part.status(), text(&part, header::CONTENT_RANGE)), (StatusCode::PARTIAL_CONTENT, "bytes 1-2/9"));
-        let beyond = picture().partial(Part::Beyond, 9, vec![]);
+        let beyond = picture().partial(Part::Beyond, 9, Body::empty());
         assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
         assert_eq!(text(&beyond, header::CONTENT_RANGE), "bytes */9");
         assert_eq!(text(&beyond, header::CONTENT_TYPE), "application/problem+json");

@@ -3,17 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::problem::Problem;
 use super::rate::Rates;
-use crate::app::auth::Keys;
+use super::table::ROOT;
+use crate::app::auth::{self, Keys};
 use crate::app::error::Code;
 use crate::app::readiness::Probe;
 use crate::app::{Recogniser, School};
 use crate::config::Config;
 use crate::db::{AnyConnection, DbError};
+use crate::domain::access::Actor;
 use crate::queue::Stop;
 use crate::telemetry;
 
@@ -92,6 +95,21 @@ impl Service {
             Ok(Ok(permit)) => Ok(permit),
             Ok(Err(_)) | Err(_) => Err(busy()),
         }
+    }
+
+    /// Room for one more answer that lasts as long as its client listens.
+    ///
+    /// # Errors
+    /// `BUSY` when there is none.
+    pub(crate) fn room_for_stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        let busy = |_| Problem::new(Code::Busy, "too many clients listen at the moment").retry_after(2);
+        Arc::clone(&self.0.streams).try_acquire_owned().map_err(busy)
+    }
+
+    /// A signed address of a route below [`ROOT`], for `asker`; without host where the settings have no public one.
+    pub(crate) fn link(&self, path: &str, expires: DateTime<Utc>, asker: &Actor) -> String {
+        let query = auth::sign_link(&self.0.keys, path, expires, asker);
+        format!("{}{ROOT}{path}?{query}", self.config().server.public_url)
     }
 
     pub(crate) fn request_timeout(&self) -> Duration {

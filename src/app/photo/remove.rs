@@ -4,6 +4,7 @@ use chrono::Utc;
 
 use super::dedup_key;
 use crate::app::error::Error;
+use crate::app::events::{self, PhotoStep};
 use crate::app::session::{self, Matching};
 use crate::app::{School, annotate};
 use crate::db::photos::PhotoRow;
@@ -33,6 +34,7 @@ fn remove_rows(conn: &mut AnyConnection, matching: &Matching, id: PhotoId) -> Re
     session::require_unconfirmed(&sessions::lock(conn, session)?)?;
     let row = photos::get(conn, id)?;
     photos::delete(conn, id)?;
+    events::photo(conn, session, id, PhotoStep::Removed)?;
     session::settle(conn, session, matching, Utc::now().naive_utc())?;
     Ok(row)
 }

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::words::VerdictName;
 use crate::app::crop;
 use crate::app::faces::{self as deciding, Decision, NoCandidates};
 use crate::db::face_decisions::DecisionRow;
@@ -17,10 +18,9 @@ use crate::db::photos::{self, PhotoRow};
 use crate::db::{AnyConnection, DbError, members, sessions};
 use crate::domain::assign::Ranked;
 use crate::domain::ids::{FaceId, MemberId, PhotoId};
-use crate::domain::quality::FaceQuality;
-use crate::domain::status::Verdict;
 use crate::http::download::{Picture, PictureBytes};
 use crate::http::extract::{Json, Path, Who};
+use crate::http::face::QualityResponse;
 use crate::http::problem::Problem;
 use crate::http::service::Service;
 use crate::http::table::{Audit, READ_ATTENDANCE, RECORD, Row, SEE_PHOTOS, row};
@@ -36,29 +36,9 @@ pub(super) fn rows() -> Vec<Row> {
     ]
 }
 
-/// What recognition says about a face.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum FaceVerdict {
-    Match,
-    /// It may be the member; a person has to say.
-    Doubt,
-    Stranger,
-}
-
-impl From<Verdict> for FaceVerdict {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::Match => Self::Match,
-            Verdict::Doubt => Self::Doubt,
-            Verdict::Stranger => Self::Stranger,
-        }
-    }
-}
-
 /// A face.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct FaceResponse {
+pub(super) struct PhotoFaceResponse {
     id: i64,
     photo_id: i64,
     /// x, y, width, height in pixels of the upright photo, from its top left corner.
@@ -70,9 +50,9 @@ pub(super) struct FaceResponse {
     detection_score: f32,
     quality: QualityResponse,
     /// None while the photo waits.
-    verdict: Option<FaceVerdict>,
+    verdict: Option<VerdictName>,
     /// Of a match or doubt.
-    member: Option<NamedMemberResponse>,
+    member: Option<FaceMemberResponse>,
     /// Of that member, or of the nearest one for a stranger; lower is nearer.
     combined: Option<f64>,
     #[schema(minimum = -1, maximum = 1)]
@@ -81,7 +61,7 @@ pub(super) struct FaceResponse {
     #[schema(minimum = 0, maximum = 1)]
     confidence: Option<f64>,
     /// The nearest other member.
-    runner_up: Option<RunnerUpResponse>,
+    runner_up: Option<FaceRunnerUpResponse>,
     /// Why the verdict is what it is, as `clear` or `decided`.
     reason: Option<String>,
     /// Number of the person within the session: the same in every photo that shows them.
@@ -93,7 +73,7 @@ pub(super) struct FaceResponse {
 
 /// A member, as a face speaks of them.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(super) struct NamedMemberResponse {
+pub(super) struct FaceMemberResponse {
     id: i64,
     #[schema(example = "14")]
     roll_no: String,
@@ -101,28 +81,9 @@ pub(super) struct NamedMemberResponse {
 }
 
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct RunnerUpResponse {
-    member: NamedMemberResponse,
+pub(super) struct FaceRunnerUpResponse {
+    member: FaceMemberResponse,
     combined: f64,
-}
-
-/// What was measured of a face.
-#[derive(Debug, Serialize, ToSchema)]
-pub(super) struct QualityResponse {
-    /// Longer side of the box, pixels.
-    side_px: f32,
-    sharpness: f32,
-    brightness: f32,
-    contrast: f32,
-    yaw_deg: f32,
-    roll_deg: f32,
-}
-
-impl From<FaceQuality> for QualityResponse {
-    fn from(quality: FaceQuality) -> Self {
-        let FaceQuality { side_px, sharpness, brightness, contrast, yaw_deg, roll_deg } = quality;
-        Self { side_px, sharpness, brightness, contrast, yaw_deg, roll_deg }
-    }
 }
 
 /// Who a face is.
@@ -172,7 +133,7 @@ impl From<&DecisionRow> for DecisionResponse {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct FacesResponse {
     photo_id: i64,
-    items: Vec<FaceResponse>,
+    items: Vec<PhotoFaceResponse>,
 }
 
 /// The members whom a face is nearest to, best first.
@@ -187,7 +148,7 @@ pub(super) struct CandidatesResponse {
 
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct CandidateResponse {
-    member: NamedMemberResponse,
+    member: FaceMemberResponse,
     /// Lower is nearer.
     combined: f32,
     #[schema(minimum = -1, maximum = 1)]
@@ -230,8 +191,11 @@ async fn list_faces(State(service): State<Service>, Path(id): Path<i64>) -> Resu
 
 /// A face.
 #[utoipa::path(get, path = "/faces/{face_id}", tag = "faces", params(("face_id" = i64, Path)),
-    responses((status = 200, body = FaceResponse)))]
-async fn get_face(State(service): State<Service>, Path(id): Path<i64>) -> Result<axum::Json<FaceResponse>, Problem> {
+    responses((status = 200, body = PhotoFaceResponse)))]
+async fn get_face(
+    State(service): State<Service>,
+    Path(id): Path<i64>,
+) -> Result<axum::Json<PhotoFaceResponse>, Problem> {
     Ok(axum::Json(service.read(move |conn| face_of(conn, FaceId(id))).await?))
 }
 
@@ -266,13 +230,13 @@ async fn list_face_candidates(
 /// was set by hand wins over it. A face can be said to be any member of the class on the day of the session with a recorded
 /// consent, enrolled or not. Nobody is enrolled by it.
 #[utoipa::path(put, path = "/faces/{face_id}/decision", tag = "faces", params(("face_id" = i64, Path)),
-    request_body = FaceIs, responses((status = 200, body = FaceResponse)))]
+    request_body = FaceIs, responses((status = 200, body = PhotoFaceResponse)))]
 async fn decide_face(
     State(service): State<Service>,
     who: Who,
     Path(id): Path<i64>,
     Json(said): Json<FaceIs>,
-) -> Result<axum::Json<FaceResponse>, Problem> {
+) -> Result<axum::Json<PhotoFaceResponse>, Problem> {
     let matching = service.recogniser.matching(&service.school);
     deciding::decide(&service.school, &matching, FaceId(id), said.into(), who.actor()).await?;
     Ok(axum::Json(service.read(move |conn| face_of(conn, FaceId(id))).await?))
@@ -280,11 +244,11 @@ async fn decide_face(
 
 /// Takes back what was said about a face: it is what was measured again.
 #[utoipa::path(delete, path = "/faces/{face_id}/decision", tag = "faces", params(("face_id" = i64, Path)),
-    responses((status = 200, body = FaceResponse)))]
+    responses((status = 200, body = PhotoFaceResponse)))]
 async fn undo_face_decision(
     State(service): State<Service>,
     Path(id): Path<i64>,
-) -> Result<axum::Json<FaceResponse>, Problem> {
+) -> Result<axum::Json<PhotoFaceResponse>, Problem> {
     let matching = service.recogniser.matching(&service.school);
     deciding::undo(&service.school, &matching, FaceId(id)).await?;
     Ok(axum::Json(service.read(move |conn| face_of(conn, FaceId(id))).await?))
@@ -315,14 +279,14 @@ async fn get_face_crop(
 }
 
 /// The faces of a photo, with names and decisions.
-pub(super) fn faces_of(conn: &mut AnyConnection, photo: &PhotoRow) -> Result<Vec<FaceResponse>, DbError> {
+pub(super) fn faces_of(conn: &mut AnyConnection, photo: &PhotoRow) -> Result<Vec<PhotoFaceResponse>, DbError> {
     let names = Names::read(conn, photo)?;
     let decisions = deciding::decisions_of(conn, photo.id)?;
     let rows = faces::of_photo(conn, photo.id)?;
     Ok(rows.into_iter().map(|row| names.face(row, &decisions)).collect())
 }
 
-fn face_of(conn: &mut AnyConnection, id: FaceId) -> Result<FaceResponse, DbError> {
+fn face_of(conn: &mut AnyConnection, id: FaceId) -> Result<PhotoFaceResponse, DbError> {
     let row = faces::get(conn, id)?;
     let photo = photos::get(conn, row.photo_id)?;
     let decisions = deciding::decisions_of(conn, photo.id)?;
@@ -339,14 +303,14 @@ impl Names {
         Ok(Self(of.map(|row| (row.member.id, (row.member.roll_no, row.student.name))).collect()))
     }
 
-    fn of(&self, member: MemberId) -> Option<NamedMemberResponse> {
+    fn of(&self, member: MemberId) -> Option<FaceMemberResponse> {
         let (roll_no, name) = self.0.get(&member)?.clone();
-        Some(NamedMemberResponse { id: member.0, roll_no, name })
+        Some(FaceMemberResponse { id: member.0, roll_no, name })
     }
 
-    fn face(&self, row: FaceRow, decisions: &HashMap<FaceId, DecisionRow>) -> FaceResponse {
+    fn face(&self, row: FaceRow, decisions: &HashMap<FaceId, DecisionRow>) -> PhotoFaceResponse {
         let runner_up = row.runner_up_member_id.and_then(|m| self.of(m)).zip(row.runner_up_combined);
-        FaceResponse {
+        PhotoFaceResponse {
             id: row.id.0,
             photo_id: row.photo_id.0,
             bounds: [row.x, row.y, row.w, row.h],
@@ -357,7 +321,7 @@ impl Names {
             combined: row.combined,
             cosine: row.cosine,
             confidence: row.confidence,
-            runner_up: runner_up.map(|(member, combined)| RunnerUpResponse { member, combined }),
+            runner_up: runner_up.map(|(member, combined)| FaceRunnerUpResponse { member, combined }),
             reason: row.reason,
             person: row.person,
             decision: decisions.get(&row.id).map(DecisionResponse::from),
@@ -375,6 +339,7 @@ mod tests {
     use crate::domain::access::Actor;
     use crate::domain::decision::Decided;
     use crate::domain::ids::UserId;
+    use crate::domain::status::Verdict;
 
     #[test]
     fn a_decision_is_one_of_two_things_and_nothing_else() {

@@ -1,25 +1,30 @@
 //! Photos of sessions: what became of them, and the pictures themselves.
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use futures_util::StreamExt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::faces::{FaceResponse, faces_of};
+use super::faces::{PhotoFaceResponse, faces_of};
+use super::uploads::PhotoProgress;
 use crate::app::batch_report::TimingsMs;
 use crate::app::error::Code;
 use crate::app::{annotate, photo};
 use crate::db::photos::{self, PhotoRow};
 use crate::db::sessions;
 use crate::domain::ids::{PhotoId, SessionId};
-use crate::domain::status::PhotoState;
 use crate::http::download::{Part, Picture, PictureBytes};
-use crate::http::extract::Path;
+use crate::http::extract::{Path, Who};
 use crate::http::problem::{ErrorCode, Problem};
 use crate::http::service::Service;
-use crate::http::table::{Audit, Kind, READ_ATTENDANCE, RECORD, Row, SEE_PHOTOS, row};
+use crate::http::table::{Audit, Kind, READ_ATTENDANCE, RECORD, Replay, Row, SEE_PHOTOS, row};
+
+/// Long enough to load a page, too short to be passed on.
+const LINKS_LAST: TimeDelta = TimeDelta::minutes(10);
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
@@ -28,28 +33,8 @@ pub(super) fn rows() -> Vec<Row> {
         row!(RECORD, delete_photo),
         row!(SEE_PHOTOS, get_photo_original).kind(Kind::Stream).audit(Audit::Line),
         row!(SEE_PHOTOS, get_photo_annotated).audit(Audit::Line),
+        row!(READ_ATTENDANCE, create_photo_links).replay(Replay::Never),
     ]
-}
-
-/// How far a photo has come.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum PhotoProgress {
-    Queued,
-    Processing,
-    Done,
-    Failed,
-}
-
-impl From<PhotoState> for PhotoProgress {
-    fn from(state: PhotoState) -> Self {
-        match state {
-            PhotoState::Queued => Self::Queued,
-            PhotoState::Processing => Self::Processing,
-            PhotoState::Done => Self::Done,
-            PhotoState::Failed => Self::Failed,
-        }
-    }
 }
 
 /// A photo of a session.
@@ -154,7 +139,16 @@ pub(super) struct PhotoWithFacesResponse {
     #[serde(flatten)]
     photo: PhotoResponse,
     /// Largest first.
-    faces: Vec<FaceResponse>,
+    faces: Vec<PhotoFaceResponse>,
+}
+
+/// Addresses that show one photo to whoever has them, for a short time.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PhotoLinksResponse {
+    /// Without host where the server's settings have no `public_url`.
+    original: String,
+    annotated: String,
+    expires_at: DateTime<Utc>,
 }
 
 /// The photos of a session.
@@ -236,13 +230,16 @@ async fn get_photo_original(
     let length = u64::try_from(row.bytes).unwrap_or(0);
     let part = picture.part(&headers, length);
     let range = match &part {
-        Part::Whole => 0..length,
-        Part::Bytes(range) => range.clone(),
-        Part::Beyond => return Ok(picture.partial(part, length, Vec::new())),
+        Part::Whole => None,
+        Part::Bytes(range) => Some(range.clone()),
+        Part::Beyond => return Ok(picture.partial(part, length, Body::empty())),
     };
-    let _room = service.room_for_picture().await?;
-    let bytes = photo::original(&service.school, &row, range).await?;
-    Ok(picture.partial(part, length, bytes))
+    let room = service.room_for_stream()?;
+    let bytes = photo::original(&service.school, &row, range).await?.body;
+    let held = bytes.inspect(move |_| {
+        let _ = &room;
+    });
+    Ok(picture.partial(part, length, Body::from_stream(held)))
 }
 
 /// A photo with its verdicts drawn in: roll numbers, no names. Every look is written down.
@@ -270,6 +267,21 @@ async fn get_photo_annotated(
     }
     let _room = service.room_for_picture().await?;
     Ok(picture.whole(sketch.draw(&service.school).await?))
+}
+
+/// Makes links to a photo for places that cannot send a token, such as an `img` of a page. They last ten minutes; looks by
+/// them are written down, with whom they were made for.
+#[utoipa::path(post, path = "/photos/{photo_id}/links", tag = "photos", params(("photo_id" = i64, Path)),
+    responses((status = 200, body = PhotoLinksResponse)))]
+async fn create_photo_links(
+    State(service): State<Service>,
+    who: Who,
+    Path(id): Path<i64>,
+) -> Result<axum::Json<PhotoLinksResponse>, Problem> {
+    service.read(move |conn| photos::get(conn, PhotoId(id))).await?;
+    let expires_at = (Utc::now() + LINKS_LAST).trunc_subsecs(0);
+    let link = |what: &str| service.link(&format!("/photos/{id}/{what}"), expires_at, who.actor());
+    Ok(axum::Json(PhotoLinksResponse { original: link("original"), annotated: link("annotated"), expires_at }))
 }
 
 /// Media type and file ending, from the key that a photo is stored under; none for one that was not stored.

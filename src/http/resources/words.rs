@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::access::{ActorKind, Role, Scope};
-use crate::domain::status::SessionState;
+use crate::domain::status::{SessionState, Verdict};
 
 /// A word of the domain, and the same on the wire; the compiler sees to it that none is forgotten.
 macro_rules! wire {
@@ -43,6 +43,9 @@ wire! {
 
     /// How far a session has come: photos wait, the teacher is asked, the teacher has signed it.
     SessionProgress = SessionState { Open Review Confirmed }
+
+    /// What recognition says about a face: it is the member, it may be the member, it is nobody of the class.
+    VerdictName = Verdict { Match Doubt Stranger }
 
     /// What kind of thing acted.
     ActorKindName = ActorKind { User Token Command Link Nobody }
