@@ -17,6 +17,7 @@ pub mod evaluate;
 mod freshness;
 pub mod jobs;
 pub mod once;
+pub mod packs;
 pub mod photo;
 pub mod reach;
 pub mod readiness;
@@ -26,6 +27,7 @@ pub mod report;
 pub mod roster;
 pub mod session;
 pub mod term;
+pub mod tools;
 pub mod trail;
 pub mod work;
 

@@ -5,18 +5,22 @@
 
 mod client;
 mod extract;
+mod face;
 mod gate;
 mod health;
 mod idempotency;
 mod observe;
 mod openapi;
 mod page;
+mod pictures;
 mod problem;
 mod rate;
 mod reach;
 mod resources;
 mod service;
 mod table;
+#[cfg(test)]
+mod testing;
 #[cfg(test)]
 mod tests;
 
