@@ -21,6 +21,7 @@ pub mod faces;
 mod freshness;
 pub mod idempotency;
 pub mod jobs;
+pub mod packs;
 pub mod photo;
 mod photo_bytes;
 pub mod reach;

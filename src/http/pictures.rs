@@ -136,6 +136,31 @@ pub(super) fn is_form(request: &Request) -> bool {
     kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")
 }
 
+/// The one file of a request: the body itself, of one of these kinds, or the only file of a form. As large as an upload may
+/// be.
+///
+/// # Errors
+/// `UNSUPPORTED_FORMAT` for another kind of body, `REQUEST_TOO_LARGE`, and those of [`Pictures::only`].
+pub(crate) async fn only_file(service: &Service, request: Request, kinds: &[&str]) -> Result<Bytes, Problem> {
+    if is_form(&request) {
+        let max_bytes = u64::from(service.config().server.max_upload_mb) * 1024 * 1024;
+        return Pictures::of(request, max_bytes).await?.only().await;
+    }
+    let kind = header_text(request.headers(), header::CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
+    if !kinds.iter().any(|known| kind.split(';').next().is_some_and(|kind| kind.trim() == *known)) {
+        let what = format!("send {} or a form with one file", kinds.join(", "));
+        return Err(Problem::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::UnsupportedFormat, what));
+    }
+    Bytes::from_request(request, &()).await.map_err(|rejection| {
+        let code = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Code::RequestTooLarge
+        } else {
+            Code::InvalidRequest
+        };
+        Problem::with_status(rejection.status(), code, format!("the body cannot be read: {}", rejection.body_text()))
+    })
+}
+
 /// Some browsers send folders, too; they say nothing that is needed.
 fn file_name(sent: &str) -> String {
     sent.rsplit(['/', '\\']).next().unwrap_or_default().to_owned()
@@ -296,7 +321,8 @@ mod tests {
             ("data:image/png,abc", "not in base64"),
             ("data:image/png;base64", "no comma"),
             ("!!!!", "no base64"),
-            ("QUJ", ""),
+            ("QUI", ""),
+            ("QUJ", "no base64"),
         ] {
             let said = inline(text).map(|bytes| bytes.to_vec());
             match why {

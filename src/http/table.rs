@@ -94,6 +94,8 @@ pub(crate) const FETCH_SHEETS: Rule = Rule::LinkOr(Access { roles: PEOPLE, scope
 pub(crate) const RECORD: Rule = only(STAFF, Scope::Record);
 /// Compare pictures that belong to nobody here.
 pub(crate) const RECOGNISE: Rule = only(STAFF, Scope::Recognise);
+/// See which models there are.
+pub(crate) const READ_PACKS: Rule = only(PEOPLE, Scope::Recognise);
 /// Look after the service.
 pub(crate) const MANAGE: Rule = only(ADMIN, Scope::Manage);
 

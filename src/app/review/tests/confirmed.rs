@@ -1,7 +1,5 @@
 //! A confirmed session is left alone, whoever comes: each way in which it could be changed.
 
-use futures_util::TryStreamExt as _;
-
 use super::*;
 use crate::app::photo::{self, AcceptedState, Arrival, Order};
 use crate::app::rematch::{self, Confirmed, RematchOutcome, Which};
