@@ -5,6 +5,7 @@
 //! underscores (`ROLLCALL_PHOTOS__MAX_MB=20`).
 
 mod service;
+mod storage;
 
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -18,6 +19,8 @@ use serde::{Deserialize, Serialize};
 use crate::domain::quality::EnrolLines;
 use crate::domain::score::DEFAULT_MEMBER_PRIOR;
 pub use service::{Auth, Secret, Server};
+
+pub use storage::{Encryption, S3, Storage, StorageKind};
 
 /// The file that is read from the data folder unless `--config` names another.
 pub const FILE_NAME: &str = "rollcall.toml";
@@ -53,6 +56,7 @@ pub struct Config {
     pub report: Report,
     pub server: Server,
     pub auth: Auth,
+    pub storage: Storage,
     pub log: Log,
 }
 
@@ -168,6 +172,7 @@ impl Default for Config {
             report: Report::default(),
             server: Server::default(),
             auth: Auth::default(),
+            storage: Storage::default(),
             log: Log::default(),
         }
     }
@@ -306,7 +311,8 @@ impl Config {
             return Err(ConfigError::OutOfRange { key: "pack", value, rule: "the name of a folder of models/" });
         }
         self.server.validate()?;
-        self.auth.validate()
+        self.auth.validate()?;
+        self.storage.validate()
     }
 
     /// The database's address with the default filled in.
@@ -358,6 +364,7 @@ impl fmt::Debug for Config {
             .field("photos", &self.photos)
             .field("server", &self.server)
             .field("auth", &self.auth)
+            .field("storage", &self.storage)
             .finish_non_exhaustive()
     }
 }
@@ -424,8 +431,8 @@ mod tests {
 
     #[test]
     fn passwords_are_not_printed() {
-        let config = Config { database_url: Some("postgres://u:secret@db.school/r".into()), ..Config::default() };
+        let config = Config { database_url: Some("postgres://u:hush@db.school/r".into()), ..Config::default() };
         let shown = format!("{config:?}");
-        assert!(shown.contains("postgres://u:***@db.school/r") && !shown.contains("secret"), "{shown}");
+        assert!(shown.contains("postgres://u:***@db.school/r") && !shown.contains("hush"), "{shown}");
     }
 }

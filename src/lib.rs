@@ -9,19 +9,20 @@
 //! | [`vision`] | pixels: decode, resample, align, measure, annotate; pure as well |
 //! | [`pack`] | model packs: manifest, hashes, licence, bringing files here |
 //! | [`engine`] | the only place that knows ONNX Runtime: nets behind threads, detectors, embedder |
-//! | [`storage`] | where photos' bytes live |
+//! | [`storage`] | where photos' bytes live: folders or a bucket |
 //! | [`db`] | tables and queries |
 //! | [`queue`] | durable jobs in the database, ignorant of what jobs do |
 //! | [`export`] | sheets into Excel and CSV bytes; pure |
-//! | [`app`] | use cases: roster, enrolment, photo, session, batch, rematch, report, dataset |
+//! | [`app`] | use cases: roster, enrolment, photo, session, batch, rematch, report, dataset, users and tokens |
 //! | [`cli`] | the command line |
 //! | [`config`], [`telemetry`] | settings, logs and progress |
 //!
 //! # Who may import whom
 //!
 //! `domain` nobody; `vision`, `export`, `db` and `config` only `domain`; `pack` also `vision`; `engine` `domain`, `vision` and
-//! `pack`; `storage` nobody; `queue` only `db`; `app` all of these; `cli` everything. `ort` is known to `engine` alone,
-//! `diesel` to `db` and `queue`, `clap` to `cli`, the environment to `config`. A test (`tests/layers`) holds this.
+//! `pack`; `storage` only `config`; `queue` only `db`; `app` all of these; `cli` everything. `ort` is known to `engine` alone,
+//! `diesel` to `db` and `queue`, the S3 client to `storage`, `clap` to `cli`, the environment to `config`. A test
+//! (`tests/layers`) holds this.
 //!
 //! # A photo's way
 //!

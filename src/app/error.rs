@@ -131,6 +131,8 @@ codes! {
     /// Photos or records of it still wait.
     SessionNotReady,
     FaceNotFound,
+    /// Nobody has decided about this face.
+    DecisionNotFound,
     PhotoNotFound,
     MemberNotFound,
     /// There is one like it.
@@ -167,6 +169,9 @@ pub struct Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outlook {
     Final,
+    /// Once somebody has mended something, perhaps.
+    Lasting,
+    /// By itself.
     Passing,
     /// The program is busy or stops.
     NotItsFault,
@@ -192,10 +197,12 @@ impl Error {
         }
         match (source.downcast_ref::<EngineError>(), source.downcast_ref::<StorageError>()) {
             (Some(EngineError::Busy { .. } | EngineError::Stopped { .. }), _) => Outlook::NotItsFault,
-            (Some(_), _) => Outlook::Passing,
-            (_, Some(error)) if error.kind == StorageErrorKind::NotFound => Outlook::Final,
-            (_, Some(_)) => Outlook::Passing,
-            (None, None) => Outlook::Final,
+            (Some(_), _) => Outlook::Lasting,
+            (_, Some(error)) if error.is_transient() => Outlook::Passing,
+            (_, Some(error)) if matches!(error.kind, StorageErrorKind::Denied | StorageErrorKind::Full) => {
+                Outlook::Lasting
+            }
+            (None, _) => Outlook::Final,
         }
     }
 

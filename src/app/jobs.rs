@@ -38,6 +38,12 @@ pub struct JobReport {
     pub finished_at: Option<DateTime<Utc>>,
     /// One for each attempt that failed.
     pub errors: Vec<JobError>,
+    /// Who asked for it, as `user:5`.
+    pub owner: Option<String>,
+    /// How far it has come, in the words of its kind.
+    pub progress: Option<serde_json::Value>,
+    /// What it has made, in the words of its kind.
+    pub result: Option<serde_json::Value>,
 }
 
 impl From<JobRow> for JobReport {
@@ -56,6 +62,9 @@ impl From<JobRow> for JobReport {
             created_at: row.created_at.and_utc(),
             finished_at: row.finished_at.map(|at| at.and_utc()),
             errors: row.errors.0,
+            owner: row.owner,
+            progress: row.progress.map(|json| json.0),
+            result: row.result.map(|json| json.0),
         }
     }
 }
@@ -76,14 +85,15 @@ pub async fn list(school: &School, state: Option<JobState>, count: usize) -> Res
 /// Gives a failed or cancelled job new attempts.
 ///
 /// # Errors
-/// `JOB_NOT_FOUND` when there is none in such a state.
+/// `JOB_NOT_FOUND` when there is none in such a state; `SESSION_CONFIRMED` when it is about a photo of a confirmed session;
+/// `ALREADY_EXISTS` when the same work waits already.
 pub async fn retry(school: &School, id: JobId) -> Result<(), Error> {
     let matching = Matching::of_settings(&school.config)?;
     school
         .change(move |conn| {
             store::retry(conn, id).map_err(not_found)?;
             let job = store::get(conn, id)?;
-            Ok(photo::wait_again(conn, &job.payload.0, &matching)?)
+            photo::wait_again(conn, &job.payload.0, &matching, id)
         })
         .await
 }

@@ -5,28 +5,39 @@
 //! or correct need no recogniser.
 
 pub mod annotate;
+pub mod audit;
 pub mod auth;
 pub mod batch;
 pub mod batch_report;
+pub mod crop;
 pub mod dataset;
 pub mod demo;
 pub mod doctor;
 pub mod enrol;
 pub mod error;
 pub mod evaluate;
+pub mod events;
+pub mod faces;
 mod freshness;
+pub mod idempotency;
 pub mod jobs;
-pub mod once;
 pub mod photo;
 pub mod reach;
 pub mod readiness;
+mod photo_bytes;
 pub mod recogniser;
 pub mod rematch;
 pub mod report;
+pub mod review;
 pub mod roster;
 pub mod session;
+pub mod storage_check;
 pub mod term;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod tools;
 pub mod trail;
+pub mod upload;
 pub mod work;
 
 use std::path::Path;
@@ -37,9 +48,9 @@ use chrono::Utc;
 
 pub use recogniser::Recogniser;
 
-use crate::config::Config;
+use crate::config::{Config, StorageKind};
 use crate::db::{AnyConnection, Backup, Db, Upgrade};
-use crate::storage::{LocalStore, ObjectStore};
+use crate::storage::{Key, LocalStore, ObjectStore, S3Store};
 use error::{Error, Outlook};
 
 /// Whether changes are only shown or also made.
@@ -142,12 +153,19 @@ impl School {
     ) -> Result<Self, Error> {
         let url = config.database_url();
         let db = blocking(move || Ok(connect(&url)?)).await?;
-        let store: Arc<dyn ObjectStore> = Arc::new(LocalStore::new(config.data_dir.clone()));
-        Ok(Self { db, store, config: Arc::new(config.clone()) })
+        Ok(Self { db, store: store(config).await, config: Arc::new(config.clone()) })
     }
 
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Whether the photo store can be talked to; reads nothing that is in it.
+    ///
+    /// # Errors
+    /// `STORAGE_ERROR` when it does not answer or denies access.
+    pub async fn storage_answers(&self) -> Result<(), Error> {
+        Ok(self.store.exists(&Key::Probe { number: 0 }).await.map(drop)?)
     }
 
     /// Runs `work` on a connection, away from the async threads.
@@ -203,7 +221,15 @@ impl School {
     }
 }
 
-/// Longest time that one step of the work waits for the database to come back.
+/// The store of the settings.
+async fn store(config: &Config) -> Arc<dyn ObjectStore> {
+    match config.storage.kind {
+        StorageKind::Local => Arc::new(LocalStore::new(config.data_dir.clone())),
+        StorageKind::S3 => Arc::new(S3Store::open(&config.storage.s3).await),
+    }
+}
+
+/// Longest time that one step of the work waits for the database or the storage to come back.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Tries again what fails only for the moment, for up to two minutes.

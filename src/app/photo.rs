@@ -1,22 +1,28 @@
 //! A photo's way from upload to record: [`Arrival`] stores it, [`admit`] queues it, `process` looks at it and settles its session,
-//! `give_up` notes that it could not be looked at.
+//! `give_up` notes that it could not be looked at, [`remove`] takes it back.
 //!
 //! The hash of the bytes is the photo's identity within a session: the same picture twice is one photo. Bytes are stored
 //! before the row that names them, and no database connection is held while nets or storage work. Its job is queued in the
 //! transaction that writes the row and ends in the one that writes the faces. Locks are taken in the order job, session,
 //! photo.
 
+mod remove;
+
 use std::collections::HashMap;
+use std::ops::Range;
 use std::time::Instant;
 
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
 
-use super::School;
+pub use remove::remove;
+
 use super::batch_report::{ErrorReport, FaceReport, PhotoReport, RunnerUpReport, TimingsMs, told};
 use super::error::{Code, Error, Outlook};
+use super::events::{self, PhotoStep};
 use super::recogniser::{PackKey, Recogniser, SeenFace, SeenPhoto, limits};
 use super::session::{self, Matching};
+use super::{School, photo_bytes};
 use crate::db::faces::{FaceRow, NewFace};
 use crate::db::photos::{NewPhoto, PhotoResult, PhotoRow};
 use crate::db::{AnyConnection, DbError, Json, faces, members, photos, sessions};
@@ -24,7 +30,7 @@ use crate::domain::ids::{MemberId, PhotoId, SessionId};
 use crate::domain::status::{PhotoState, SessionState};
 use crate::queue::store::{self, Held};
 use crate::queue::{self, Claim, Claimed, Failure, JobError, JobId, NewJob, Priority};
-use crate::storage::{Digest, Extension, Key};
+use crate::storage::{Digest, Extension};
 use crate::vision::decode::{PhotoFormat, identify};
 
 /// Who waits for a photo.
@@ -33,6 +39,8 @@ pub struct Order {
     pub priority: Priority,
     /// The batch run that works on it first.
     pub run_id: Option<String>,
+    /// Who asked for it, as [`Actor::key`](crate::domain::access::Actor::key) writes it.
+    pub owner: Option<String>,
 }
 
 /// What a photo's job says.
@@ -52,7 +60,8 @@ pub(crate) fn topic(pack: &PackKey) -> String {
 /// What became of it.
 #[derive(Debug)]
 pub struct Accepted {
-    pub photo: PhotoId,
+    /// None when nothing was written down about it: its session is confirmed.
+    pub photo: Option<PhotoId>,
     pub sha256: String,
     pub state: AcceptedState,
 }
@@ -64,7 +73,8 @@ pub enum AcceptedState {
     Waiting(JobId),
     /// Processed before.
     Done,
-    /// Not a photo that can be processed; the session knows that something is missing.
+    /// Not a photo that can be processed; the session knows that something is missing. With `SESSION_CONFIRMED` it does not:
+    /// the session takes no photos.
     Refused(Error),
 }
 
@@ -80,10 +90,10 @@ pub struct Arrival {
 }
 
 impl Arrival {
-    /// Stores the bytes of a photo; those over the limits or of no known kind are only noted.
+    /// Stores the bytes of a photo; those over the limits, of no known kind or for a confirmed session are only noted.
     ///
     /// # Errors
-    /// Storage failures.
+    /// `SESSION_NOT_FOUND`; database and storage failures.
     pub async fn store(
         school: &School,
         session: SessionId,
@@ -91,17 +101,23 @@ impl Arrival {
         original_name: String,
     ) -> Result<Self, Error> {
         let digest = Digest::of(bytes);
+        let row = school.read(move |conn| Ok(sessions::get(conn, session)?)).await?;
+        if let Err(error) = session::require_unconfirmed(&row) {
+            return Ok(Self { digest, length: bytes.len() as u64, original_name, stored: Err(told(&error)) });
+        }
         let stored = match identify(bytes, &limits(&school.config)) {
-            Ok(format) => {
-                let key = Key::SessionPhoto { session: session.0, sha256: digest, extension: extension(format) };
-                if !school.store.exists(&key).await? {
-                    school.store.put(&key, bytes).await?;
-                }
-                Ok(key.to_string())
-            }
+            Ok(format) => Ok(photo_bytes::keep(school, session, (digest, extension(format)), bytes).await?.to_string()),
             Err(e) => Err(told(&Error::from(e))),
         };
         Ok(Self { digest, length: bytes.len() as u64, original_name, stored })
+    }
+
+    /// Why it cannot be looked at, if so.
+    pub fn refusal(&self) -> Option<Error> {
+        self.stored
+            .as_ref()
+            .err()
+            .map(|error| Error::new(error.code, format!("{}: {}", self.original_name, error.message)))
     }
 
     /// A file that is too large to be read at all.
@@ -117,7 +133,8 @@ impl Arrival {
 
 /// Writes down photos of one session and queues them, all in one transaction: nobody is marked absent while another photo of
 /// the lesson is on its way. The same bytes in the same session are the photo that is there already. What cannot be looked
-/// at is noted as failed, so that the session marks nobody absent.
+/// at is noted as failed, so that the session marks nobody absent. A confirmed session takes none: each that is not done
+/// already is refused with `SESSION_CONFIRMED`.
 ///
 /// # Errors
 /// Database failures.
@@ -147,46 +164,83 @@ struct Admission {
 
 impl Admission {
     fn admit(&self, conn: &mut AnyConnection, arrivals: &[Arrival]) -> Result<Vec<Accepted>, Error> {
+        let was_confirmed = sessions::get(conn, self.session)?.state == SessionState::Confirmed;
         // Jobs that are there are locked before the session, as everywhere.
-        for arrival in arrivals.iter().filter(|a| a.stored.is_ok()) {
+        for arrival in arrivals.iter().filter(|a| a.stored.is_ok() && !was_confirmed) {
             if let Some(row) = photos::find_in_session(conn, self.session, &arrival.digest.to_string())?
                 && row.state != PhotoState::Done
             {
                 queue::enqueue(conn, &self.job(row.id))?;
             }
         }
-        let state = sessions::lock(conn, self.session)?.state;
+        let locked = sessions::lock(conn, self.session)?;
+        if (locked.state == SessionState::Confirmed) != was_confirmed {
+            // Confirmed or reopened in this moment: what was done above was for the other case.
+            return Err(DbError::Busy.into());
+        }
+        if let Err(refusal) = session::require_unconfirmed(&locked) {
+            return arrivals.iter().map(|arrival| self.turn_away(conn, arrival, &refusal)).collect();
+        }
         let accepted = arrivals.iter().map(|arrival| self.admit_one(conn, arrival)).collect::<Result<Vec<_>, _>>()?;
         // Absences that were concluded before are taken back until these were looked at.
         let is_fresh = |a: &Accepted| matches!(a.state, AcceptedState::Waiting(_));
-        let refused = accepted.iter().any(|a| matches!(a.state, AcceptedState::Refused(_)));
-        if refused || (state != SessionState::Open && accepted.iter().any(is_fresh)) {
+        let refused = accepted.iter().any(|a| a.photo.is_some() && matches!(a.state, AcceptedState::Refused(_)));
+        if refused || (locked.state != SessionState::Open && accepted.iter().any(is_fresh)) {
             session::settle(conn, self.session, &self.matching, Utc::now().naive_utc())?;
         }
         Ok(accepted)
     }
 
-    fn admit_one(&self, conn: &mut AnyConnection, arrival: &Arrival) -> Result<Accepted, Error> {
+    /// A session that takes no photos knows those that it has.
+    fn turn_away(&self, conn: &mut AnyConnection, arrival: &Arrival, refusal: &Error) -> Result<Accepted, Error> {
         let sha256 = arrival.digest.to_string();
         let known = photos::find_in_session(conn, self.session, &sha256)?;
-        let (photo, before) = match known {
+        Ok(match known.filter(|row| row.state == PhotoState::Done) {
+            Some(row) => Accepted { photo: Some(row.id), sha256, state: AcceptedState::Done },
+            None => {
+                let refusal = Error::new(refusal.code, refusal.message.clone());
+                // What could not be read has no hash.
+                let sha256 = if arrival.length > 0 { sha256 } else { String::new() };
+                Accepted { photo: None, sha256, state: AcceptedState::Refused(refusal) }
+            }
+        })
+    }
+
+    fn admit_one(&self, conn: &mut AnyConnection, arrival: &Arrival) -> Result<Accepted, Error> {
+        if let Err(ErrorReport { code: Code::SessionConfirmed, message }) = &arrival.stored {
+            // It was reopened after this photo came, and its bytes were not kept.
+            return self.turn_away(conn, arrival, &Error::new(Code::SessionConfirmed, message.clone()));
+        }
+        let sha256 = arrival.digest.to_string();
+        let known = photos::find_in_session(conn, self.session, &sha256)?;
+        let (photo, before) = match &known {
             Some(row) => (row.id, Some(row.state)),
             None => (self.insert(conn, arrival)?, None),
         };
         let state = match (&arrival.stored, before) {
             (Err(error), _) => {
-                photos::fail(conn, photo, &error.code.as_str(), &error.message, Utc::now().naive_utc())?;
+                let code = error.code.as_str();
+                photos::fail(conn, photo, &code, &error.message, Utc::now().naive_utc())?;
+                events::photo(conn, self.session, photo, PhotoStep::Failed { code: &code })?;
                 AcceptedState::Refused(Error::new(error.code, error.message.clone()))
             }
             (Ok(_), Some(PhotoState::Done)) => AcceptedState::Done,
-            (Ok(_), before) => {
+            (Ok(key), before) => {
+                if known.is_some_and(|row| row.object_key.is_empty()) {
+                    // It was refused before, perhaps by a limit that was lower then.
+                    photos::set_object_key(conn, photo, key)?;
+                }
                 if before == Some(PhotoState::Failed) {
                     photos::requeue(conn, photo)?;
                 }
-                AcceptedState::Waiting(queue::enqueue(conn, &self.job(photo))?)
+                let job = queue::enqueue(conn, &self.job(photo))?;
+                if matches!(before, None | Some(PhotoState::Failed)) {
+                    events::photo(conn, self.session, photo, PhotoStep::Queued(job))?;
+                }
+                AcceptedState::Waiting(job)
             }
         };
-        Ok(Accepted { photo, sha256, state })
+        Ok(Accepted { photo: Some(photo), sha256, state })
     }
 
     fn insert(&self, conn: &mut AnyConnection, arrival: &Arrival) -> Result<PhotoId, Error> {
@@ -208,15 +262,21 @@ impl Admission {
     }
 }
 
+/// A photo has one job at a time.
+fn dedup_key(photo: PhotoId) -> String {
+    format!("{JOB_KIND}:{}", photo.0)
+}
+
 fn job(photo: PhotoId, matching: &Matching, order: &Order, max_attempts: u32) -> NewJob {
     NewJob {
         kind: JOB_KIND,
         topic: topic(&matching.pack),
         payload: serde_json::json!(Payload { photo }),
-        dedup_key: format!("{JOB_KIND}:{}", photo.0),
+        dedup_key: dedup_key(photo),
         run_id: order.run_id.clone(),
         priority: order.priority,
         max_attempts,
+        owner: order.owner.clone(),
     }
 }
 
@@ -224,14 +284,15 @@ fn job(photo: PhotoId, matching: &Matching, order: &Order, max_attempts: u32) ->
 /// that is stopped in between is continued by any other. Returns its job.
 ///
 /// # Errors
-/// Database failures.
+/// `SESSION_CONFIRMED`; database failures.
 pub(crate) async fn requeue(school: &School, matching: &Matching, order: &Order, id: PhotoId) -> Result<JobId, Error> {
     let (matching, order, max_attempts) = (matching.clone(), order.clone(), school.config.queue.max_attempts);
     let again = move |conn: &mut AnyConnection| {
         let job = queue::enqueue(conn, &job(id, &matching, &order, max_attempts))?;
         let session = photos::get(conn, id)?.session_id;
-        sessions::lock(conn, session)?;
+        session::require_unconfirmed(&sessions::lock(conn, session)?)?;
         photos::requeue(conn, id)?;
+        events::photo(conn, session, id, PhotoStep::Queued(job))?;
         session::settle(conn, session, &matching, Utc::now().naive_utc())?;
         Ok(job)
     };
@@ -271,14 +332,18 @@ pub(crate) async fn process(school: &School, recogniser: &Recogniser, job: &Clai
     let Payload { photo } = payload(job)?;
     let row = school.change_patiently(move |conn| match store::hold(conn, &claim)? {
         Held::Yes => {
+            let row = photos::get(conn, photo)?;
+            session::require_unconfirmed(&sessions::get(conn, row.session_id)?)?;
             photos::start(conn, photo)?;
-            Ok(Some(photos::get(conn, photo)?))
+            Ok(Some(row))
         }
         Held::Finished | Held::No => Ok(None),
     });
     let row = row.await.map_err(failure)?.ok_or(Failure::LeaseLost)?;
     let matching = recogniser.matching(school);
-    let seen = look(school, recogniser, &row, &matching).await.map_err(failure)?;
+    require_candidates(school, &row, &matching).await.map_err(failure)?;
+    let bytes = photo_bytes::in_turn(school, &row).await?;
+    let seen = look(recogniser, bytes).await.map_err(failure)?;
     let (session, faces) = (row.session_id.0, seen.faces.len());
     let timings = finish(school, recogniser, job.claim.clone(), row, seen).await.map_err(failure)?;
     log_done((session, photo), faces, &timings.ok_or(Failure::LeaseLost)?, start);
@@ -293,16 +358,17 @@ fn payload(job: &Claimed) -> Result<Payload, Failure> {
 }
 
 /// How the queue takes an error: whether another attempt may help.
-fn failure(error: Error) -> Failure {
+pub(super) fn failure(error: Error) -> Failure {
     let (code, message) = (error.code.as_str(), error.message.clone());
     match error.outlook() {
         Outlook::Final => Failure::Final { code, message },
-        Outlook::Passing => Failure::Passing { code, message },
+        Outlook::Lasting | Outlook::Passing => Failure::Passing { code, message },
         Outlook::NotItsFault => Failure::PutBack,
     }
 }
 
-/// Stores a photo as failed, with the code, and settles its session, which then marks nobody absent.
+/// Stores a photo as failed, with the code, and settles its session, which then marks nobody absent. A confirmed session and
+/// the photos it was confirmed with stay as they are.
 ///
 /// # Errors
 /// Database failures.
@@ -336,8 +402,12 @@ fn fail_as(
 ) -> Result<(), DbError> {
     let Some(row) = photo_of(conn, payload)? else { return Ok(()) };
     let now = Utc::now().naive_utc();
-    sessions::lock(conn, row.session_id)?;
+    let session = sessions::lock(conn, row.session_id)?;
+    if session.state == SessionState::Confirmed && matches!(row.state, PhotoState::Done | PhotoState::Failed) {
+        return Ok(());
+    }
     photos::fail(conn, row.id, code, message, now)?;
+    events::photo(conn, row.session_id, row.id, PhotoStep::Failed { code })?;
     session::settle(conn, row.session_id, matching, now)?;
     // Who waits for the photo is shown the reason; the log keeps the numbers beside those of the photos that are done.
     tracing::info!(session = row.session_id.0, photo = row.id.0, code, "photo failed");
@@ -347,16 +417,18 @@ fn fail_as(
 /// A photo that had failed waits for its job once more.
 ///
 /// # Errors
-/// Database failures.
+/// `SESSION_CONFIRMED`; database failures.
 pub(crate) fn wait_again(
     conn: &mut AnyConnection,
     payload: &serde_json::Value,
     matching: &Matching,
-) -> Result<(), DbError> {
+    job: JobId,
+) -> Result<(), Error> {
     let Some(row) = photo_of(conn, payload)? else { return Ok(()) };
-    sessions::lock(conn, row.session_id)?;
+    session::require_unconfirmed(&sessions::lock(conn, row.session_id)?)?;
     photos::requeue(conn, row.id)?;
-    session::settle(conn, row.session_id, matching, Utc::now().naive_utc())
+    events::photo(conn, row.session_id, row.id, PhotoStep::Queued(job))?;
+    Ok(session::settle(conn, row.session_id, matching, Utc::now().naive_utc())?)
 }
 
 /// The photo that a job is about; it may be gone before its job is.
@@ -389,15 +461,12 @@ fn log_done((session, photo): (i64, PhotoId), faces: usize, timings: &TimingsMs,
 }
 
 /// A class in which nobody can be found is an error before any face is looked for: there is no wider search.
-async fn look(
-    school: &School,
-    recogniser: &Recogniser,
-    row: &PhotoRow,
-    matching: &Matching,
-) -> Result<SeenPhoto, Error> {
+async fn require_candidates(school: &School, row: &PhotoRow, matching: &Matching) -> Result<(), Error> {
     let (session, by) = (row.session_id, matching.clone());
-    school.read(move |conn| session::require_candidates(conn, session, &by)).await?;
-    let bytes = bytes_of(school, row).await?;
+    school.read(move |conn| session::require_candidates(conn, session, &by)).await
+}
+
+async fn look(recogniser: &Recogniser, bytes: Vec<u8>) -> Result<SeenPhoto, Error> {
     let recogniser = recogniser.clone();
     super::blocking(move || recogniser.analyse(&bytes)).await
 }
@@ -420,10 +489,11 @@ async fn finish(
             Held::No => return Ok(None),
         }
         let (start, now) = (Instant::now(), Utc::now().naive_utc());
-        sessions::lock(conn, row.session_id)?;
+        session::require_unconfirmed(&sessions::lock(conn, row.session_id)?)?;
         let new: Vec<NewFace> = seen.faces.iter().enumerate().map(|(i, f)| new_face(i, f)).collect();
         faces::replace_for_photo(conn, row.id, &new)?;
         photos::finish(conn, row.id, &PhotoResult { processed_at: now, ..result.clone() })?;
+        events::photo(conn, row.session_id, row.id, PhotoStep::Done { faces: new.len() })?;
         timings.store = ms_since(start);
         let start = Instant::now();
         session::settle(conn, row.session_id, &matching, now)?;
@@ -470,15 +540,22 @@ fn new_face(ordinal: usize, face: &SeenFace) -> NewFace {
     }
 }
 
+/// Part of the bytes of a photo as it was uploaded; `part` lies within its length.
+///
+/// # Errors
+/// `STORAGE_ERROR` when they were never stored, or cannot be read now.
+pub async fn original(school: &School, row: &PhotoRow, part: Range<u64>) -> Result<Vec<u8>, Error> {
+    let mut bytes = photo_bytes::read(school, row).await?;
+    let within = |at: u64| usize::try_from(at).map_or(bytes.len(), |at| at.min(bytes.len()));
+    let (start, end) = (within(part.start), within(part.end));
+    bytes.truncate(end);
+    Ok(bytes.split_off(start.min(end)))
+}
+
 /// The stored bytes of a photo.
 pub(crate) async fn bytes(school: &School, id: PhotoId) -> Result<Vec<u8>, Error> {
     let row = school.read(move |conn| Ok(photos::get(conn, id)?)).await?;
-    bytes_of(school, &row).await
-}
-
-async fn bytes_of(school: &School, row: &PhotoRow) -> Result<Vec<u8>, Error> {
-    let key: Key = row.object_key.parse().map_err(|_| Error::new(Code::StorageError, "the photo was never stored"))?;
-    Ok(school.store.get(&key).await?)
+    photo_bytes::read(school, &row).await
 }
 
 /// What the database knows of a photo.
@@ -500,6 +577,12 @@ pub(crate) fn known(conn: &mut AnyConnection, id: PhotoId, zone: chrono_tz::Tz) 
 }
 
 impl KnownPhoto {
+    /// The photo's row, and its faces as reports show them.
+    pub(crate) fn into_parts(self) -> (PhotoRow, Vec<FaceReport>) {
+        let faces = self.faces.iter().map(|face| self.face(face)).collect();
+        (self.row, faces)
+    }
+
     pub(crate) const fn state(&self) -> PhotoState {
         self.row.state
     }

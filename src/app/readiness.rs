@@ -61,7 +61,8 @@ impl Probe {
         let seen = super::blocking(move || nets.analyse_portrait(DRAWN_FACE)).await;
         let recognition = part(seen.and_then(|photo| {
             let is_seen = photo.faces.iter().any(|face| face.embedding.is_ok());
-            let blind = || Error::new(Code::ProcessingError, "the nets do not see the face that was drawn for this check");
+            let blind =
+                || Error::new(Code::ProcessingError, "the nets do not see the face that was drawn for this check");
             is_seen.then_some(()).ok_or_else(blind)
         }));
         Self { school: school.clone(), recogniser: recogniser.clone(), recognition, seen: Arc::default() }
@@ -125,7 +126,8 @@ fn part(done: Result<(), Error>) -> Part {
 pub async fn measure_queue(school: &School) -> Result<(), Error> {
     let waiting = school.db.run(|conn| backlog::backlog(conn)).await.map_err(|e: DbError| Error::from(e))?;
     for kind in waiting {
-        let gauge = |state: &'static str| metrics::gauge!(metric::QUEUE_JOBS, "kind" => kind.kind.clone(), "state" => state);
+        let gauge =
+            |state: &'static str| metrics::gauge!(metric::QUEUE_JOBS, "kind" => kind.kind.clone(), "state" => state);
         gauge("queued").set(kind.queued as f64);
         gauge("running").set(kind.running as f64);
         metrics::gauge!(metric::QUEUE_OLDEST, "kind" => kind.kind.clone()).set(kind.oldest_secs);

@@ -46,6 +46,17 @@ pub struct Recogniser {
     limits: DecodeLimits,
     enrol_lines: EnrolLines,
     calibrated: bool,
+    manifest: Arc<Manifest>,
+    runtime: Arc<RuntimeBuild>,
+}
+
+/// Which ONNX Runtime was loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RuntimeBuild {
+    /// Where its file says so.
+    pub version: Option<String>,
+    /// Commit and build flags, as the library words it.
+    pub build: String,
 }
 
 /// What was seen in one photo.
@@ -100,10 +111,11 @@ impl Recogniser {
         };
         let engine = Engine::open(&runtime, &pack, options)?;
         tracing::info!(pack = pack.id_version(), provider = %engine.provider().provider, "pack opened");
-        Ok(Self::with(engine, pack.manifest(), config))
+        let build = RuntimeBuild { version: runtime.version(), build: runtime.build_info().to_owned() };
+        Ok(Self::with(engine, pack.manifest(), build, config))
     }
 
-    fn with(engine: Engine, manifest: &Manifest, config: &Config) -> Self {
+    fn with(engine: Engine, manifest: &Manifest, runtime: RuntimeBuild, config: &Config) -> Self {
         Self {
             engine: Arc::new(engine),
             enrol_lines: config.enrol,
@@ -111,7 +123,30 @@ impl Recogniser {
             scoring: scoring(manifest, config),
             limits: limits(config),
             calibrated: manifest.scoring.is_calibrated(),
+            manifest: Arc::new(manifest.clone()),
+            runtime: Arc::new(runtime),
         }
+    }
+
+    /// Painted squares instead of faces, with the lines of the settings' pack.
+    #[cfg(test)]
+    pub(crate) fn fake(config: &Config) -> Self {
+        let manifest = read_manifest(&config.pack_dir().expect("the starter pack is in the repository")).unwrap();
+        Self::with(Engine::fake(), &manifest, RuntimeBuild { version: "fake".into(), build: String::new() }, config)
+    }
+
+    /// What the pack says of itself.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    pub fn runtime(&self) -> &RuntimeBuild {
+        &self.runtime
+    }
+
+    /// Length of the embeddings.
+    pub fn dims(&self) -> usize {
+        self.engine.dims()
     }
 
     /// `id@version` of the pack.
@@ -321,4 +356,24 @@ fn missing_pack(config: &Config) -> Error {
     let looked: Vec<PathBuf> = config.install_roots().into_iter().map(|root| root.join("models")).collect();
     let looked = looked.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ");
     Error::new(Code::ModelNotLoaded, format!("there is no pack {:?}; looked in {looked}", config.pack))
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use std::path::Path;
+    use std::sync::LazyLock;
+
+    use super::{Config, ConfiguredProvider, Recogniser};
+
+    /// Settings with the pack and the runtime of the repository, on the CPU.
+    pub(crate) fn settings() -> Config {
+        let data_dir = Path::new(env!("CARGO_MANIFEST_DIR")).to_owned();
+        Config { data_dir, provider: ConfiguredProvider::Cpu, ..Config::default() }
+    }
+
+    /// The starter pack, opened once for all tests.
+    pub(crate) fn starter() -> &'static Recogniser {
+        static STARTER: LazyLock<Recogniser> = LazyLock::new(|| Recogniser::open_blocking(&settings()).unwrap());
+        &STARTER
+    }
 }

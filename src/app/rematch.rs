@@ -13,7 +13,7 @@ use super::error::{Code, Error};
 use super::freshness::{Freshness, can_be_judged};
 use super::session::{self, Matching};
 use super::term::{Calendar, ClassWish};
-use super::{Mode, School};
+use super::{Mode, School, review};
 use crate::db::sessions::SessionRow;
 use crate::db::{AnyConnection, classes, photos, records, sessions};
 use crate::domain::ids::{MemberId, SessionId};
@@ -156,6 +156,9 @@ impl Judge {
         let mut changes = Vec::new();
         if outcome == RematchOutcome::Rematched {
             let before = statuses(conn, id)?;
+            if row.state == SessionState::Confirmed {
+                review::reopen_in(conn, id, Utc::now().naive_utc())?;
+            }
             session::settle(conn, id, &self.matching, Utc::now().naive_utc())?;
             changes = differences(before, statuses(conn, id)?);
         }

@@ -37,6 +37,13 @@ impl SheetFormat {
             Self::Csv => "csv",
         }
     }
+
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Self::Csv => "text/csv; charset=utf-8",
+        }
+    }
 }
 
 /// The sheet of one session, as bytes.
@@ -69,10 +76,39 @@ pub struct RegisterWish {
 /// is wrong with the settings' labels.
 pub async fn register_file(school: &School, wanted: RegisterWish, format: SheetFormat) -> Result<Vec<u8>, Error> {
     let config = school.config.clone();
+    let RegisterWish { class, days, subject } = wanted;
+    let class = school
+        .read(move |conn| one_class(&Calendar::read(conn, &config, class.term.as_deref())?, &class, days))
+        .await?;
+    register_of(school, RegisterOf { class, days, subject }, format).await
+}
+
+/// The register of a class that is known.
+#[derive(Debug, Clone)]
+pub struct RegisterOf {
+    pub class: ClassId,
+    /// First and last day.
+    pub days: (NaiveDate, NaiveDate),
+    /// Only the sessions of this subject.
+    pub subject: Option<String>,
+}
+
+/// The same for a class that is known, as bytes.
+///
+/// # Errors
+/// `CLASS_NOT_FOUND`, `SUBJECT_NOT_FOUND`; `INVALID_REQUEST` when the last day is before the first; and what is wrong with
+/// the settings' labels.
+pub async fn register_of(school: &School, wanted: RegisterOf, format: SheetFormat) -> Result<Vec<u8>, Error> {
+    let RegisterOf { class, days, subject } = wanted;
+    if days.0 > days.1 {
+        return Err(Error::new(
+            Code::InvalidRequest,
+            format!("the last day {} is before the first, {}", days.1, days.0),
+        ));
+    }
+    let config = school.config.clone();
     let sheet = school
         .read(move |conn| {
-            let RegisterWish { class, days, subject } = wanted;
-            let class = one_class(&Calendar::read(conn, &config, class.term.as_deref())?, &class, days)?;
             let subject = subject.map(|name| find_subject(conn, &name)).transpose()?;
             register_sheet(conn, class, days, (subject, &config))
         })

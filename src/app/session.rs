@@ -3,14 +3,20 @@
 //! `settle` is the only place where verdicts and records are written by a machine. It starts from the stored faces of
 //! all photos every time, so the order in which photos come, and how often one is processed, makes no difference.
 
+mod entry;
+
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
-use super::School;
+pub use entry::{Created, SessionEdit, SessionEntry, StartsAt, change, create, delete};
+
 use super::batch_report::SessionReport;
 use super::error::{Code, Error};
+use super::faces::said_of;
 use super::recogniser::PackKey;
+use super::{School, events};
+use crate::db::faces::{FaceRow, FaceVerdict};
 use crate::db::members::EnrolledRow;
 use crate::db::photos::PhotoRow;
 use crate::db::records::NewRecord;
@@ -20,10 +26,10 @@ use crate::domain::assign::Probe;
 use crate::domain::attendance::{Correction, Flag, Ground, PhotoOutcome, Record, settle as settle_records};
 use crate::domain::fusion::{Fused, SessionFace, fuse};
 use crate::domain::gallery::{Enrolled, Gallery};
-use crate::domain::ids::{ClassId, MemberId, SampleId, SessionId, StudentId};
+use crate::domain::ids::{ClassId, FaceId, MemberId, SampleId, SessionId, StudentId};
 use crate::domain::score::Scoring;
 use crate::domain::sheet::natural_order;
-use crate::domain::status::{AttendanceStatus, PhotoState, RecordSource, SessionState};
+use crate::domain::status::{AttendanceStatus, PhotoState, RecordSource, SessionState, Verdict};
 use crate::domain::template::Sample;
 use crate::vision::decode::DecodeWarning;
 
@@ -59,15 +65,24 @@ pub(crate) async fn open(
         .await
 }
 
-/// The gallery of a class on a day: its active, consenting members with what they have enrolled in the pack.
-fn gallery(
+/// The stored time at which a day of the school's calendar begins.
+pub fn start_of(school: &School, day: NaiveDate) -> NaiveDateTime {
+    utc_range(day, day, school.config().time_zone).0
+}
+
+/// The stored time at which a day of the school's calendar is over.
+pub fn end_of(school: &School, day: NaiveDate) -> NaiveDateTime {
+    utc_range(day, day, school.config().time_zone).1
+}
+
+/// The gallery of a session's class on its day: the active, consenting members with what they have enrolled in the pack.
+pub(crate) fn gallery_on_day(
     conn: &mut AnyConnection,
-    class: ClassId,
-    day: NaiveDate,
+    session: &SessionRow,
     matching: &Matching,
-) -> Result<(Gallery, String), DbError> {
-    let roll = members::active_on(conn, class, day)?;
-    gallery_of(conn, &roll, matching)
+) -> Result<Gallery, DbError> {
+    let roll = members::active_on(conn, session.class_id, day(session, matching.zone))?;
+    Ok(gallery_of(conn, &roll, matching)?.0)
 }
 
 /// The gallery of these members, and its fingerprint.
@@ -121,8 +136,7 @@ pub(crate) fn fingerprint<'r>(
 /// `NO_ENROLLED_STUDENTS`, with what to do.
 pub(crate) fn require_candidates(conn: &mut AnyConnection, id: SessionId, matching: &Matching) -> Result<(), Error> {
     let session = sessions::get(conn, id)?;
-    let (gallery, _) = gallery(conn, session.class_id, day(&session, matching.zone), matching)?;
-    if gallery.candidates().is_empty() {
+    if gallery_on_day(conn, &session, matching)?.candidates().is_empty() {
         let class = classes::get(conn, session.class_id)?;
         let what = format!(
             "nobody of {}-{} can be found by face with pack {}; enrol portraits first",
@@ -134,7 +148,7 @@ pub(crate) fn require_candidates(conn: &mut AnyConnection, id: SessionId, matchi
 }
 
 /// Judges all faces of a session anew and writes verdicts, records, flags and state. Belongs into the transaction that
-/// changed a photo; takes the session's lock.
+/// changed a photo; takes the session's lock. One that a teacher has confirmed stays as it is.
 pub(crate) fn settle(
     conn: &mut AnyConnection,
     id: SessionId,
@@ -142,33 +156,41 @@ pub(crate) fn settle(
     now: NaiveDateTime,
 ) -> Result<(), DbError> {
     let session = sessions::lock(conn, id)?;
-    let (gallery, fingerprint) = gallery(conn, session.class_id, day(&session, matching.zone), matching)?;
+    if session.state == SessionState::Confirmed {
+        return Ok(());
+    }
+    let roll = members::active_on(conn, session.class_id, day(&session, matching.zone))?;
+    let (gallery, fingerprint) = gallery_of(conn, &roll, matching)?;
     let photos = photos::list(conn, id)?;
     let looked_at: Vec<&PhotoRow> = photos.iter().filter(|p| is_comparable(p, &matching.pack)).collect();
     let stored = faces::list_for_session(conn, id)?;
+    let said = said_of(conn, id, &stored, &roll)?;
     let probes: Vec<Vec<Probe>> = looked_at
         .iter()
         .map(|photo| {
             let own = stored.iter().filter(|f| f.photo_id == photo.id);
-            own.map(|f| Probe { face: f.id, vector: f.embedding.as_ref().map(|e| matching.scoring.scaled(e)) })
-                .collect()
+            let vector = |f: &FaceRow| f.embedding.as_ref().map(|e| matching.scoring.scaled(e));
+            own.map(|f| Probe { face: f.id, vector: vector(f), said: said.get(&f.id).copied() }).collect()
         })
         .collect();
-    let fused = fuse(&probes, &gallery, &matching.scoring);
+    let mut fused = fuse(&probes, &gallery, &matching.scoring);
+    fused.keep_people(&forgotten_people(&stored));
     let corrections = corrections(conn, id)?;
     let outcomes: Vec<PhotoOutcome> = photos.iter().map(|p| outcome(p, &matching.pack)).collect();
     let settled = settle_records(gallery.standings(), &outcomes, &fused, &corrections);
-    faces::set_verdicts(conn, id, &fused.faces.iter().map(verdict_row).collect::<Vec<_>>())?;
+    let verdicts: Vec<FaceVerdict> = fused.faces.iter().map(|f| with_kept_scores(verdict_row(f), &stored)).collect();
+    faces::set_verdicts(conn, id, &verdicts)?;
     let rows: Vec<NewRecord> =
         settled.records.iter().filter(|r| r.source == RecordSource::Auto).map(|r| record_row(id, r, now)).collect();
     // Who has left the class since, with effect before the session, is no business of it any more.
     let roll: Vec<MemberId> = settled.records.iter().map(|r| r.member).collect();
     records::delete_automatic_but(conn, id, &roll)?;
     records::upsert(conn, &rows)?;
-    sessions::update(conn, id, &change(&settled.flags, &fused, fingerprint, now))
+    sessions::update(conn, id, &outcome_of(&settled.flags, &fused, fingerprint, now))?;
+    events::settled(conn, id, &settled, fused.strangers)
 }
 
-fn change(flags: &[Flag], fused: &Fused, fingerprint: String, now: NaiveDateTime) -> SessionChange {
+fn outcome_of(flags: &[Flag], fused: &Fused, fingerprint: String, now: NaiveDateTime) -> SessionChange {
     let waiting = flags.contains(&Flag::PhotosPending);
     SessionChange {
         state: Some(if waiting { SessionState::Open } else { SessionState::Review }),
@@ -176,6 +198,42 @@ fn change(flags: &[Flag], fused: &Fused, fingerprint: String, now: NaiveDateTime
         gallery_fingerprint: Some(fingerprint),
         strangers: Some(i32::try_from(fused.strangers).unwrap_or(i32::MAX)),
         ..SessionChange::at(now)
+    }
+}
+
+/// Faces of strangers without a vector, most of them forgotten at a confirmation, with the person they were grouped as.
+fn forgotten_people(stored: &[FaceRow]) -> Vec<(FaceId, u32)> {
+    let forgotten = stored.iter().filter(|f| f.embedding.is_none() && f.verdict == Some(Verdict::Stranger));
+    forgotten.filter_map(|f| Some((f.id, u32::try_from(f.person?).ok()?))).collect()
+}
+
+/// A stranger whose vector was forgotten keeps the scores of when it was there.
+fn with_kept_scores(new: FaceVerdict, stored: &[FaceRow]) -> FaceVerdict {
+    let is_kept = |f: &&FaceRow| f.id == new.face && f.embedding.is_none() && f.verdict == Some(new.verdict);
+    match stored.iter().find(is_kept).filter(|_| new.verdict == Verdict::Stranger) {
+        None => new,
+        Some(before) => FaceVerdict {
+            combined: before.combined,
+            cosine: before.cosine,
+            confidence: before.confidence,
+            runner_up_member_id: before.runner_up_member_id,
+            runner_up_combined: before.runner_up_combined,
+            reason: before.reason.clone(),
+            ..new
+        },
+    }
+}
+
+/// Refuses a session that a teacher has confirmed.
+///
+/// # Errors
+/// `SESSION_CONFIRMED`, with what to do.
+pub(crate) fn require_unconfirmed(session: &SessionRow) -> Result<(), Error> {
+    match session.state {
+        SessionState::Confirmed => {
+            Err(Error::new(Code::SessionConfirmed, format!("{} is confirmed; reopen it first", session.id)))
+        }
+        SessionState::Open | SessionState::Review => Ok(()),
     }
 }
 
@@ -201,9 +259,9 @@ fn corrections(conn: &mut AnyConnection, id: SessionId) -> Result<Vec<Correction
     Ok(by_people.map(|r| Correction { member: r.member_id, status: r.status, source: r.source }).collect())
 }
 
-fn verdict_row(face: &SessionFace) -> faces::FaceVerdict {
+fn verdict_row(face: &SessionFace) -> FaceVerdict {
     let v = &face.verdict;
-    faces::FaceVerdict {
+    FaceVerdict {
         face: v.face,
         verdict: v.verdict,
         member_id: v.member,
@@ -231,7 +289,7 @@ fn record_row(session: SessionId, record: &Record, now: NaiveDateTime) -> NewRec
 }
 
 /// What the teacher reads beside a record that a machine left open.
-const fn note(ground: Ground) -> Option<&'static str> {
+pub(crate) const fn note(ground: Ground) -> Option<&'static str> {
     match ground {
         Ground::Seen | Ground::NotSeen | Ground::Corrected => None,
         Ground::Doubt => Some("may be in a photo: please decide"),

@@ -1,7 +1,7 @@
 //! Working on the queue: what a job of each kind means.
 
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 
@@ -25,7 +25,8 @@ pub enum Shift {
 /// ended here.
 ///
 /// # Errors
-/// `DATABASE_ERROR` when the database was away for too long: five minutes for a run, any time for an endless worker.
+/// `DATABASE_ERROR` or `STORAGE_ERROR` when the database or the storage was away for too long: five minutes for a run or a
+/// drain. An endless worker waits for both for ever.
 pub async fn work(
     school: &School,
     recogniser: &Recogniser,
@@ -34,7 +35,7 @@ pub async fn work(
     ended: &mut (dyn FnMut(JobId) + Send),
 ) -> Result<(), Error> {
     let settings = &school.config.queue;
-    let is_endless = shift == Shift::Endless;
+    let outage_limit = (shift != Shift::Endless).then_some(OUTAGE_LIMIT);
     let (until, run_id) = match shift {
         Shift::Endless => (Until::Stopped, None),
         Shift::Drain => (Until::Drained, None),
@@ -44,15 +45,19 @@ pub async fn work(
         worker: worker_name(),
         slots: school.config.photos.in_flight.map_or_else(default_in_flight, |n| n.get()),
         lease: Duration::from_secs(settings.lease_secs.into()),
-        outage_limit: (!is_endless).then_some(Duration::from_secs(300)),
+        outage_limit,
         until,
         run_id,
         keep_finished: Duration::from_secs(u64::from(settings.keep_days) * 24 * 3600),
     };
-    let worker = Worker { school: school.clone(), recogniser: recogniser.clone() };
-    let runner = Runner::new(school.db.clone(), Arc::new(worker), options);
-    Ok(runner.run(stop, ended).await?)
+    let storage = StorageWatch { limit: outage_limit, stop: stop.clone(), away: Mutex::default() };
+    let worker = Arc::new(Worker { school: school.clone(), recogniser: recogniser.clone(), storage });
+    Runner::new(school.db.clone(), Arc::clone(&worker), options).run(stop, ended).await?;
+    worker.storage.verdict()
 }
+
+/// A run that nobody watches ends when the database or the storage has been away for so long; its photos wait in the queue.
+const OUTAGE_LIMIT: Duration = Duration::from_secs(300);
 
 /// Host, process and start: a process number is used again, the three together are not.
 fn worker_name() -> String {
@@ -71,6 +76,7 @@ fn default_in_flight() -> usize {
 struct Worker {
     school: School,
     recogniser: Recogniser,
+    storage: StorageWatch,
 }
 
 #[async_trait]
@@ -81,7 +87,11 @@ impl Handler for Worker {
 
     async fn run(&self, job: &Claimed) -> Result<(), Failure> {
         match job.kind.as_str() {
-            photo::JOB_KIND => photo::process(&self.school, &self.recogniser, job).await,
+            photo::JOB_KIND => {
+                let result = photo::process(&self.school, &self.recogniser, job).await;
+                self.storage.note(result.as_ref().err());
+                result
+            }
             other => Err(Failure::Final {
                 code: Code::ProcessingError.as_str(),
                 message: format!("this program does not know jobs of the kind {other}; update it"),
@@ -94,5 +104,99 @@ impl Handler for Worker {
             photo::JOB_KIND => photo::give_up(conn, job, &self.recogniser.matching(&self.school), error),
             _ => Ok(()),
         }
+    }
+}
+
+/// Notes how long the storage has been away, says so once, and ends work that must not wait for ever.
+#[derive(Debug)]
+struct StorageWatch {
+    limit: Option<Duration>,
+    stop: Stop,
+    away: Mutex<Option<Away>>,
+}
+
+/// Since when nothing could be read, and what is said about it.
+#[derive(Debug)]
+struct Away {
+    since: Instant,
+    message: String,
+    is_too_long: bool,
+}
+
+impl StorageWatch {
+    /// How a job ended tells whether the storage answers.
+    fn note(&self, failure: Option<&Failure>) {
+        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        let message = match failure {
+            Some(Failure::Outage { message, .. }) => message,
+            // Such a job may not have come as far as the storage.
+            Some(Failure::PutBack | Failure::LeaseLost) => return,
+            _ => {
+                if let Some(away) = away.take_if(|away| !away.is_too_long) {
+                    tracing::warn!(seconds = away.since.elapsed().as_secs(), "the storage answers again");
+                }
+                return;
+            }
+        };
+        let away = away.get_or_insert_with(|| {
+            tracing::warn!(error = message, "the storage does not answer; photos wait for it");
+            Away { since: Instant::now(), message: message.clone(), is_too_long: false }
+        });
+        if self.limit.is_some_and(|limit| away.since.elapsed() > limit) {
+            away.is_too_long = true;
+            self.stop.now();
+        }
+    }
+
+    /// # Errors
+    /// `STORAGE_ERROR` when the work was ended because of it.
+    fn verdict(&self) -> Result<(), Error> {
+        let away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*away {
+            Some(Away { since, message, is_too_long: true }) => {
+                let what = format!(
+                    "{message}; it has been away for {} minutes, and the photos wait in the queue: run this again when it is back",
+                    since.elapsed().as_secs() / 60
+                );
+                Err(Error::new(Code::StorageError, what))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outage() -> Failure {
+        Failure::Outage { code: "STORAGE_ERROR".into(), message: "the storage is not available".into() }
+    }
+
+    fn watch(limit: Option<Duration>) -> StorageWatch {
+        StorageWatch { limit, stop: Stop::default(), away: Mutex::default() }
+    }
+
+    #[test]
+    fn a_run_ends_when_the_storage_is_away_for_too_long() {
+        let watch = watch(Some(Duration::ZERO));
+        watch.note(Some(&outage()));
+        watch.note(Some(&outage()));
+        assert!(watch.stop.requested());
+        // A job that still lands does not make it undone.
+        watch.note(None);
+        let error = watch.verdict().unwrap_err();
+        assert!(error.code == Code::StorageError && error.message.contains("wait in the queue"), "{error}");
+    }
+
+    #[test]
+    fn an_outage_that_passes_is_forgotten_and_an_endless_worker_waits() {
+        let passing = watch(Some(Duration::from_secs(300)));
+        passing.note(Some(&outage()));
+        passing.note(None);
+        assert!(passing.away.lock().unwrap().is_none() && passing.verdict().is_ok());
+        let endless = watch(None);
+        (0..3).for_each(|_| endless.note(Some(&outage())));
+        assert!(!endless.stop.requested() && endless.verdict().is_ok());
     }
 }

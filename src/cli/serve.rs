@@ -31,18 +31,14 @@ pub(super) async fn run(args: &ServeArgs, config: &Config, output: &Output) -> R
     let mut config = config.clone();
     config.server.listen = args.listen.unwrap_or(config.server.listen);
     let school = School::open(&config).await?;
-    let keys = Keys::of(&config)?;
+    let keys = Keys::of(&school).await?;
     let recogniser = open_recogniser(&config, output).await?;
     let stop = Stop::default();
     let server = Server::bind(school.clone(), recogniser.clone(), keys, stop.clone()).await?;
     let address = server.address()?;
     let listener = stop_on_signal(&stop, "stopping: requests and photos in hand are finished");
     output.note(format!("serving pack {} on {} at http://{address}", recogniser.pack(), recogniser.provider()));
-    let served = if args.with_worker {
-        both(server, school, recogniser, stop).await
-    } else {
-        server.run().await
-    };
+    let served = if args.with_worker { both(server, school, recogniser, stop).await } else { server.run().await };
     listener.abort();
     served?;
     output.result(&json!({ "listened": address.to_string() }), "stopped".to_owned());

@@ -112,9 +112,11 @@ impl Server {
             return Err(wrong("server.public_url", &self.public_url, "https://HOST or http://HOST, without a path"));
         }
         match self.cors_origins.iter().find(|origin| !is_origin(origin)) {
-            Some(origin) => {
-                Err(wrong("server.cors_origins", origin, "https://HOST or http://HOST, each written out, without a path"))
-            }
+            Some(origin) => Err(wrong(
+                "server.cors_origins",
+                origin,
+                "https://HOST or http://HOST, each written out, without a path",
+            )),
             None => Ok(()),
         }
     }

@@ -115,6 +115,22 @@ pub fn replace_for_photo(conn: &mut AnyConnection, photo: PhotoId, new: &[NewFac
         .collect())
 }
 
+/// The face with this id.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn get(conn: &mut AnyConnection, id: FaceId) -> Result<FaceRow, DbError> {
+    faces::table.find(id).select(FaceRow::as_select()).first(conn).or_not_found("the face")
+}
+
+/// The faces of a photo, ordered by ordinal.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn of_photo(conn: &mut AnyConnection, photo: PhotoId) -> Result<Vec<FaceRow>, DbError> {
+    Ok(faces::table.filter(faces::photo_id.eq(photo)).order(faces::ordinal).select(FaceRow::as_select()).load(conn)?)
+}
+
 /// All faces of a session, ordered by photo and ordinal.
 ///
 /// # Errors
@@ -242,6 +258,10 @@ mod tests {
                 let order: Vec<_> =
                     list_for_session(conn, school.session)?.iter().map(|row| (row.photo_id, row.ordinal)).collect();
                 assert_eq!(order, [(first, 0), (first, 1), (second, 0)]);
+                let of_first = of_photo(conn, first)?;
+                assert_eq!(of_first, list_for_session(conn, school.session)?[..2]);
+                assert_eq!(get(conn, of_first[1].id)?, of_first[1]);
+                assert!(matches!(get(conn, FaceId(404)), Err(DbError::NotFound { what: "the face" })));
                 Ok(())
             }).unwrap();
         }

@@ -23,11 +23,11 @@ impl Page {
     }
 
     /// [`Page::MAX`] rows at most, whatever is asked for.
-    pub(super) fn sql_limit(self) -> i64 {
+    pub(crate) fn sql_limit(self) -> i64 {
         i64::from(self.limit.min(Self::MAX))
     }
 
-    pub(super) fn sql_offset(self) -> i64 {
+    pub(crate) fn sql_offset(self) -> i64 {
         i64::try_from(self.offset).unwrap_or(i64::MAX)
     }
 }
@@ -41,7 +41,7 @@ pub struct Listed<T> {
 }
 
 impl<T> Listed<T> {
-    pub(super) fn new(rows: Vec<T>, total: i64) -> Self {
+    pub(crate) fn new(rows: Vec<T>, total: i64) -> Self {
         Self { rows, total: total.unsigned_abs() }
     }
 

@@ -48,6 +48,16 @@ pub struct PhotoRow {
     pub created_at: NaiveDateTime,
 }
 
+/// What a row says of its object in the store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectRow {
+    /// Number of the row.
+    pub id: i64,
+    pub object_key: String,
+    /// Of the object's bytes, 64 hex digits.
+    pub sha256: String,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Insertable)]
 #[diesel(table_name = session_photos)]
 pub struct NewPhoto {
@@ -134,6 +144,68 @@ pub fn find_in_class(conn: &mut AnyConnection, class: ClassId, sha256: &str) -> 
         .optional()?)
 }
 
+/// How far these photos have come, those that are still there.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn states(conn: &mut AnyConnection, ids: &[PhotoId]) -> Result<Vec<PhotoState>, DbError> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    Ok(session_photos::table.filter(session_photos::id.eq_any(ids)).select(session_photos::state).load(conn)?)
+}
+
+/// These photos, those that are still there, by id.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn several(conn: &mut AnyConnection, ids: &[PhotoId]) -> Result<Vec<PhotoRow>, DbError> {
+    let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+    Ok(session_photos::table
+        .filter(session_photos::id.eq_any(ids))
+        .order(session_photos::id)
+        .select(PhotoRow::as_select())
+        .load(conn)?)
+}
+
+/// What rows with a higher number than `after` say of their objects, in the order of their numbers, at most `count`. Photos
+/// whose bytes were never stored are left out.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn objects(conn: &mut AnyConnection, after: i64, count: usize) -> Result<Vec<ObjectRow>, DbError> {
+    Ok(session_photos::table
+        .filter(session_photos::id.gt(PhotoId(after)))
+        .filter(session_photos::object_key.ne(""))
+        .order(session_photos::id)
+        .limit(count as i64)
+        .select((session_photos::id, session_photos::object_key, session_photos::sha256))
+        .load::<(PhotoId, String, String)>(conn)?
+        .into_iter()
+        .map(|(id, object_key, sha256)| ObjectRow { id: id.0, object_key, sha256 })
+        .collect())
+}
+
+/// Those of `keys` that a photo names. Ask for some hundreds at a time.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn named(conn: &mut AnyConnection, keys: &[String]) -> Result<Vec<String>, DbError> {
+    Ok(session_photos::table
+        .filter(session_photos::object_key.eq_any(keys))
+        .select(session_photos::object_key)
+        .load(conn)?)
+}
+
+/// Those of `ids` that are there. Ask for some hundreds at a time.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn existing(conn: &mut AnyConnection, ids: &[PhotoId]) -> Result<Vec<PhotoId>, DbError> {
+    Ok(session_photos::table
+        .filter(session_photos::id.eq_any(ids.iter().map(|id| id.0)))
+        .select(session_photos::id)
+        .load(conn)?)
+}
+
 /// The photos of a session in the order they came.
 ///
 /// # Errors
@@ -185,6 +257,17 @@ pub fn insert(conn: &mut AnyConnection, new: &NewPhoto) -> Result<PhotoId, DbErr
         ))
         .returning(session_photos::id)
         .get_result(conn)?)
+}
+
+/// Says where the bytes of a photo are that were not stored before.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn set_object_key(conn: &mut AnyConnection, id: PhotoId, key: &str) -> Result<(), DbError> {
+    diesel::update(session_photos::table.find(id))
+        .set(session_photos::object_key.eq(key))
+        .execute(conn)?
+        .or_not_found("the photo")
 }
 
 /// Removes a photo and its faces.
@@ -267,13 +350,37 @@ fn set_state(conn: &mut AnyConnection, id: PhotoId, state: PhotoState) -> Result
 
 #[cfg(test)]
 mod tests {
+    use diesel::connection::SimpleConnection;
     use serde_json::json;
 
     use super::*;
     use crate::db::sessions;
-    use crate::db::testing::{at, class, new_photo, on_each_database, photo_result, session};
+    use crate::db::testing::{at, class, new_photo, on_each_database, photo_result, plan, session};
 
     on_each_database! {
+        fn objects_are_told_page_by_page_and_found_by_their_keys(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let session = session(conn)?;
+                let ids = [1, 2, 3].map(|image| insert(conn, &new_photo(session, image)).unwrap());
+                let refused = NewPhoto { object_key: String::new(), ..new_photo(session, 4) };
+                insert(conn, &refused)?;
+                let keys = [1, 2, 3].map(|image| new_photo(session, image).object_key);
+                let first = objects(conn, 0, 2)?;
+                assert_eq!(first.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[0].0, ids[1].0]);
+                assert_eq!((&first[0].object_key, &first[0].sha256), (&keys[0], &new_photo(session, 1).sha256));
+                assert_eq!(objects(conn, first[1].id, 2)?.len(), 1, "what was never stored has no object");
+                assert_eq!(named(conn, &[keys[2].clone(), "samples/1/x.jpg".into()])?, [keys[2].clone()]);
+                assert_eq!(existing(conn, &[PhotoId(ids[2].0 + 9), ids[1]])?, [ids[1]]);
+                if matches!(conn, AnyConnection::Postgres(_)) {
+                    // Small tables are read whole; the question is whether a large one would have to be.
+                    conn.batch_execute("SET enable_seqscan = off")?;
+                }
+                let plan = plan(conn, "SELECT object_key FROM session_photos WHERE object_key = 'x'")?;
+                assert!(plan.contains("session_photos_object"), "{plan}");
+                Ok(())
+            }).unwrap();
+        }
+
         fn a_photo_goes_from_queued_to_done(db) {
             db.run_blocking::<_, DbError>(|conn| {
                 let session = session(conn)?;

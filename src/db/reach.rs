@@ -1,6 +1,9 @@
 //! Which classes a thing belongs to: for callers who may see only some.
 
+use diesel::dsl::sql;
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
+use diesel::sql_types::Bool;
 
 use super::schema::{attendance_sessions, class_members, face_samples, faces, session_photos};
 use super::{AnyConnection, DbError};
@@ -56,4 +59,24 @@ pub fn of_student(conn: &mut AnyConnection, id: StudentId) -> Result<Vec<ClassId
 /// As [`of_session`].
 pub fn student_of_sample(conn: &mut AnyConnection, id: SampleId) -> Result<Option<StudentId>, DbError> {
     Ok(face_samples::table.find(id).select(face_samples::student_id).first(conn).optional()?)
+}
+
+/// The jobs that look at photos of some classes. `app` queues each under the key `photo:` and the photo's number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PhotoJobs(pub Vec<ClassId>);
+
+impl PhotoJobs {
+    /// Whether `column`, the name of a column of keys, holds one of theirs.
+    pub(crate) fn have_key(&self, column: &'static str) -> SqlLiteral<Bool> {
+        if self.0.is_empty() {
+            return sql("FALSE");
+        }
+        let classes: Vec<String> = self.0.iter().map(|class| class.0.to_string()).collect();
+        sql(&format!(
+            "{column} IN (SELECT 'photo:' || session_photos.id FROM session_photos \
+             JOIN attendance_sessions ON attendance_sessions.id = session_photos.session_id \
+             WHERE attendance_sessions.class_id IN ({}))",
+            classes.join(", ")
+        ))
+    }
 }

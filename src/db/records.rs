@@ -63,7 +63,10 @@ pub struct SessionRecordRow {
     pub status: AttendanceStatus,
     pub source: RecordSource,
     pub confidence: Option<f64>,
+    /// The face that shows the member, if there is one.
+    pub face_id: Option<FaceId>,
     pub note: Option<String>,
+    pub updated_at: NaiveDateTime,
 }
 
 /// Writes records, in place of those the members have in the session; returns how many were written. An automatic
@@ -142,9 +145,21 @@ pub fn of_session(conn: &mut AnyConnection, session: SessionId) -> Result<Vec<Se
             records::status,
             records::source,
             records::confidence,
+            records::face_id,
             records::note,
+            records::updated_at,
         ))
         .load(conn)?)
+}
+
+/// Removes the record of a member in a session, whoever it is from; nothing where there is none.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn delete(conn: &mut AnyConnection, session: SessionId, member: MemberId) -> Result<(), DbError> {
+    let record = records::table.filter(records::session_id.eq(session)).filter(records::member_id.eq(member));
+    diesel::delete(record).execute(conn)?;
+    Ok(())
 }
 
 /// The records of all sessions of a class that start at `from` or later and before `to` (UTC), in order of time, then
@@ -317,6 +332,21 @@ mod tests {
                 conn.batch_execute("DELETE FROM attendance_sessions")?;
                 assert_eq!(list(conn, school.session)?, []);
                 conn.batch_execute("DELETE FROM class_members")?;
+                Ok(())
+            }).unwrap();
+        }
+
+        fn one_record_is_deleted_and_others_stay(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let [asha, ravi, _] = school.members;
+                upsert(conn, &[
+                    record(school.session, asha, Late, Manual), record(school.session, ravi, Absent, Auto),
+                ])?;
+                delete(conn, school.session, asha)?;
+                delete(conn, school.session, asha)?;
+                let left: Vec<_> = list(conn, school.session)?.into_iter().map(|row| row.member_id).collect();
+                assert_eq!(left, [ravi]);
                 Ok(())
             }).unwrap();
         }

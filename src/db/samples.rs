@@ -5,6 +5,7 @@ use diesel::prelude::*;
 
 use super::column::Json;
 use super::error::OrNotFound;
+use super::photos::ObjectRow;
 use super::schema::face_samples;
 use super::{AnyConnection, DbError};
 use crate::domain::embedding::Embedding;
@@ -74,6 +75,41 @@ pub fn origins(conn: &mut AnyConnection) -> Result<Vec<SampleOrigin>, DbError> {
     Ok(face_samples::table
         .order((face_samples::student_id, face_samples::id))
         .select(SampleOrigin::as_select())
+        .load(conn)?)
+}
+
+/// What rows with a higher number than `after` say of their objects, in the order of their numbers, at most `count`. Vectors
+/// that came without an image are left out, and so are all samples of an image (of other packs) but the oldest.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn objects(conn: &mut AnyConnection, after: i64, count: usize) -> Result<Vec<ObjectRow>, DbError> {
+    let older = diesel::alias!(face_samples as older);
+    let of_same_object = older
+        .filter(older.field(face_samples::object_key).eq(face_samples::object_key))
+        .filter(older.field(face_samples::id).lt(face_samples::id));
+    Ok(face_samples::table
+        .filter(face_samples::id.gt(SampleId(after)))
+        .filter(face_samples::object_key.ne(""))
+        .filter(diesel::dsl::not(diesel::dsl::exists(of_same_object)))
+        .order(face_samples::id)
+        .limit(count as i64)
+        .select((face_samples::id, face_samples::object_key, face_samples::sha256))
+        .load::<(SampleId, String, String)>(conn)?
+        .into_iter()
+        .map(|(id, object_key, sha256)| ObjectRow { id: id.0, object_key, sha256 })
+        .collect())
+}
+
+/// Those of `keys` that a sample names. Ask for some hundreds at a time.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn named(conn: &mut AnyConnection, keys: &[String]) -> Result<Vec<String>, DbError> {
+    Ok(face_samples::table
+        .filter(face_samples::object_key.eq_any(keys))
+        .select(face_samples::object_key)
+        .distinct()
         .load(conn)?)
 }
 
@@ -203,6 +239,23 @@ mod tests {
     }
 
     on_each_database! {
+        fn objects_are_told_page_by_page_and_found_by_their_keys(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let asha = student(conn, "P1")?;
+                let first = insert(conn, &new_sample(asha, 1))?;
+                insert(conn, &NewSample { object_key: String::new(), ..new_sample(asha, 2) })?;
+                insert(conn, &NewSample { pack_version: "2".into(), ..new_sample(asha, 1) })?;
+                let third = insert(conn, &new_sample(asha, 3))?;
+                let key = new_sample(asha, 1).object_key;
+                let page = objects(conn, 0, 1)?;
+                assert_eq!((page.len(), page[0].id, &page[0].object_key), (1, first.0, &key));
+                let rest = objects(conn, first.0, 5)?;
+                assert_eq!((rest.len(), rest[0].id), (1, third.0), "the second pack shares the first one's picture");
+                assert_eq!(named(conn, &[key.clone(), "samples/9/x.jpg".into()])?, [key]);
+                Ok(())
+            }).unwrap();
+        }
+
         fn origins_and_ids_tell_samples_apart_and_a_students_go_together(db) {
             db.run_blocking::<_, DbError>(|conn| {
                 let (asha, ravi) = (student(conn, "P1")?, student(conn, "P2")?);

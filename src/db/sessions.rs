@@ -6,6 +6,7 @@ use diesel::prelude::*;
 use super::column::{Json, key};
 use super::connection::each_backend;
 use super::error::OrNotFound;
+use super::page::{Listed, Page};
 use super::schema::attendance_sessions as sessions;
 use super::{AnyConnection, DbError};
 use crate::domain::ids::{ClassId, SessionId, SubjectId};
@@ -29,6 +30,10 @@ pub struct SessionRow {
     pub strangers: i32,
     pub created_at: NaiveDateTime,
     pub updated_at: NaiveDateTime,
+    /// UTC; present together with `confirmed_by`, while the session is confirmed.
+    pub confirmed_at: Option<NaiveDateTime>,
+    /// The name at that time.
+    pub confirmed_by: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,6 +181,53 @@ pub fn list(
         .load(conn)?)
 }
 
+/// Which sessions are listed; `None` is any.
+#[derive(Debug, Clone, Default)]
+pub struct SessionFilter {
+    pub among: Option<Vec<ClassId>>,
+    pub class: Option<ClassId>,
+    /// Start at this time (UTC) or later.
+    pub from: Option<NaiveDateTime>,
+    /// Start before this time (UTC).
+    pub to: Option<NaiveDateTime>,
+    pub subject: Option<SubjectId>,
+    pub state: Option<SessionState>,
+}
+
+/// One page of the sessions, newest first.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn page(conn: &mut AnyConnection, filter: &SessionFilter, page: Page) -> Result<Listed<SessionRow>, DbError> {
+    let total = wanted(filter).count().get_result(conn)?;
+    let query = wanted(filter).order((sessions::starts_at.desc(), sessions::id.desc()));
+    let rows = query.limit(page.sql_limit()).offset(page.sql_offset()).select(SessionRow::as_select()).load(conn)?;
+    Ok(Listed::new(rows, total))
+}
+
+fn wanted(filter: &SessionFilter) -> sessions::BoxedQuery<'_, <AnyConnection as Connection>::Backend> {
+    let mut query = sessions::table.into_boxed();
+    if let Some(among) = &filter.among {
+        query = query.filter(sessions::class_id.eq_any(among.iter().map(|id| id.0).collect::<Vec<_>>()));
+    }
+    if let Some(class) = filter.class {
+        query = query.filter(sessions::class_id.eq(class));
+    }
+    if let Some(from) = filter.from {
+        query = query.filter(sessions::starts_at.ge(from));
+    }
+    if let Some(to) = filter.to {
+        query = query.filter(sessions::starts_at.lt(to));
+    }
+    if let Some(subject) = filter.subject {
+        query = query.filter(sessions::subject_id.eq(subject));
+    }
+    if let Some(state) = filter.state {
+        query = query.filter(sessions::state.eq(state));
+    }
+    query
+}
+
 /// Makes the sessions of this name, compared without case, that have no subject yet sessions of this one; returns how
 /// many there were.
 ///
@@ -204,6 +256,62 @@ pub fn settled(conn: &mut AnyConnection) -> Result<Vec<SessionRow>, DbError> {
 /// [`DbError::NotFound`].
 pub fn update(conn: &mut AnyConnection, id: SessionId, change: &SessionChange) -> Result<(), DbError> {
     diesel::update(sessions::table.find(id)).set(change).execute(conn)?.or_not_found("the session")
+}
+
+/// Signs a session, under its lock.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn confirm(conn: &mut AnyConnection, id: SessionId, by: &str, at: NaiveDateTime) -> Result<(), DbError> {
+    let signed = (sessions::confirmed_at.eq(at), sessions::confirmed_by.eq(by));
+    diesel::update(sessions::table.find(id))
+        .set((sessions::state.eq(SessionState::Confirmed), signed, sessions::updated_at.eq(at)))
+        .execute(conn)?
+        .or_not_found("the session")
+}
+
+/// Gives a session a name, or none, and a subject, or none.
+///
+/// # Errors
+/// [`DbError::NotFound`], [`DbError::Reference`] for an unknown subject; [`DbError::Duplicate`] when the class has another
+/// session of this name at the same time.
+pub fn set_name_and_subject(
+    conn: &mut AnyConnection,
+    id: SessionId,
+    name: Option<&str>,
+    subject: Option<SubjectId>,
+    now: NaiveDateTime,
+) -> Result<(), DbError> {
+    let name = name.map(str::trim).filter(|name| !name.is_empty());
+    diesel::update(sessions::table.find(id))
+        .set((
+            sessions::name.eq(name),
+            sessions::name_key.eq(name.map(key).unwrap_or_default()),
+            sessions::subject_id.eq(subject),
+            sessions::updated_at.eq(now),
+        ))
+        .execute(conn)?
+        .or_not_found("the session")
+}
+
+/// Takes the signature back, under the session's lock: it waits for the teacher again.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn reopen(conn: &mut AnyConnection, id: SessionId, at: NaiveDateTime) -> Result<(), DbError> {
+    let unsigned = (sessions::confirmed_at.eq(None::<NaiveDateTime>), sessions::confirmed_by.eq(None::<String>));
+    diesel::update(sessions::table.find(id))
+        .set((sessions::state.eq(SessionState::Review), unsigned, sessions::updated_at.eq(at)))
+        .execute(conn)?
+        .or_not_found("the session")
+}
+
+/// Removes a session with everything of it.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn delete(conn: &mut AnyConnection, id: SessionId) -> Result<(), DbError> {
+    diesel::delete(sessions::table.find(id)).execute(conn)?.or_not_found("the session")
 }
 
 #[cfg(test)]
@@ -275,6 +383,59 @@ mod tests {
                 }
                 let rows = list(conn, class, at("2025-09-01 00:00:00"), at("2025-09-02 00:00:00"))?;
                 assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), [ids[1], ids[2]]);
+                Ok(())
+            }).unwrap();
+        }
+
+        fn sessions_are_listed_newest_first_filtered_and_paged(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let (nine, ten) = (class(conn, "9")?, class(conn, "10")?);
+                let maths = subjects::find_or_insert(conn, "Maths")?.id;
+                let mut open = |class, time| find_or_insert(conn, &new_session(class, time)).map(|row| row.id);
+                let first = open(nine, "2025-09-01 03:30:00")?;
+                let same_time = open(ten, "2025-09-01 03:30:00")?;
+                let last = open(nine, "2025-09-02 03:30:00")?;
+                let taught = NewSession { subject_id: Some(maths), ..new_session(ten, "2025-08-31 03:30:00") };
+                let taught = find_or_insert(conn, &taught)?.id;
+                confirm(conn, first, "ann", at("2025-09-01 12:00:00"))?;
+                let mut of = |filter: SessionFilter, limit, offset| {
+                    let listed = page(conn, &filter, Page { limit, offset })?;
+                    Ok::<_, DbError>((listed.rows.into_iter().map(|row| row.id).collect::<Vec<_>>(), listed.total))
+                };
+                let any = SessionFilter::default;
+                assert_eq!(of(any(), 9, 0)?, (vec![last, same_time, first, taught], 4));
+                assert_eq!(of(any(), 2, 1)?, (vec![same_time, first], 4));
+                assert_eq!(of(SessionFilter { class: Some(nine), ..any() }, 1, 0)?, (vec![last], 2));
+                assert_eq!(of(SessionFilter { among: Some(vec![ten]), ..any() }, 9, 0)?.0, [same_time, taught]);
+                let others = SessionFilter { among: Some(vec![ten]), class: Some(nine), ..any() };
+                assert_eq!(of(others, 9, 0)?, (vec![], 0));
+                assert_eq!(of(SessionFilter { among: Some(vec![]), ..any() }, 9, 0)?, (vec![], 0));
+                let day = (Some(at("2025-09-01 00:00:00")), Some(at("2025-09-02 03:30:00")));
+                assert_eq!(of(SessionFilter { from: day.0, to: day.1, ..any() }, 9, 0)?.0, [same_time, first]);
+                assert_eq!(of(SessionFilter { subject: Some(maths), ..any() }, 9, 0)?.0, [taught]);
+                assert_eq!(of(SessionFilter { state: Some(SessionState::Confirmed), ..any() }, 9, 0)?.0, [first]);
+                Ok(())
+            }).unwrap();
+        }
+
+        fn a_session_is_signed_and_the_signature_taken_back(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let class = class(conn, "9")?;
+                let row = find_or_insert(conn, &new_session(class, "2025-09-01 03:30:00"))?;
+                let (noon, later) = (at("2025-09-01 12:00:00"), at("2025-09-01 13:00:00"));
+                confirm(conn, row.id, "ann", noon)?;
+                let signed = SessionRow {
+                    state: SessionState::Confirmed,
+                    confirmed_at: Some(noon),
+                    confirmed_by: Some("ann".into()),
+                    updated_at: noon,
+                    ..row.clone()
+                };
+                assert_eq!(get(conn, row.id)?, signed);
+                reopen(conn, row.id, later)?;
+                assert_eq!(get(conn, row.id)?, SessionRow { state: SessionState::Review, updated_at: later, ..row });
+                assert!(matches!(confirm(conn, SessionId(404), "ann", noon), Err(DbError::NotFound { .. })));
+                assert!(matches!(reopen(conn, SessionId(404), noon), Err(DbError::NotFound { .. })));
                 Ok(())
             }).unwrap();
         }

@@ -116,7 +116,10 @@ pub fn page(conn: &mut AnyConnection, filter: &StudentFilter, page: Page) -> Res
         if let Some(part) = &filter.search {
             // SQLite lowers ASCII letters only, so other letters are looked for as they were typed, too.
             let (typed, lowered) = (containing(part.trim()), containing(&key(part)));
-            let name = students::name.like(typed.clone()).escape('\\').or(lower(students::name).like(lowered.clone()).escape('\\'));
+            let name = students::name
+                .like(typed.clone())
+                .escape('\\')
+                .or(lower(students::name).like(lowered.clone()).escape('\\'));
             let prn = students::prn.like(typed).escape('\\').or(lower(students::prn).like(lowered).escape('\\'));
             query = query.filter(name.or(prn));
         }

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use super::column::key;
 use super::connection::each_backend;
+use super::error::OrNotFound;
 use super::schema::subjects;
 use super::{AnyConnection, DbError};
 use crate::domain::ids::SubjectId;
@@ -13,6 +14,14 @@ use crate::domain::ids::SubjectId;
 pub struct SubjectRow {
     pub id: SubjectId,
     pub name: String,
+}
+
+/// The subject with this id.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn get(conn: &mut AnyConnection, id: SubjectId) -> Result<SubjectRow, DbError> {
+    subjects::table.find(id).select(SubjectRow::as_select()).first(conn).or_not_found("the subject")
 }
 
 /// The subject of that name, compared without case and outer blanks, or else a new one.
@@ -61,6 +70,8 @@ mod tests {
                 assert_eq!(find_or_insert(conn, " mathematics ")?, maths);
                 assert_ne!(find_or_insert(conn, "Physics")?.id, maths.id);
                 assert_eq!(find(conn, "Chemistry")?, None);
+                assert_eq!(get(conn, maths.id)?, maths);
+                assert!(matches!(get(conn, SubjectId(404)), Err(DbError::NotFound { what: "the subject" })));
                 Ok(())
             }).unwrap();
         }

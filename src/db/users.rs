@@ -4,6 +4,7 @@
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
 use super::column::key;
 use super::error::OrNotFound;
@@ -131,6 +132,18 @@ pub fn lock_active_admins(conn: &mut AnyConnection) -> Result<Vec<UserId>, DbErr
         AnyConnection::Sqlite(sqlite) => admins.select(users::id).load(sqlite),
         AnyConnection::Postgres(postgres) => admins.for_no_key_update().select(users::id).load(postgres),
     }?)
+}
+
+/// Until the end of the caller's transaction nobody else gets past here with the same number, which stands for a name that no
+/// user has: there is no row to lock.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn lock_nobody(conn: &mut AnyConnection, number: i64) -> Result<(), DbError> {
+    if let AnyConnection::Postgres(postgres) = conn {
+        diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(number).execute(postgres)?;
+    }
+    Ok(())
 }
 
 /// The hash of a user's password.

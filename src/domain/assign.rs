@@ -6,6 +6,7 @@ use std::fmt;
 
 use pathfinding::prelude::{Matrix, kuhn_munkres_min};
 
+use super::decision::Decision;
 use super::gallery::Gallery;
 use super::ids::{FaceId, MemberId};
 use super::score::{ScaledEmbedding, Score, Scoring};
@@ -37,6 +38,8 @@ pub enum Reason {
     SeenInOtherPhoto,
     /// The embedder gave no usable vector for the face.
     NoEmbedding,
+    /// A person has said who it is, or that it is nobody of the class.
+    Decided,
 }
 
 impl Reason {
@@ -53,6 +56,7 @@ impl Reason {
             Self::OtherNameInOtherPhoto => "other_name_in_other_photo",
             Self::SeenInOtherPhoto => "seen_in_other_photo",
             Self::NoEmbedding => "no_embedding",
+            Self::Decided => "decided",
         }
     }
 }
@@ -78,7 +82,8 @@ pub struct FaceVerdict {
     pub reason: Reason,
     /// The member a match or doubt speaks of; none for strangers.
     pub member: Option<MemberId>,
-    /// The score of `member`, or of the nearest candidate for a stranger; none when there was nobody to compare with.
+    /// The score of `member`, or of the nearest candidate for a stranger; none when there was nobody to compare with, or when
+    /// a person named somebody who has no template.
     pub score: Option<Score>,
     /// Posterior probability that the face is the one `score` speaks of, 0..1 (see [`Scoring::posterior`]).
     pub confidence: f32,
@@ -89,6 +94,11 @@ pub struct FaceVerdict {
 }
 
 impl FaceVerdict {
+    /// A person has said it: nothing that is measured changes it.
+    pub fn is_decided(&self) -> bool {
+        self.reason == Reason::Decided
+    }
+
     /// Makes a stranger a doubt about `member`, with that member's score. `scores` are the face's, one a candidate.
     pub(super) fn ask_about(&mut self, member: MemberId, scores: &[Score], gallery: &Gallery, scoring: &Scoring) {
         self.verdict = Verdict::Doubt;
@@ -110,20 +120,91 @@ impl FaceVerdict {
     }
 }
 
-/// One face with the vector it is compared by; `None` where the embedder failed.
+/// One face of a photo.
 #[derive(Debug, Clone)]
 pub struct Probe {
     pub face: FaceId,
+    /// What it is compared by; `None` where the embedder failed or the numbers were deleted.
     pub vector: Option<ScaledEmbedding>,
+    /// What a person has said about it. No two faces of a photo are said to be the same member.
+    pub said: Option<Decision>,
 }
 
-/// Assigns the faces of one photo to the candidates of its class and judges each face.
+/// Judges each face of one photo. Returns one verdict for each probe, in their order.
+///
+/// What a person said is taken as it is: that face is its member, or a stranger, with its scores as they were measured. The
+/// other faces are judged as if neither those faces nor those members were there.
+pub fn judge_photo(probes: &[Probe], gallery: &Gallery, scoring: &Scoring) -> Vec<FaceVerdict> {
+    if probes.iter().all(|p| p.said.is_none()) {
+        return judge_undecided(probes, gallery, scoring);
+    }
+    let (decided, open): (Vec<&Probe>, Vec<&Probe>) = probes.iter().partition(|p| p.said.is_some());
+    let named: Vec<MemberId> = decided.iter().filter_map(|p| p.said?.member()).collect();
+    let open: Vec<Probe> = open.into_iter().cloned().collect();
+    let mut judged = judge_undecided(&open, &gallery.without(&named), scoring).into_iter();
+    let verdict = |probe: &Probe| match probe.said {
+        Some(decision) => decided_verdict(probe, decision, gallery, scoring),
+        None => judged.next().expect("one verdict for each open face"),
+    };
+    probes.iter().map(verdict).collect()
+}
+
+/// The verdict of a face that a person has decided about.
+fn decided_verdict(probe: &Probe, decision: Decision, gallery: &Gallery, scoring: &Scoring) -> FaceVerdict {
+    let member = decision.member();
+    let mut verdict = FaceVerdict {
+        face: probe.face,
+        verdict: if member.is_some() { Verdict::Match } else { Verdict::Stranger },
+        reason: Reason::Decided,
+        member,
+        score: None,
+        confidence: 0.0,
+        runner_up: None,
+        possible: member.into_iter().collect(),
+    };
+    if let Some(vector) = &probe.vector {
+        let scores = gallery.scores(vector, scoring);
+        let subject = match member {
+            Some(member) => gallery.candidates().iter().position(|c| c.member == member),
+            None => nearest_but(&scores, None),
+        };
+        if let Some(subject) = subject {
+            verdict.measure_against(subject, &scores, gallery, scoring);
+        }
+    }
+    verdict
+}
+
+/// A candidate, how near a face is to it, and how sure that is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ranked {
+    pub member: MemberId,
+    pub score: Score,
+    /// Posterior probability that the face is this candidate, 0..1 (see [`Scoring::posterior`]).
+    pub confidence: f32,
+}
+
+/// The `count` candidates nearest to a face, nearest first: for a person who has to say who it is.
+pub fn nearest(face: &ScaledEmbedding, gallery: &Gallery, scoring: &Scoring, count: usize) -> Vec<Ranked> {
+    let scores = gallery.scores(face, scoring);
+    let combined: Vec<f32> = scores.iter().map(|s| s.combined).collect();
+    let mut order: Vec<usize> = (0..scores.len()).collect();
+    order.sort_by(|a, b| combined[*a].total_cmp(&combined[*b]));
+    let ranked = |i: usize| Ranked {
+        member: gallery.candidates()[i].member,
+        score: scores[i],
+        confidence: scoring.posterior(&combined, i),
+    };
+    order.into_iter().take(count).map(ranked).collect()
+}
+
+/// Assigns faces that nobody has decided about to the candidates of their class and judges each.
 ///
 /// The cost of a pair is its negative log likelihood ratio; every face may instead take a stranger column at the cost of
 /// the doubt line, so no pair beyond that line is ever made. The assignment with the least total cost is taken
 /// (Kuhn-Munkres); each student gets at most one face and each face at most one student. Returns one verdict for each
 /// probe, in their order.
-pub fn judge_photo(probes: &[Probe], gallery: &Gallery, scoring: &Scoring) -> Vec<FaceVerdict> {
+fn judge_undecided(probes: &[Probe], gallery: &Gallery, scoring: &Scoring) -> Vec<FaceVerdict> {
     let scores: Vec<Vec<Score>> =
         probes.iter().map(|p| p.vector.as_ref().map_or_else(Vec::new, |v| gallery.scores(v, scoring))).collect();
     let assigned = assign(&scores, gallery.candidates().len(), scoring);
@@ -295,7 +376,7 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn probe(id: i64, parts: &[(usize, f32)]) -> Probe {
-        Probe { face: FaceId(id), vector: Some(scoring64().scaled(&looks_like(parts, id as usize))) }
+        Probe { face: FaceId(id), vector: Some(scoring64().scaled(&looks_like(parts, id as usize))), said: None }
     }
 
     fn judge(probes: &[Probe], class: usize) -> Vec<FaceVerdict> {
@@ -347,10 +428,58 @@ pub(crate) mod tests {
 
     #[test]
     fn face_without_embedding_and_class_without_candidates_name_nobody() {
-        let blind = Probe { face: FaceId(1), vector: None };
+        let blind = Probe { face: FaceId(1), vector: None, said: None };
         assert_eq!(short(&judge(&[blind], 2)[0]), (Verdict::Stranger, None, Reason::NoEmbedding));
         assert_eq!(short(&judge(&[probe(1, &[(0, 0.9)])], 0)[0]), (Verdict::Stranger, None, Reason::BeyondDoubtLine));
         assert_eq!(judge(&[], 3), []);
+    }
+
+    fn said(probe: Probe, decision: Decision) -> Probe {
+        Probe { said: Some(decision), ..probe }
+    }
+
+    const FIRST: Decision = Decision::Member(MemberId(0));
+
+    #[test]
+    fn what_a_person_said_stands_whatever_was_measured() {
+        // A face that looks like student 1 is said to be student 0, one that looks like student 2 to be a stranger.
+        let v = judge(&[said(probe(1, &[(1, 0.8)]), FIRST), said(probe(2, &[(2, 0.9)]), Decision::Stranger)], 3);
+        assert_eq!(short(&v[0]), (Verdict::Match, Some(0), Reason::Decided));
+        assert_eq!(short(&v[1]), (Verdict::Stranger, None, Reason::Decided));
+        assert!(v[0].score.unwrap().cosine.abs() < 1e-3 && v[0].confidence < 0.01, "as measured: {:?}", v[0]);
+        assert_eq!(v[0].runner_up.map(|r| r.member), Some(MemberId(1)));
+        assert!((v[1].score.unwrap().cosine - 0.9).abs() < 1e-3, "of the nearest: {:?}", v[1]);
+        assert_eq!(v[1].possible, []);
+    }
+
+    #[test]
+    fn member_who_was_named_by_a_person_is_given_to_no_other_face() {
+        let twin = probe(2, &[(0, 0.75)]);
+        assert_eq!(short(&judge(&[twin.clone()], 3)[0]), (Verdict::Match, Some(0), Reason::Clear));
+        let v = judge(&[said(probe(1, &[(1, 0.3)]), FIRST), twin], 3);
+        assert_eq!(short(&v[1]), (Verdict::Stranger, None, Reason::BeyondDoubtLine));
+        // The face it was contested by is decided: nothing is left to ask.
+        let v = judge(&[said(probe(1, &[(0, 0.75)]), Decision::Stranger), probe(2, &[(0, 0.74)])], 2);
+        assert_eq!(short(&v[1]), (Verdict::Match, Some(0), Reason::Clear));
+    }
+
+    #[test]
+    fn member_without_template_and_face_without_vector_can_be_decided() {
+        let v = judge(&[said(probe(1, &[(0, 0.8)]), Decision::Member(MemberId(77)))], 3);
+        assert_eq!((short(&v[0]), v[0].score), ((Verdict::Match, Some(77), Reason::Decided), None));
+        let blind = Probe { face: FaceId(1), vector: None, said: Some(FIRST) };
+        let v = judge(&[blind], 3);
+        assert_eq!((short(&v[0]), v[0].score), ((Verdict::Match, Some(0), Reason::Decided), None));
+    }
+
+    #[test]
+    fn nearest_candidates_come_best_first() {
+        let face = probe(1, &[(2, 0.7), (0, 0.5), (1, 0.1)]);
+        let ranked = nearest(face.vector.as_ref().unwrap(), &class_of(4), &scoring64(), 3);
+        assert_eq!(ranked.iter().map(|r| r.member.0).collect::<Vec<_>>(), [2, 0, 1]);
+        assert!((ranked[0].score.cosine - 0.7).abs() < 1e-3 && ranked[0].confidence > 0.9, "{ranked:?}");
+        assert!(ranked.windows(2).all(|w| w[0].score.combined <= w[1].score.combined));
+        assert_eq!(nearest(face.vector.as_ref().unwrap(), &class_of(2), &scoring64(), 10).len(), 2);
     }
 
     fn faces() -> impl Strategy<Value = Vec<Vec<f32>>> {
@@ -372,6 +501,34 @@ pub(crate) mod tests {
             named.sort();
             named.dedup();
             prop_assert_eq!(named.len(), all);
+        }
+
+        #[test]
+        fn others_are_judged_as_if_the_decided_were_not_there(
+            faces in faces(), decisions in proptest::collection::vec(proptest::option::of(0_i64..14), 12),
+        ) {
+            let mut all = probes(&faces);
+            let mut named: Vec<MemberId> = Vec::new();
+            for (probe, said) in all.iter_mut().zip(decisions) {
+                // Above 9 a stranger; a member is said once.
+                probe.said = said.map(|m| if m < 10 { Decision::Member(MemberId(m)) } else { Decision::Stranger });
+                let member = probe.said.and_then(Decision::member);
+                if member.is_some_and(|m| named.contains(&m)) {
+                    probe.said = None;
+                } else {
+                    named.extend(member);
+                }
+            }
+            let verdicts = judge(&all, 10);
+            let open: Vec<Probe> = all.iter().filter(|p| p.said.is_none()).cloned().collect();
+            let left: Vec<FaceVerdict> = verdicts.iter().filter(|v| !v.is_decided()).cloned().collect();
+            prop_assert_eq!(judge_photo(&open, &class_of(10).without(&named), &scoring64()), left);
+            for (probe, verdict) in all.iter().zip(&verdicts) {
+                if let Some(said) = probe.said {
+                    prop_assert_eq!(verdict.member, said.member());
+                    prop_assert_eq!(verdict.verdict == Verdict::Stranger, said == Decision::Stranger);
+                }
+            }
         }
 
         #[test]

@@ -26,7 +26,7 @@ pub struct Correction {
 /// Why an automatic record says what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ground {
-    /// A face was matched.
+    /// A face was matched, or a person said whose it is.
     Seen,
     /// Compared with every face of every photo, and none was near.
     NotSeen,
@@ -53,7 +53,7 @@ pub struct Record {
     pub status: AttendanceStatus,
     pub source: RecordSource,
     pub ground: Ground,
-    /// Posterior of the best face, 0..1; none without a face.
+    /// Posterior of the best face, 0..1; none without a face, or where a person named somebody who was never compared.
     pub confidence: Option<f32>,
     /// The face that shows the student, or the best doubt.
     pub face: Option<FaceId>,
@@ -146,23 +146,26 @@ fn flags(photos: &[PhotoOutcome], fused: &Fused) -> Vec<Flag> {
 }
 
 fn record(member: MemberId, standing: Standing, flags: &[Flag], no_photos: bool, fused: &Fused) -> Record {
-    let automatic = |status, ground, face: Option<(FaceId, f32)>| Record {
+    let automatic = |status, ground, face: Option<(FaceId, Option<f32>)>| Record {
         member,
         status,
         source: RecordSource::Auto,
         ground,
-        confidence: face.map(|f| f.1),
+        confidence: face.and_then(|f| f.1),
         face: face.map(|f| f.0),
     };
     let unmarked = |ground| automatic(AttendanceStatus::Unmarked, ground, None);
-    match standing {
-        Standing::NoConsent => return unmarked(Ground::NoConsent),
-        Standing::NoTemplate => return unmarked(Ground::NoTemplate),
-        Standing::Inactive => return unmarked(Ground::Inactive),
-        Standing::Candidate => {}
+    if standing == Standing::NoConsent {
+        return unmarked(Ground::NoConsent);
     }
+    // Somebody who was never compared can still have been named by a person.
     if let Some(face) = best_face(member, Verdict::Match, fused) {
         return automatic(AttendanceStatus::Present, Ground::Seen, Some(face));
+    }
+    match standing {
+        Standing::NoTemplate => return unmarked(Ground::NoTemplate),
+        Standing::Inactive => return unmarked(Ground::Inactive),
+        Standing::Candidate | Standing::NoConsent => {}
     }
     if let Some(face) = best_face(member, Verdict::Doubt, fused) {
         return automatic(AttendanceStatus::Unmarked, Ground::Doubt, Some(face));
@@ -181,15 +184,15 @@ fn record(member: MemberId, standing: Standing, flags: &[Flag], no_photos: bool,
     automatic(AttendanceStatus::Absent, Ground::NotSeen, None)
 }
 
-/// The face with the verdict that speaks most surely of the member, and its confidence.
-fn best_face(member: MemberId, verdict: Verdict, fused: &Fused) -> Option<(FaceId, f32)> {
+/// The face with the verdict that speaks most surely of the member, and its confidence where it was measured.
+fn best_face(member: MemberId, verdict: Verdict, fused: &Fused) -> Option<(FaceId, Option<f32>)> {
     fused
         .faces
         .iter()
         .map(|f| &f.verdict)
         .filter(|v| v.verdict == verdict && v.member == Some(member))
         .max_by(|a, b| a.confidence.total_cmp(&b.confidence).then(b.face.cmp(&a.face)))
-        .map(|v| (v.face, v.confidence))
+        .map(|v| (v.face, v.score.map(|_| v.confidence)))
 }
 
 #[cfg(test)]
@@ -198,6 +201,7 @@ mod tests {
 
     use super::super::assign::Probe;
     use super::super::assign::tests::{class_of, probe, scoring64};
+    use super::super::decision::Decision;
     use super::super::fusion::fuse;
     use super::*;
 
@@ -275,6 +279,32 @@ mod tests {
         let s = settle(&roll, &[DONE], &fused, &[]);
         assert_eq!(statuses(&s), "???A");
         assert_eq!(s.records[0].ground, Ground::NoConsent);
+    }
+
+    #[test]
+    fn who_was_named_by_a_person_is_present_without_a_template_but_never_without_consent() {
+        let roll = [
+            (MemberId(0), Standing::NoConsent),
+            (MemberId(1), Standing::NoTemplate),
+            (MemberId(2), Standing::Inactive),
+            (MemberId(3), Standing::Candidate),
+        ];
+        let said = |id: i64| Probe { said: Some(Decision::Member(MemberId(id))), ..probe(id, &[]) };
+        let fused = fuse(&[vec![said(0), said(1), said(2)]], &class_of(0), &scoring64());
+        let s = settle(&roll, &[DONE], &fused, &[]);
+        assert_eq!(statuses(&s), "?PPA");
+        assert_eq!((s.records[1].face, s.records[1].confidence), (Some(FaceId(1)), None));
+    }
+
+    #[test]
+    fn doubt_that_a_person_ended_is_no_question_any_more() {
+        let doubtful = probe(1, &[(0, 0.5)]);
+        assert_eq!(statuses(&settled(&[vec![doubtful.clone()]], &[DONE], &[])), "?AAA");
+        let stranger = Probe { said: Some(Decision::Stranger), ..doubtful.clone() };
+        let s = settled(&[vec![stranger]], &[DONE], &[]);
+        assert_eq!((statuses(&s).as_str(), s.flags), ("AAAA", vec![Flag::Strangers]));
+        let second = Probe { said: Some(Decision::Member(MemberId(1))), ..doubtful };
+        assert_eq!(statuses(&settled(&[vec![second]], &[DONE], &[])), "APAA");
     }
 
     #[test]

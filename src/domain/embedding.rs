@@ -11,7 +11,12 @@ pub enum EmbeddingError {
     NotFinite,
     #[error("embedding has no length: every value is zero")]
     Zero,
+    #[error("embedding has a length that no face has: from {} to {} can be compared", LENGTHS.start(), LENGTHS.end())]
+    Length,
 }
+
+/// Lengths that can be squared and divided by in f32 without becoming nothing or infinite; nets give 1 to some hundred.
+const LENGTHS: std::ops::RangeInclusive<f32> = 1.0e-6..=1.0e6;
 
 /// A face as `D` finite numbers, not all zero. Raw network output or unit length, as the pack says; scoring takes care of the scale.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +26,8 @@ impl Embedding {
     /// Checks `values` (`[D]` f32).
     ///
     /// # Errors
-    /// [`EmbeddingError::NotFinite`] and [`EmbeddingError::Zero`] for output that no face produces.
+    /// [`EmbeddingError::NotFinite`], [`EmbeddingError::Zero`] and [`EmbeddingError::Length`] for output that no face
+    /// produces.
     pub fn new(values: Vec<f32>) -> Result<Self, EmbeddingError> {
         if values.iter().any(|v| !v.is_finite()) {
             return Err(EmbeddingError::NotFinite);
@@ -29,7 +35,8 @@ impl Embedding {
         if values.iter().all(|v| *v == 0.0) {
             return Err(EmbeddingError::Zero);
         }
-        Ok(Self(values.into_boxed_slice()))
+        let embedding = Self(values.into_boxed_slice());
+        if LENGTHS.contains(&embedding.norm()) { Ok(embedding) } else { Err(EmbeddingError::Length) }
     }
 
     /// Reads what [`Embedding::to_le_bytes`] wrote.
@@ -99,6 +106,10 @@ mod tests {
         assert_eq!(Embedding::new(vec![0.0, 0.0]), Err(EmbeddingError::Zero));
         assert_eq!(Embedding::new(vec![f32::NAN]), Err(EmbeddingError::NotFinite));
         assert_eq!(Embedding::from_le_bytes(&[0; 9], 2), Err(EmbeddingError::Dimensions { expected: 2, found: 2 }));
+        // Their squares are nothing or infinite, so that scaling them would give no embedding.
+        for value in [1.0e30, f32::MAX, 1.0e-30, f32::MIN_POSITIVE] {
+            assert_eq!(Embedding::new(vec![value, 0.0]), Err(EmbeddingError::Length), "{value}");
+        }
     }
 
     #[test]

@@ -12,6 +12,10 @@
 //! 5. Everybody left is grouped across photos: faces at or below the doubt line are one person, nearest pairs first,
 //!    never two faces of one photo. A stranger who looks like a named face of another photo (at or below the accept line)
 //!    becomes a doubt.
+//!
+//! What a person decided stands: no rule changes it. A decided match anchors its student beside the nearest measured one
+//! (rules 3 and 4) and belongs to that student's person (rule 5), but rule 2 passes it over: a person looked at it, and faces
+//! that need one seldom look like the others. A decided stranger is nobody's evidence, and no student's person holds it.
 
 use super::assign::{FaceVerdict, Probe, Reason, judge_photo};
 use super::gallery::Gallery;
@@ -82,19 +86,33 @@ impl Session<'_> {
         self.faces[face].verdict.score.map_or(f32::INFINITY, |s| s.combined)
     }
 
-    /// Faces with the verdict, nearest to their candidate first; ties by photo and face id, so that order is settled.
+    fn is_decided(&self, face: usize) -> bool {
+        self.faces[face].verdict.is_decided()
+    }
+
+    /// Faces with the verdict: those that a person decided, then nearest to their candidate first; ties by face id, so that
+    /// order is settled.
     fn nearest_first(&self, verdict: Verdict) -> Vec<usize> {
         let mut found: Vec<usize> =
             (0..self.faces.len()).filter(|i| self.faces[*i].verdict.verdict == verdict).collect();
         found.sort_by(|a, b| {
+            let by_decision = self.is_decided(*b).cmp(&self.is_decided(*a));
             let by_score = self.own_score(*a).total_cmp(&self.own_score(*b));
-            by_score.then(self.faces[*a].verdict.face.cmp(&self.faces[*b].verdict.face))
+            by_decision.then(by_score).then(self.faces[*a].verdict.face.cmp(&self.faces[*b].verdict.face))
         });
         found
     }
 
+    /// A student's nearest match that nobody decided.
     fn anchor_of(&self, member: MemberId) -> Option<usize> {
-        self.nearest_first(Verdict::Match).into_iter().find(|i| self.faces[*i].verdict.member == Some(member))
+        let is_own = |i: &usize| self.faces[*i].verdict.member == Some(member) && !self.is_decided(*i);
+        self.nearest_first(Verdict::Match).into_iter().find(is_own)
+    }
+
+    /// That one, and every face that a person said is the student.
+    fn anchors_of(&self, member: MemberId) -> Vec<usize> {
+        let decided = |i: &usize| self.is_decided(*i) && self.faces[*i].verdict.member == Some(member);
+        self.anchor_of(member).into_iter().chain((0..self.faces.len()).filter(decided)).collect()
     }
 
     fn doubt(&mut self, face: usize, reason: Reason) {
@@ -114,7 +132,7 @@ impl Session<'_> {
     fn question_unlike_matches(&mut self) {
         for face in self.nearest_first(Verdict::Match) {
             let Some(member) = self.faces[face].verdict.member else { continue };
-            let Some(anchor) = self.anchor_of(member) else { continue };
+            let Some(anchor) = self.anchor_of(member).filter(|_| !self.is_decided(face)) else { continue };
             if anchor != face && self.scoring.llr(self.between(anchor, face)) < 0.0 {
                 self.doubt(face, Reason::LooksUnlikeOtherPhoto);
                 self.conflicts.push(member);
@@ -140,6 +158,7 @@ impl Session<'_> {
         let (a, b) = (&self.faces[near], &self.faces[far]);
         let both_named = a.verdict.verdict == Verdict::Match && b.verdict.verdict == Verdict::Match;
         both_named
+            && !self.is_decided(far)
             && a.photo != b.photo
             && a.verdict.member != b.verdict.member
             && self.between(near, far) <= self.scoring.lines.accept
@@ -162,9 +181,11 @@ impl Session<'_> {
             let verdict = &self.faces[face].verdict;
             let weak = matches!(verdict.reason, Reason::BetweenLines | Reason::RunnerUpTooNear);
             let Some(member) = verdict.member.filter(|_| weak) else { continue };
-            let Some(anchor) = self.anchor_of(member) else { continue };
-            let other_photo = self.faces[anchor].photo != self.faces[face].photo;
-            if other_photo && self.between(anchor, face) <= self.scoring.lines.accept {
+            let looks_the_same = |anchor: &usize| {
+                self.faces[*anchor].photo != self.faces[face].photo
+                    && self.between(*anchor, face) <= self.scoring.lines.accept
+            };
+            if self.anchors_of(member).iter().any(looks_the_same) {
                 self.faces[face].verdict.verdict = Verdict::Match;
                 self.faces[face].verdict.reason = Reason::SeenInOtherPhoto;
             }
@@ -236,6 +257,8 @@ struct Groups {
     parent: Vec<usize>,
     /// The matched member of each set; valid at its root.
     members: Vec<Option<MemberId>>,
+    /// A person said of one of each set that it is nobody of the class; valid at its root.
+    nobody: Vec<bool>,
     /// The photos each set was seen in; valid at its root.
     photos: Vec<Vec<usize>>,
 }
@@ -246,6 +269,7 @@ impl Groups {
         let mut groups = Self {
             parent: (0..faces.len()).collect(),
             members: faces.iter().map(matched).collect(),
+            nobody: faces.iter().map(|f| f.verdict.is_decided() && f.verdict.member.is_none()).collect(),
             photos: faces.iter().map(|f| vec![f.photo]).collect(),
         };
         for a in 0..faces.len() {
@@ -272,15 +296,18 @@ impl Groups {
         (0..self.parent.len()).map(|face| self.root(face)).collect()
     }
 
-    /// Makes two sets one, unless they share a photo or are two different members. True when they were joined now.
+    /// Makes two sets one, unless they share a photo, are two different members, or one is a member and one nobody. True when they were joined now.
     fn join(&mut self, a: usize, b: usize) -> bool {
         let (a, b) = (self.root(a), self.root(b));
         let two_members = self.members[a].is_some() && self.members[b].is_some() && self.members[a] != self.members[b];
-        if a == b || two_members || self.photos[a].iter().any(|p| self.photos[b].contains(p)) {
+        let nobody_and_member =
+            (self.nobody[a] && self.members[b].is_some()) || (self.nobody[b] && self.members[a].is_some());
+        if a == b || two_members || nobody_and_member || self.photos[a].iter().any(|p| self.photos[b].contains(p)) {
             return false;
         }
         self.parent[b] = a;
         self.members[a] = self.members[a].or(self.members[b]);
+        self.nobody[a] |= self.nobody[b];
         let photos = std::mem::take(&mut self.photos[b]);
         self.photos[a].extend(photos);
         true
@@ -292,6 +319,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::super::assign::tests::{class_of, looks_like, scoring64};
+    use super::super::decision::Decision;
     use super::super::ids::FaceId;
     use super::*;
 
@@ -301,11 +329,23 @@ mod tests {
         let mut all = parts.to_vec();
         // Nine tenths of what is left is the person's own look, shared by all their faces.
         all.push((16 + look, (0.9 * (1.0 - used)).sqrt()));
-        Probe { face: FaceId(id), vector: Some(scoring64().scaled(&looks_like(&all, id as usize))) }
+        Probe { face: FaceId(id), vector: Some(scoring64().scaled(&looks_like(&all, id as usize))), said: None }
     }
 
     fn fused(photos: &[Vec<Probe>]) -> Fused {
         fuse(photos, &class_of(10), &scoring64())
+    }
+
+    fn is_first(probe: Probe) -> Probe {
+        Probe { said: Some(Decision::Member(MemberId(0))), ..probe }
+    }
+
+    fn is_nobody(probe: Probe) -> Probe {
+        Probe { said: Some(Decision::Stranger), ..probe }
+    }
+
+    fn people(f: &Fused) -> Vec<u32> {
+        f.faces.iter().map(|f| f.person).collect()
     }
 
     fn short(f: &SessionFace) -> (Verdict, Option<i64>, Reason) {
@@ -323,10 +363,11 @@ mod tests {
     #[test]
     fn two_different_looking_faces_of_one_name_are_a_conflict() {
         // Alike enough to the template, but not to each other: cosine 0.3 between them.
-        let anchor =
-            Probe { face: FaceId(1), vector: Some(scoring64().scaled(&looks_like(&[(0, 0.62), (11, 0.7)], 1))) };
-        let other =
-            Probe { face: FaceId(2), vector: Some(scoring64().scaled(&looks_like(&[(0, 0.57), (11, -0.5)], 2))) };
+        let plain = |id, parts: &[(usize, f32)]| {
+            let vector = scoring64().scaled(&looks_like(parts, id as usize));
+            Probe { face: FaceId(id), vector: Some(vector), said: None }
+        };
+        let (anchor, other) = (plain(1, &[(0, 0.62), (11, 0.7)]), plain(2, &[(0, 0.57), (11, -0.5)]));
         let f = fused(&[vec![anchor], vec![other]]);
         assert_eq!(short(&f.faces[0]), (Verdict::Match, Some(0), Reason::Clear));
         assert_eq!(short(&f.faces[1]), (Verdict::Doubt, Some(0), Reason::LooksUnlikeOtherPhoto));
@@ -388,11 +429,107 @@ mod tests {
 
     #[test]
     fn face_without_vector_is_a_person_of_its_own() {
-        let blind = |id| Probe { face: FaceId(id), vector: None };
+        let blind = |id| Probe { face: FaceId(id), vector: None, said: None };
         assert_eq!(fused(&[vec![blind(1)], vec![blind(2)]]).strangers, 2);
     }
 
+    #[test]
+    fn decided_face_is_the_students_person_and_unlike_faces_are_no_conflict() {
+        let f = fused(&[vec![probe(1, &[(0, 0.8)], 1)], vec![is_first(probe(2, &[], 2))]]);
+        assert_eq!(short(&f.faces[0]), (Verdict::Match, Some(0), Reason::Clear));
+        assert_eq!(short(&f.faces[1]), (Verdict::Match, Some(0), Reason::Decided));
+        assert_eq!((people(&f), f.conflicts.len(), f.strangers), (vec![0, 0], 0, 0));
+    }
+
+    #[test]
+    fn decided_face_confirms_the_doubt_that_looks_like_it() {
+        let f = fused(&[vec![is_first(probe(1, &[(0, 0.3)], 1))], vec![probe(2, &[(0, 0.5)], 1)]]);
+        assert_eq!(short(&f.faces[1]), (Verdict::Match, Some(0), Reason::SeenInOtherPhoto));
+        // A poor face that a person named does not keep the measured match from confirming.
+        let clear = vec![probe(1, &[(0, 0.7)], 1)];
+        let f = fused(&[clear, vec![is_first(probe(2, &[], 7))], vec![probe(3, &[(0, 0.5)], 1)]]);
+        assert_eq!(short(&f.faces[2]), (Verdict::Match, Some(0), Reason::SeenInOtherPhoto));
+    }
+
+    #[test]
+    fn other_name_for_a_face_that_a_person_named_is_questioned_however_near() {
+        let named = is_first(probe(1, &[(0, 0.55), (1, 0.65)], 1));
+        let f = fused(&[vec![named], vec![probe(2, &[(0, 0.5), (1, 0.7)], 1)]]);
+        assert_eq!(short(&f.faces[0]), (Verdict::Match, Some(0), Reason::Decided));
+        assert_eq!(short(&f.faces[1]), (Verdict::Doubt, Some(1), Reason::OtherNameInOtherPhoto));
+        assert_eq!(f.conflicts, [MemberId(0), MemberId(1)]);
+    }
+
+    #[test]
+    fn stranger_who_looks_like_a_face_that_a_person_named_is_asked_about() {
+        let f = fused(&[vec![is_first(probe(1, &[], 1))], vec![probe(2, &[], 1)]]);
+        assert_eq!(short(&f.faces[1]), (Verdict::Doubt, Some(0), Reason::SeenInOtherPhoto));
+        assert_eq!((people(&f), f.strangers), (vec![0, 0], 0));
+    }
+
+    #[test]
+    fn decided_stranger_is_nobodys_evidence() {
+        // Without the decision the second face would be asked about.
+        let photos = [vec![probe(1, &[(0, 0.6)], 1)], vec![is_nobody(probe(2, &[(0, 0.3)], 1))]];
+        let f = fused(&photos);
+        assert_eq!(short(&f.faces[0]), (Verdict::Match, Some(0), Reason::Clear));
+        assert_eq!(short(&f.faces[1]), (Verdict::Stranger, None, Reason::Decided));
+        assert_eq!((people(&f), f.strangers), (vec![0, 1], 1));
+        // Nor does a third face in between bring the two together, and the stranger is one person in both photos.
+        let f = fused(&[&photos[..], &[vec![probe(3, &[(0, 0.2)], 1)]]].concat());
+        assert_eq!(short(&f.faces[1]), (Verdict::Stranger, None, Reason::Decided));
+        assert_ne!(f.faces[0].person, f.faces[1].person);
+    }
+
+    #[test]
+    fn decided_stranger_of_two_photos_is_counted_once() {
+        let f = fused(&[vec![is_nobody(probe(1, &[(0, 0.7)], 1))], vec![probe(2, &[(1, 0.1)], 1)]]);
+        assert_eq!((people(&f), f.strangers), (vec![0, 0], 1));
+    }
+
     proptest! {
+        #[test]
+        fn what_was_decided_stands_and_people_are_consistent(
+            weights in proptest::collection::vec((0.0_f32..0.9, 0_usize..4, 0_usize..4), 1..12),
+            decisions in proptest::collection::vec(proptest::option::of(0_i64..6), 12),
+        ) {
+            let faces: Vec<Probe> =
+                weights.iter().enumerate().map(|(i, (w, who, look))| probe(i as i64, &[(*who, *w)], *look)).collect();
+            let mut photos: Vec<Vec<Probe>> = faces.chunks(4).map(<[_]>::to_vec).collect();
+            let mut wanted = decisions.into_iter();
+            for photo in &mut photos {
+                let mut named = Vec::new();
+                for probe in photo {
+                    let said = wanted.next().flatten();
+                    let decision = |m| if m < 4 { Decision::Member(MemberId(m)) } else { Decision::Stranger };
+                    probe.said = said.filter(|m| *m >= 4 || !named.contains(m)).map(decision);
+                    named.extend(said);
+                }
+            }
+            let f = fused(&photos);
+            let all = photos.concat();
+            for (probe, face) in all.iter().zip(&f.faces) {
+                if let Some(said) = probe.said {
+                    let verdict = if said == Decision::Stranger { Verdict::Stranger } else { Verdict::Match };
+                    prop_assert_eq!((face.verdict.verdict, face.verdict.member), (verdict, said.member()));
+                }
+                prop_assert_eq!(probe.said.is_some(), face.verdict.is_decided());
+            }
+            for (i, a) in f.faces.iter().enumerate() {
+                for (j, b) in f.faces.iter().enumerate().skip(i + 1) {
+                    prop_assert!(a.photo != b.photo || a.person != b.person);
+                    let name = |f: &SessionFace| f.verdict.member.filter(|_| f.verdict.verdict == Verdict::Match);
+                    if let (Some(x), Some(y)) = (name(a), name(b)) {
+                        prop_assert_eq!(x == y, a.person == b.person);
+                        prop_assert!(a.photo != b.photo || x != y);
+                    }
+                    let nobody = |i: usize| all[i].said == Some(Decision::Stranger);
+                    let apart = (nobody(i) && name(b).is_some()) || (nobody(j) && name(a).is_some());
+                    prop_assert!(!(apart && a.person == b.person));
+                }
+            }
+        }
+
         #[test]
         fn order_of_photos_does_not_matter(
             weights in proptest::collection::vec((0.0_f32..0.9, 0_usize..4, 0_usize..4), 3..12), turn in 0_usize..3,

@@ -97,6 +97,14 @@ impl Gallery {
         &self.disagreeing
     }
 
+    /// The same class without these candidates: they cannot be anybody of what is compared with it.
+    #[must_use]
+    pub fn without(&self, members: &[MemberId]) -> Self {
+        let mut left = self.clone();
+        left.candidates.retain(|c| !members.contains(&c.member));
+        left
+    }
+
     /// One score for each candidate, in their order.
     pub fn scores(&self, face: &ScaledEmbedding, scoring: &Scoring) -> Vec<Score> {
         self.candidates.iter().map(|c| scoring.between(face, &c.vector)).collect()

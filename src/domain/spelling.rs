@@ -19,6 +19,27 @@ pub fn fold(text: &str) -> String {
     folded
 }
 
+/// The text with the letters of Latin-1 and Latin Extended-A in the plain form that ASCII has for them: `Überblick` is
+/// `Uberblick`, `œuvre` is `oeuvre`. What has none stays as it is.
+pub fn latin(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for c in text.chars().filter(|c| !is_combining_accent(*c)) {
+        match c {
+            'ß' => plain.push_str("ss"),
+            'æ' => plain.push_str("ae"),
+            'Æ' => plain.push_str("AE"),
+            'œ' => plain.push_str("oe"),
+            'Œ' => plain.push_str("OE"),
+            c if c.is_uppercase() && !c.is_ascii() => {
+                let lower = c.to_lowercase().next().map(without_accent).filter(char::is_ascii);
+                plain.push(lower.map_or(c, |lower| lower.to_ascii_uppercase()));
+            }
+            c => plain.push(without_accent(c)),
+        }
+    }
+    plain
+}
+
 /// [`fold`] for the names of people, in which a hyphen is a blank and an apostrophe is nothing: `Anne-Marie O'Neil` is
 /// `anne_marie_oneil`.
 pub fn fold_person(name: &str) -> String {
@@ -120,6 +141,15 @@ mod tests {
         assert_eq!(fold("Jos\u{e9}"), fold("Jose\u{301}"));
         assert_eq!(fold("JOSÉ"), "jose");
         assert_eq!(fold("İzmir"), "izmir");
+    }
+
+    #[test]
+    fn latin_letters_lose_their_accents_and_keep_their_case() {
+        assert_eq!(
+            latin("Überblick: Čeština, Français E\u{301}t\u{e9}, œuvre, Straße"),
+            "Uberblick: Cestina, Francais Ete, oeuvre, Strasse"
+        );
+        assert_eq!(latin("आरव Я İ"), "आरव Я I");
     }
 
     #[test]

@@ -86,6 +86,12 @@ impl Runtime {
         &self.library
     }
 
+    /// The version that the library's file is named by, such as `1.31.1`; none where its name tells none.
+    pub fn version(&self) -> Option<String> {
+        let file = self.library.canonicalize().unwrap_or_else(|_| self.library.clone());
+        version_in(&file.file_name()?.to_string_lossy())
+    }
+
     /// Commit and build flags, as the library words it.
     pub fn build_info(&self) -> &'static str {
         ort::info()
@@ -170,6 +176,12 @@ fn libraries_in(dir: &Path) -> Vec<PathBuf> {
     found.into_iter().map(|(_, path)| path).collect()
 }
 
+/// `libonnxruntime.so.1.31.1` -> `1.31.1`, `libonnxruntime.1.31.1.dylib` likewise.
+fn version_in(name: &str) -> Option<String> {
+    let numbers: Vec<&str> = name.split('.').filter(|part| part.parse::<u32>().is_ok()).collect();
+    (numbers.len() >= 2).then(|| numbers.join("."))
+}
+
 fn environment(threads: Option<NonZeroUsize>, library: &Path) -> Result<Environment, EngineError> {
     let build = || {
         let pool = GlobalThreadPoolOptions::default()
@@ -202,6 +214,13 @@ mod tests {
         }
         let found: Vec<_> = libraries_in(dir.path()).into_iter().map(|p| p.file_name().unwrap().to_owned()).collect();
         assert_eq!(found, ["libonnxruntime.so.1.31.1", "libonnxruntime.so.1.9.0", "libonnxruntime.so"]);
+    }
+
+    #[test]
+    fn a_version_is_read_from_the_name() {
+        assert_eq!(version_in("libonnxruntime.so.1.31.1").as_deref(), Some("1.31.1"));
+        assert_eq!(version_in("libonnxruntime.1.31.1.dylib").as_deref(), Some("1.31.1"));
+        assert_eq!(version_in("libonnxruntime.so"), None);
     }
 
     #[test]

@@ -8,8 +8,10 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use serde::de::DeserializeOwned;
 
+use super::observe;
 use super::problem::Problem;
 use super::service::Service;
+use crate::app::audit::By;
 use crate::app::error::Code;
 use crate::domain::access::{Actor, Caller, Reach};
 
@@ -29,7 +31,8 @@ impl<T: DeserializeOwned> FromRequest<Service> for Json<T> {
 }
 
 fn unreadable_body(rejection: &JsonRejection) -> Problem {
-    let code = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::RequestTooLarge } else { Code::InvalidRequest };
+    let code =
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Code::RequestTooLarge } else { Code::InvalidRequest };
     Problem::with_status(rejection.status(), code, format!("the body cannot be used: {}", rejection.body_text()))
 }
 
@@ -94,6 +97,24 @@ impl FromRequestParts<Service> for Who {
     async fn from_request_parts(parts: &mut Parts, _: &Service) -> Result<Self, Problem> {
         let who = parts.extensions.get::<Self>().cloned();
         who.ok_or_else(|| Problem::new(Code::Unauthenticated, "sign in first"))
+    }
+}
+
+/// Where a request comes from, known or not.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClientAddress(pub(crate) IpAddr);
+
+/// Who does something, as the audit log writes it.
+#[derive(Debug, Clone)]
+pub(crate) struct AuditBy(pub(crate) By);
+
+impl FromRequestParts<Service> for AuditBy {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Service) -> Result<Self, Problem> {
+        let actor = parts.extensions.get::<Who>().map_or_else(Actor::nobody, |who| who.caller.actor.clone());
+        let address = parts.extensions.get::<ClientAddress>().map(|address| address.0.to_string());
+        Ok(Self(By { actor, request_id: Some(observe::request_id()), address }))
     }
 }
 

@@ -11,14 +11,15 @@ use axum::extract::{ConnectInfo, RawPathParams, Request, State};
 use axum::http::{HeaderMap, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use chrono::Utc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::extract::{Who, header_text};
+use super::extract::{ClientAddress, Who, header_text};
 use super::problem::Problem;
 use super::service::Service;
-use super::table::{Audit, Kind, Row, Rule};
+use super::table::{Audit, Kind, Replay, Row, Rule};
 use super::{client, idempotency, observe, reach};
-use crate::app::auth::{self, Credential};
+use crate::app::auth::{self, Credential, LinkQuery};
 use crate::app::error::Code;
 use crate::app::trail::{self, Asked};
 use crate::domain::access::{Access, Actor, Caller, Reach, Role};
@@ -35,12 +36,20 @@ pub(super) struct Gate {
     rule: Rule,
     kind: Kind,
     audit: Audit,
+    replay: Replay,
     operation: Arc<str>,
 }
 
 impl Gate {
     pub(super) fn of(row: &Row, service: Service) -> Self {
-        Self { service, rule: row.rule, kind: row.kind, audit: row.audit, operation: row.operation.as_str().into() }
+        Self {
+            service,
+            rule: row.rule,
+            kind: row.kind,
+            audit: row.audit,
+            replay: row.replay,
+            operation: row.operation.as_str().into(),
+        }
     }
 }
 
@@ -75,17 +84,16 @@ impl Gate {
             reach::require(&self.service, caller, path).await?;
         }
         let actor = caller.as_ref().map_or_else(Actor::nobody, |caller| caller.actor.clone());
-        if let Some(caller) = caller {
+        request.extensions_mut().insert(ClientAddress(address));
+        if let Some(caller) = caller.clone() {
             request.extensions_mut().insert(Who { caller, address });
-        } else {
-            request.extensions_mut().insert(address);
         }
         if self.audit == Audit::Nothing {
-            return self.answer(&actor, request, next).await;
+            return self.answer(caller.as_ref(), request, next).await;
         }
         let asked = self.asked(actor, address, path);
         trail::begin(&self.service.school, &asked).await?;
-        let answer = self.answer(&asked.actor, request, next).await;
+        let answer = self.answer(caller.as_ref(), request, next).await;
         let status = answer.as_ref().map_or_else(Problem::status, |response| response.status().as_u16());
         if status >= 400
             && let Err(error) = trail::refused(&self.service.school, &asked, status).await
@@ -118,11 +126,13 @@ impl Gate {
         {
             return self.by_link(uri.path(), query).map(Some);
         }
-        let Some(credential) = credential(headers) else {
+        let shown =
+            Credential::from_headers(header_text(headers, header::AUTHORIZATION), header_text(headers, API_KEY));
+        let Some(credential) = shown? else {
             self.within_rate(address, None)?;
             return Err(Problem::new(Code::Unauthenticated, "sign in first: send `Authorization: Bearer <token>`"));
         };
-        match auth::authenticate(&self.service.school, &self.service.keys, &credential).await {
+        match auth::authenticate(&self.service.school, &self.service.keys, &credential, Utc::now()).await {
             Ok(caller) => Ok(Some(caller)),
             Err(error) => {
                 // Guessing tokens is not free.
@@ -134,7 +144,10 @@ impl Gate {
 
     /// Whoever has a link may look at that one thing.
     fn by_link(&self, path: &str, query: &str) -> Result<Caller, Problem> {
-        let actor = auth::check_link(&self.service.keys, path, query)?;
+        let Ok(link) = serde_urlencoded::from_str::<LinkQuery>(query) else {
+            return Err(Problem::new(Code::Forbidden, "the link is not whole; ask for a new one"));
+        };
+        let actor = auth::check_link(&self.service.keys, path, &link, Utc::now())?;
         Ok(Caller { actor, role: Role::Viewer, scopes: Vec::new(), reach: Reach::All })
     }
 
@@ -178,23 +191,18 @@ impl Gate {
         }
     }
 
-    async fn answer(&self, actor: &Actor, request: Request, next: Next) -> Result<Response, Problem> {
+    async fn answer(&self, caller: Option<&Caller>, request: Request, next: Next) -> Result<Response, Problem> {
         let limit = match self.kind {
             Kind::Plain => self.service.request_timeout(),
             Kind::Upload => self.service.request_timeout() * UPLOAD_PATIENCE,
             Kind::Stream => return Ok(next.run(request).await),
         };
-        let answered = tokio::time::timeout(limit, idempotency::once(&self.service, actor, request, next)).await;
+        if self.replay == Replay::Never && request.headers().contains_key(idempotency::KEY) {
+            let text = "this answer holds a secret that is shown once, so it takes no Idempotency-Key";
+            return Err(Problem::new(Code::InvalidRequest, text));
+        }
+        let answered = tokio::time::timeout(limit, idempotency::once(&self.service, caller, request, next)).await;
         let late = |_| Problem::new(Code::Timeout, "this took too long and was given up").retry_after(5);
         answered.map_err(late)?
     }
-}
-
-/// What a request shows to say who sends it.
-fn credential(headers: &HeaderMap) -> Option<Credential> {
-    if let Some(key) = header_text(headers, API_KEY) {
-        return Some(Credential::ApiToken(key.trim().to_owned()));
-    }
-    let (scheme, token) = header_text(headers, header::AUTHORIZATION)?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| Credential::bearer(token.trim().to_owned()))
 }

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 
+use super::resources::model::get_health;
 use super::service::Service;
 use crate::app::readiness::{Readiness, measure_queue};
 
@@ -14,7 +15,11 @@ use crate::app::readiness::{Readiness, measure_queue};
 const METRICS_TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(super) fn routes() -> Router<Service> {
-    Router::new().route("/livez", get(livez)).route("/readyz", get(readyz)).route("/metrics", get(figures))
+    Router::new()
+        .route("/livez", get(livez))
+        .route("/readyz", get(readyz))
+        .route("/health", get(get_health))
+        .route("/metrics", get(figures))
 }
 
 /// The process answers.

@@ -8,20 +8,19 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use chrono::Utc;
 use http_body_util::BodyExt;
-use sha2::{Digest, Sha256};
 
 use super::extract::header_text;
 use super::problem::Problem;
 use super::service::Service;
 use crate::app::error::Code;
-use crate::app::once::{self, Begun, Stored};
-use crate::domain::access::Actor;
+use crate::app::idempotency::{self, Begun, StoredAnswer};
+use crate::domain::access::Caller;
 
-const KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(super) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says that an answer is a stored one.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-const MAX_KEY_LENGTH: usize = 200;
 /// Largest body that is part of what a key stands for, bytes. Photos have their own hash.
 const MAX_HASHED: usize = 1024 * 1024;
 /// Headers of an answer that are kept beside its body.
@@ -30,14 +29,14 @@ const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::LOCATION, h
 /// Runs the handler, once for each key.
 pub(super) async fn once(
     service: &Service,
-    actor: &Actor,
+    caller: Option<&Caller>,
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
-    let (Some(key), Some(caller)) = (key_of(&request)?, actor.key()) else { return Ok(next.run(request).await) };
+    let (Some(key), Some(caller)) = (key_of(&request)?, caller) else { return Ok(next.run(request).await) };
     let (request, fingerprint) = fingerprint(request).await?;
     let school = &service.school;
-    let claim = match once::begin(school, &caller, &key, &fingerprint).await? {
+    let claim = match idempotency::begin(school, caller, &key, fingerprint, Utc::now()).await? {
         Begun::Fresh(claim) => claim,
         Begun::Replay(stored) => return Ok(replay(stored)),
         Begun::InProgress => {
@@ -52,41 +51,35 @@ pub(super) async fn once(
     let (parts, body) = next.run(request).await.into_parts();
     let body = body.collect().await.map(|whole| whole.to_bytes()).unwrap_or_default();
     if is_lasting(parts.status) {
-        let stored = Stored {
-            status: parts.status.as_u16(),
-            headers: kept(&parts.headers),
-            body: body.to_vec(),
-        };
-        once::keep(school, claim, stored).await?;
+        let stored = StoredAnswer { status: parts.status.as_u16(), headers: kept(&parts.headers), body: body.to_vec() };
+        idempotency::complete(school, claim, stored).await?;
     } else {
-        once::release(school, claim).await?;
+        idempotency::abandon(school, claim).await?;
     }
     Ok(Response::from_parts(parts, Body::from(body)))
 }
 
 fn key_of(request: &Request) -> Result<Option<String>, Problem> {
     let Some(value) = request.headers().get(KEY).filter(|_| request.method() == Method::POST) else { return Ok(None) };
-    match value.to_str() {
-        Ok(key) if !key.is_empty() && key.len() <= MAX_KEY_LENGTH => Ok(Some(key.to_owned())),
-        _ => Err(Problem::new(Code::InvalidRequest, "Idempotency-Key must be 1 to 200 visible characters")),
-    }
+    let unprintable = |_| Problem::new(Code::InvalidRequest, "Idempotency-Key must be visible characters");
+    value.to_str().map(|key| Some(key.to_owned())).map_err(unprintable)
 }
 
 /// What a key stands for: method, address and, unless it is an upload, the body.
 async fn fingerprint(request: Request) -> Result<(Request, String), Problem> {
-    let mut hash = Sha256::new();
-    hash.update(format!("{} {}\n", request.method(), request.uri()));
-    let is_json = header_text(request.headers(), header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
-    let request = if is_json {
-        let (parts, body) = request.into_parts();
+    let (parts, body) = request.into_parts();
+    let is_json =
+        header_text(&parts.headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
+    let (hashed, body) = if is_json {
         let read = axum::body::to_bytes(body, MAX_HASHED).await;
         let bytes: Bytes = read.map_err(|_| Problem::new(Code::RequestTooLarge, "the body is too large"))?;
-        hash.update(&bytes);
-        Request::from_parts(parts, Body::from(bytes))
+        (bytes.clone(), Body::from(bytes))
     } else {
-        request
+        (Bytes::new(), body)
     };
-    Ok((request, hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+    let (method, uri) = (parts.method.as_str(), parts.uri.to_string());
+    let fingerprint = idempotency::fingerprint(&[method.as_bytes(), uri.as_bytes(), &hashed]);
+    Ok((Request::from_parts(parts, body), fingerprint))
 }
 
 /// Whether the same request would be answered the same tomorrow.
@@ -100,7 +93,7 @@ fn kept(headers: &HeaderMap) -> Vec<(String, String)> {
     kept.collect()
 }
 
-fn replay(stored: Stored) -> Response {
+fn replay(stored: StoredAnswer) -> Response {
     let status = StatusCode::from_u16(stored.status).unwrap_or(StatusCode::OK);
     let mut response = (status, stored.body).into_response();
     response.headers_mut().remove(header::CONTENT_TYPE);

@@ -5,12 +5,14 @@
 
 mod client;
 mod extract;
+mod face;
 mod gate;
 mod health;
 mod idempotency;
 mod observe;
 mod openapi;
 mod page;
+mod pictures;
 mod problem;
 mod rate;
 mod reach;
@@ -125,11 +127,12 @@ fn header(name: &'static str, value: &'static str) -> SetResponseHeaderLayer<Hea
 /// Other origins only where the settings name them. Tokens travel in headers, so nothing needs cookies of other origins.
 fn cors(service: &Service) -> Result<CorsLayer, Error> {
     let origins = &service.config().server.cors_origins;
-    let bad = |origin: &String| Error::new(Code::InvalidSettings, format!("server.cors_origins: {origin:?} is no origin"));
-    let origins: Vec<HeaderValue> =
-        origins.iter().map(|o| o.parse().map_err(|_| bad(o))).collect::<Result<_, _>>()?;
+    let bad =
+        |origin: &String| Error::new(Code::InvalidSettings, format!("server.cors_origins: {origin:?} is no origin"));
+    let origins: Vec<HeaderValue> = origins.iter().map(|o| o.parse().map_err(|_| bad(o))).collect::<Result<_, _>>()?;
     let ours = ["x-api-key", "idempotency-key", "x-request-id", "last-event-id"].map(HeaderName::from_static);
-    let standard = [header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_MATCH, header::IF_NONE_MATCH, header::RANGE];
+    let standard =
+        [header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_MATCH, header::IF_NONE_MATCH, header::RANGE];
     Ok(CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
@@ -149,7 +152,8 @@ async fn no_method(request: Request) -> Problem {
 
 /// A bug ends one request, not the server.
 fn panicked(panic: Box<dyn std::any::Any + Send>) -> Response {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
+    let text =
+        panic.downcast_ref::<&str>().map(ToString::to_string).or_else(|| panic.downcast_ref::<String>().cloned());
     tracing::error!(panic = text.unwrap_or_default(), "a handler panicked");
     Problem::new(Code::ProcessingError, "something went wrong inside; it was written to the log").into_response()
 }

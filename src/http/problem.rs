@@ -103,8 +103,9 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let status = status(error.code);
         // What the message does not say, such as the database's own words, is for the log only.
-        let causes: Vec<String> =
-            std::iter::successors(std::error::Error::source(&error), |cause| cause.source()).map(ToString::to_string).collect();
+        let causes: Vec<String> = std::iter::successors(std::error::Error::source(&error), |cause| cause.source())
+            .map(ToString::to_string)
+            .collect();
         if status.is_server_error() {
             tracing::error!(code = error.code.as_str(), cause = causes.join(": "), "request failed: {error}");
         }
@@ -143,19 +144,28 @@ fn status(code: Code) -> StatusCode {
         Unauthenticated | InvalidCredentials => StatusCode::UNAUTHORIZED,
         Forbidden => StatusCode::FORBIDDEN,
         ClassNotFound | StudentNotFound | MemberNotFound | SessionNotFound | SubjectNotFound | JobNotFound
-        | PhotoNotFound | FaceNotFound | SampleNotFound | UserNotFound | TokenNotFound | PackNotFound | RouteNotFound => {
-            StatusCode::NOT_FOUND
-        }
+        | PhotoNotFound | FaceNotFound | DecisionNotFound | SampleNotFound | UserNotFound | TokenNotFound | PackNotFound
+        | RouteNotFound => StatusCode::NOT_FOUND,
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-        AmbiguousName | LastAdmin | RosterConflict | SamplesDisagree | NameTaken | SessionConfirmed | SessionNotReady
-        | AlreadyExists | InUse | IdempotencyConflict | Cancelled | NoEnrolledStudents => StatusCode::CONFLICT,
+        AmbiguousName | LastAdmin | RosterConflict | SamplesDisagree | NameTaken | SessionConfirmed
+        | SessionNotReady | AlreadyExists | InUse | IdempotencyConflict | Cancelled | NoEnrolledStudents => {
+            StatusCode::CONFLICT
+        }
         VersionConflict => StatusCode::PRECONDITION_FAILED,
         ImageTooLarge | RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         UnsupportedFormat => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        InvalidImage | NoFaceDetected | MultipleFacesDetected | FaceTooSmall | LowQuality | InvalidEmbedding
-        | InvalidName | NoTimestamp | ConsentRequired | InvalidTable | WeakPassword | LicenceNotAccepted => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        InvalidImage
+        | NoFaceDetected
+        | MultipleFacesDetected
+        | FaceTooSmall
+        | LowQuality
+        | InvalidEmbedding
+        | InvalidName
+        | NoTimestamp
+        | ConsentRequired
+        | InvalidTable
+        | WeakPassword
+        | LicenceNotAccepted => StatusCode::UNPROCESSABLE_ENTITY,
         TooManyAttempts | TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         DatabaseError | DatabaseMissing | StorageError | ModelNotLoaded | ProviderUnavailable | Busy | Timeout => {
             StatusCode::SERVICE_UNAVAILABLE

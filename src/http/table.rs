@@ -4,8 +4,8 @@
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use utoipa::openapi::path::{Operation, Paths};
 use utoipa::openapi::OpenApi;
+use utoipa::openapi::path::{Operation, Paths};
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 
 use super::gate::{Gate, gate};
@@ -49,6 +49,14 @@ pub(crate) enum Audit {
     Line,
 }
 
+/// Whether an answer may be kept for a request that comes twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Replay {
+    Kept,
+    /// It holds a secret that is shown once.
+    Never,
+}
+
 /// A route.
 pub(crate) struct Row {
     pub(crate) method: String,
@@ -59,6 +67,7 @@ pub(crate) struct Row {
     pub(crate) rule: Rule,
     pub(crate) kind: Kind,
     pub(crate) audit: Audit,
+    pub(crate) replay: Replay,
     routes: UtoipaMethodRouter<Service>,
 }
 
@@ -104,7 +113,7 @@ impl Row {
     pub(crate) fn new(rule: Rule, routes: UtoipaMethodRouter<Service>) -> Self {
         let (path, method, operation) = described(&routes.1);
         let audit = if method == "GET" { Audit::Nothing } else { Audit::Line };
-        Self { method, path, operation, rule, kind: Kind::Plain, audit, routes }
+        Self { method, path, operation, rule, kind: Kind::Plain, audit, replay: Replay::Kept, routes }
     }
 
     pub(crate) fn kind(self, kind: Kind) -> Self {
@@ -113,6 +122,10 @@ impl Row {
 
     pub(crate) fn audit(self, audit: Audit) -> Self {
         Self { audit, ..self }
+    }
+
+    pub(crate) fn replay(self, replay: Replay) -> Self {
+        Self { replay, ..self }
     }
 
     /// Names of the path's parameters.
@@ -124,10 +137,17 @@ impl Row {
 /// Path, method and name of the one operation that `routes!` has described.
 fn described(paths: &Paths) -> (String, String, String) {
     let (path, item) = paths.paths.first_key_value().expect("a row has one path");
-    let methods: [(&str, &Option<Operation>); 5] =
-        [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put), ("PATCH", &item.patch), ("DELETE", &item.delete)];
-    let (method, operation) =
-        methods.into_iter().find_map(|(method, operation)| Some((method, operation.as_ref()?))).expect("a row has one method");
+    let methods: [(&str, &Option<Operation>); 5] = [
+        ("GET", &item.get),
+        ("POST", &item.post),
+        ("PUT", &item.put),
+        ("PATCH", &item.patch),
+        ("DELETE", &item.delete),
+    ];
+    let (method, operation) = methods
+        .into_iter()
+        .find_map(|(method, operation)| Some((method, operation.as_ref()?)))
+        .expect("a row has one method");
     let operation = operation.operation_id.clone().unwrap_or_default();
     (path.clone(), method.to_owned(), operation)
 }
@@ -148,9 +168,8 @@ pub(super) fn build(service: &Service) -> (Router<Service>, OpenApi) {
         };
         let Row { rule, kind, method, routes: (schemas, mut paths, handler), .. } = row;
         paths.paths.values_mut().for_each(|item| openapi::complete(item, rule, kind, &method));
-        let handler = handler
-            .route_layer(from_fn_with_state(gate_of_row, gate))
-            .route_layer(DefaultBodyLimit::max(max_body));
+        let handler =
+            handler.route_layer(from_fn_with_state(gate_of_row, gate)).route_layer(DefaultBodyLimit::max(max_body));
         router = router.routes((schemas, paths, handler));
     }
     let (router, described) = router.split_for_parts();

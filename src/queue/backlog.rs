@@ -78,6 +78,7 @@ mod tests {
             run_id: None,
             priority,
             max_attempts: 3,
+            owner: None,
         }
     }
 

@@ -5,6 +5,8 @@
 //! stops renewing; the next claim takes the job over, or gives it up after its last attempt. So nothing is lost, and
 //! because a worker can only [`finish`] what it still holds, nothing is done twice.
 //!
+//! Each step of a job is told to those who watch it, as an event `job.<state>`.
+//!
 //! [`store`] has the SQL, [`Runner`] claims and renews, `retry` says how long to wait. `app` implements [`Handler`].
 //! Transactions that touch several of them lock in the order job, session, photo.
 
@@ -54,6 +56,11 @@ impl JobState {
             Self::Cancelled => "cancelled",
         }
     }
+
+    /// Nothing more happens to such a job, unless it is tried again.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::Failed | Self::Cancelled)
+    }
 }
 
 /// Who is waiting. The smaller number goes first.
@@ -80,6 +87,8 @@ pub struct NewJob {
     pub priority: Priority,
     /// Attempts before it is given up.
     pub max_attempts: u32,
+    /// Who asked for it, as `user:5`.
+    pub owner: Option<String>,
 }
 
 /// A job in the hands of a worker, for as long as the lease lasts.
@@ -120,6 +129,9 @@ pub enum Failure {
     /// It may.
     #[error("{message}")]
     Passing { code: String, message: String },
+    /// What every job needs does not answer. Not an attempt: the job waits a little, for as long as it takes.
+    #[error("{message}")]
+    Outage { code: String, message: String },
     /// Not the job's fault and not an attempt: the worker is busy or stops.
     #[error("put back")]
     PutBack,

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::{NaiveDateTime, TimeDelta};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::store::{self, Ask, Failed};
 use super::{Claim, Claimed, Failure, Handler, JobId};
-use crate::db::{AnyConnection, Db, DbError, transaction};
+use crate::db::{AnyConnection, Db, DbError, events, transaction};
 
 /// Pause between two looks into an empty queue.
 const POLL: Duration = Duration::from_millis(500);
@@ -17,6 +18,8 @@ const POLL: Duration = Duration::from_millis(500);
 const OUTAGE_POLL: Duration = Duration::from_secs(5);
 /// How often finished jobs are looked through for old ones.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+/// Events are deleted after so long: nobody watches from so far back.
+const KEEP_EVENTS: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Rows that one statement prunes or one look takes over, so that none of them lasts long.
 const PORTION: usize = 500;
 
@@ -213,20 +216,30 @@ impl<H: Handler> Runner<H> {
     async fn prune(&self) {
         let keep = self.options.keep_finished;
         let pruned = self.db.run(move |conn| {
-            let before = store::now(conn)? - chrono::TimeDelta::from_std(keep).unwrap_or(chrono::TimeDelta::MAX);
-            let mut deleted = 0;
-            loop {
-                let portion = transaction::<_, DbError>(conn, |conn| store::prune(conn, before, PORTION))?;
-                deleted += portion;
-                if portion < PORTION {
-                    return Ok::<_, DbError>(deleted);
-                }
-            }
+            let jobs = prune_older(conn, keep, store::prune)?;
+            Ok::<_, DbError>((jobs, prune_older(conn, KEEP_EVENTS, events::prune)?))
         });
         match pruned.await {
-            Ok(0) => {}
-            Ok(jobs) => tracing::info!(jobs, "old finished jobs deleted"),
-            Err(error) => tracing::warn!(%error, "old finished jobs could not be deleted"),
+            Ok((0, 0)) => {}
+            Ok((jobs, events)) => tracing::info!(jobs, events, "old finished jobs and events deleted"),
+            Err(error) => tracing::warn!(%error, "old finished jobs and events could not be deleted"),
+        }
+    }
+}
+
+/// Deletes what is older than `keep` in portions; returns how many there were.
+fn prune_older(
+    conn: &mut AnyConnection,
+    keep: Duration,
+    prune: impl Fn(&mut AnyConnection, NaiveDateTime, usize) -> Result<usize, DbError>,
+) -> Result<usize, DbError> {
+    let before = store::now(conn)? - TimeDelta::from_std(keep).unwrap_or(TimeDelta::MAX);
+    let mut deleted = 0;
+    loop {
+        let portion = transaction::<_, DbError>(conn, |conn| prune(conn, before, PORTION))?;
+        deleted += portion;
+        if portion < PORTION {
+            return Ok(deleted);
         }
     }
 }
@@ -260,7 +273,7 @@ fn fail(conn: &mut AnyConnection, handler: &dyn Handler, job: &Claimed, failure:
 /// Writes down a failure, for as long as it takes: while the database is away the lease may run out, and then the job is
 /// somebody else's.
 async fn record<H: Handler>(db: &Db, handler: Arc<H>, job: Arc<Claimed>, failure: Failure) {
-    if let Failure::Final { code, .. } | Failure::Passing { code, .. } = &failure {
+    if let Failure::Final { code, .. } | Failure::Passing { code, .. } | Failure::Outage { code, .. } = &failure {
         tracing::info!(job = job.claim.id.0, attempt = job.claim.attempt, code, "attempt failed");
     }
     let failure = Arc::new(failure);

@@ -10,10 +10,13 @@ use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Timestamp};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::retry::backoff;
+use super::retry::{backoff, outage_pause};
 use super::{Claim, Claimed, Failure, JobError, JobId, JobState, NewJob, WORKER_LOST};
+use crate::db::events::{self, Topic};
+use crate::db::page::{Listed, Page};
+use crate::db::reach::PhotoJobs;
 use crate::db::schema::jobs;
 use crate::db::{AnyConnection, DbError, Json, each_backend};
 
@@ -44,9 +47,17 @@ pub struct JobRow {
     pub finished_at: Option<NaiveDateTime>,
     /// Who asked for it, as `user:5`.
     pub owner: Option<String>,
+    /// How far it has come, in the words of its kind.
+    pub progress: Option<Json<Value>>,
+    /// What it has made, in the words of its kind.
+    pub result: Option<Json<Value>>,
 }
 
 impl JobRow {
+    pub fn is_final(&self) -> bool {
+        self.finished_at.is_some()
+    }
+
     fn claimed(self) -> Claimed {
         let claim = Claim { id: JobId(self.id), worker: self.worker.unwrap_or_default(), attempt: self.attempt };
         Claimed { claim, kind: self.kind, payload: self.payload.0, max_attempts: self.max_attempts }
@@ -89,7 +100,7 @@ pub fn now(conn: &mut AnyConnection) -> Result<NaiveDateTime, DbError> {
 }
 
 /// Queues a job, in the transaction that causes it. An unfinished one with the same key is that job: it then belongs to the
-/// new run, and keeps the better priority.
+/// new run, keeps the better priority, and belongs to whoever asked first.
 ///
 /// # Errors
 /// [`DbError::Busy`] when others begin and end such jobs faster than this one can be queued.
@@ -97,7 +108,9 @@ pub fn enqueue(conn: &mut AnyConnection, new: &NewJob) -> Result<JobId, DbError>
     // The one that was in the way may be finished before it is looked at.
     for _ in 0..3 {
         if insert(conn, new)? {
-            return unfinished_of_key(conn, &new.dedup_key)?.ok_or(DbError::Busy);
+            let id = unfinished_of_key(conn, &new.dedup_key)?.ok_or(DbError::Busy)?;
+            tell(conn, id, JobState::Queued, json!({}))?;
+            return Ok(id);
         }
         if let Some(id) = unfinished_of_key(conn, &new.dedup_key)? {
             adopt(conn, id, new)?;
@@ -123,8 +136,15 @@ fn insert(conn: &mut AnyConnection, new: &NewJob) -> Result<bool, DbError> {
         jobs::due_at.eq(now),
         jobs::errors.eq(Json(Vec::<JobError>::new())),
         jobs::created_at.eq(now),
+        jobs::owner.eq(&new.owner),
     ));
     Ok(each_backend!(conn, c => insert.on_conflict_do_nothing().execute(c))? == 1)
+}
+
+/// Tells those who watch a job what it is now. The caller holds its row.
+fn tell(conn: &mut AnyConnection, id: JobId, state: JobState, data: Value) -> Result<(), DbError> {
+    let kind = format!("job.{}", state.as_str());
+    events::insert(conn, Topic::Job(id.0), &kind, data, Utc::now().naive_utc()).map(|_| ())
 }
 
 fn unfinished_of_key(conn: &mut AnyConnection, key: &str) -> Result<Option<JobId>, DbError> {
@@ -140,6 +160,12 @@ fn adopt(conn: &mut AnyConnection, id: JobId, new: &NewJob) -> Result<(), DbErro
         .filter(jobs::priority.gt(new.priority as i32))
         .set(jobs::priority.eq(new.priority as i32))
         .execute(conn)?;
+    if let Some(owner) = &new.owner {
+        diesel::update(jobs::table.find(id.0))
+            .filter(jobs::owner.is_null())
+            .set(jobs::owner.eq(owner))
+            .execute(conn)?;
+    }
     Ok(())
 }
 
@@ -172,6 +198,9 @@ pub fn claim(conn: &mut AnyConnection, ask: &Ask) -> Result<Vec<Claimed>, DbErro
         .execute(conn)?;
     let mut rows: Vec<JobRow> = jobs::table.filter(jobs::id.eq_any(&ids)).select(JobRow::as_select()).load(conn)?;
     rows.sort_by_key(|row| ids.iter().position(|id| *id == row.id));
+    for row in &rows {
+        tell(conn, JobId(row.id), JobState::Running, json!({ "attempt": row.attempt }))?;
+    }
     Ok(rows.into_iter().map(JobRow::claimed).collect())
 }
 
@@ -309,7 +338,34 @@ pub fn hold(conn: &mut AnyConnection, claim: &Claim) -> Result<Held, DbError> {
 /// [`DbError::NotFound`] when the claim is no longer good: the caller's transaction must not be committed.
 pub fn finish(conn: &mut AnyConnection, claim: &Claim) -> Result<(), DbError> {
     let now = now(conn)?;
-    end(conn, claim, JobState::Done, now, None)
+    end(conn, claim, JobState::Done, now, None)?;
+    tell(conn, claim.id, JobState::Done, json!({ "attempt": claim.attempt }))
+}
+
+/// Writes down how far a job has come, and tells those who watch it. Belongs into a transaction.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn set_progress(conn: &mut AnyConnection, claim: &Claim, progress: &Value) -> Result<Held, DbError> {
+    let held = hold(conn, claim)?;
+    if held == Held::Yes {
+        diesel::update(jobs::table.find(claim.id.0)).set(jobs::progress.eq(progress.to_string())).execute(conn)?;
+        let at = Utc::now().naive_utc();
+        events::insert(conn, Topic::Job(claim.id.0), "job.progress", progress.clone(), at)?;
+    }
+    Ok(held)
+}
+
+/// Writes down what a job has made, in the transaction that ends with [`finish`].
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn set_result(conn: &mut AnyConnection, claim: &Claim, result: &Value) -> Result<Held, DbError> {
+    let held = hold(conn, claim)?;
+    if held == Held::Yes {
+        diesel::update(jobs::table.find(claim.id.0)).set(jobs::result.eq(result.to_string())).execute(conn)?;
+    }
+    Ok(held)
 }
 
 /// What became of a job that failed.
@@ -332,11 +388,12 @@ pub fn fail(conn: &mut AnyConnection, job: &Claimed, failure: &Failure) -> Resul
         return Ok(Failed::NotHeld);
     }
     let now = now(conn)?;
-    let (code, message, again) = match failure {
+    let (code, message) = match failure {
         Failure::LeaseLost => return Ok(Failed::NotHeld),
         Failure::PutBack => return put_back(conn, claim, now),
-        Failure::Final { code, message } => (code, message, false),
-        Failure::Passing { code, message } => (code, message, claim.attempt < job.max_attempts),
+        Failure::Final { code, message } | Failure::Passing { code, message } | Failure::Outage { code, message } => {
+            (code, message)
+        }
     };
     let error = JobError {
         attempt: claim.attempt,
@@ -346,22 +403,41 @@ pub fn fail(conn: &mut AnyConnection, job: &Claimed, failure: &Failure) -> Resul
         message: message.clone(),
     };
     let Json(mut errors) = jobs::table.find(claim.id.0).select(jobs::errors).first::<Json<Vec<JobError>>>(conn)?;
+    if matches!(failure, Failure::Outage { .. }) {
+        // However long it lasts, it is told once, with the time when it was met last.
+        errors.retain(|before| before.attempt != claim.attempt || before.code != *code);
+    }
     errors.push(error.clone());
-    if again {
-        // A lost worker's lease was wait enough.
-        let wait = if code == WORKER_LOST { Duration::ZERO } else { backoff(claim.attempt, claim.id.0) };
+    if let Some((attempts, wait)) = next_try(job, failure) {
         let due_at = later(now, wait);
-        requeue(conn, claim.id, claim.attempt, due_at)?;
+        requeue(conn, claim.id, attempts, due_at)?;
         diesel::update(jobs::table.find(claim.id.0)).set(jobs::errors.eq(Json(errors))).execute(conn)?;
+        tell(conn, claim.id, JobState::Queued, json!({ "attempt": claim.attempt, "code": code }))?;
         return Ok(Failed::Again(due_at));
     }
     end(conn, claim, JobState::Failed, now, Some(errors))?;
+    tell(conn, claim.id, JobState::Failed, json!({ "attempt": claim.attempt, "code": code }))?;
     Ok(Failed::GivenUp(error))
+}
+
+/// How many attempts count from now on, and how long the next one waits; `None` when the job is given up.
+fn next_try(job: &Claimed, failure: &Failure) -> Option<(i32, Duration)> {
+    let Claim { id, attempt, .. } = &job.claim;
+    match failure {
+        Failure::Outage { .. } => Some((attempt - 1, outage_pause(id.0))),
+        // A lost worker's lease was wait enough.
+        Failure::Passing { code, .. } if *attempt < job.max_attempts && code == WORKER_LOST => {
+            Some((*attempt, Duration::ZERO))
+        }
+        Failure::Passing { .. } if *attempt < job.max_attempts => Some((*attempt, backoff(*attempt, id.0))),
+        _ => None,
+    }
 }
 
 /// As if the attempt had not been.
 fn put_back(conn: &mut AnyConnection, claim: &Claim, now: NaiveDateTime) -> Result<Failed, DbError> {
     requeue(conn, claim.id, claim.attempt - 1, now)?;
+    tell(conn, claim.id, JobState::Queued, json!({}))?;
     Ok(Failed::Again(now))
 }
 
@@ -411,9 +487,14 @@ pub fn retry(conn: &mut AnyConnection, id: JobId) -> Result<(), DbError> {
             jobs::attempt.eq(0),
             jobs::due_at.eq(now),
             jobs::finished_at.eq(None::<NaiveDateTime>),
+            jobs::progress.eq(None::<String>),
+            jobs::result.eq(None::<String>),
         ))
         .execute(conn)?;
-    if changed == 1 { Ok(()) } else { Err(DbError::NotFound { what: "a failed or cancelled job of this number" }) }
+    match changed {
+        1 => tell(conn, id, JobState::Queued, json!({})),
+        _ => Err(DbError::NotFound { what: "a failed or cancelled job of this number" }),
+    }
 }
 
 /// Ends a job that waits or runs; what a worker makes of it afterwards is thrown away.
@@ -430,7 +511,25 @@ pub fn cancel(conn: &mut AnyConnection, id: JobId) -> Result<(), DbError> {
             jobs::lease_until.eq(None::<NaiveDateTime>),
         ))
         .execute(conn)?;
-    if changed == 1 { Ok(()) } else { Err(DbError::NotFound { what: "an unfinished job of this number" }) }
+    match changed {
+        1 => tell(conn, id, JobState::Cancelled, json!({})),
+        _ => Err(DbError::NotFound { what: "an unfinished job of this number" }),
+    }
+}
+
+/// The same for the unfinished job with this key, if there is one; tells which. Until the end of the caller's transaction its
+/// worker cannot end it.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn cancel_by_key(conn: &mut AnyConnection, key: &str) -> Result<Option<JobId>, DbError> {
+    let Some(id) = unfinished_of_key(conn, key)? else { return Ok(None) };
+    match cancel(conn, id) {
+        Ok(()) => Ok(Some(id)),
+        // Finished between the two looks.
+        Err(DbError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// The job with this number.
@@ -452,6 +551,55 @@ pub fn list(conn: &mut AnyConnection, state: Option<JobState>, count: usize) -> 
         query = query.filter(jobs::state.eq(state.as_str()));
     }
     Ok(query.load(conn)?)
+}
+
+/// Which jobs are listed; `None` is any.
+#[derive(Debug, Clone, Default)]
+pub struct JobFilter {
+    pub state: Option<JobState>,
+    pub kind: Option<String>,
+    /// Who asked for them, as `user:5`.
+    pub owner: Option<String>,
+    pub among: Option<Among>,
+}
+
+/// The jobs that somebody may see who may not see all.
+#[derive(Debug, Clone)]
+pub struct Among {
+    /// Those they asked for, as `user:5`.
+    pub own: Option<String>,
+    /// And those about these photos.
+    pub photos: PhotoJobs,
+}
+
+/// One page of the jobs, newest first.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn page(conn: &mut AnyConnection, filter: &JobFilter, page: Page) -> Result<Listed<JobRow>, DbError> {
+    let total = wanted(filter).count().get_result(conn)?;
+    let query = wanted(filter).order(jobs::id.desc()).limit(page.sql_limit()).offset(page.sql_offset());
+    Ok(Listed::new(query.select(JobRow::as_select()).load(conn)?, total))
+}
+
+fn wanted(filter: &JobFilter) -> jobs::BoxedQuery<'_, <AnyConnection as Connection>::Backend> {
+    let mut query = jobs::table.into_boxed();
+    if let Some(state) = filter.state {
+        query = query.filter(jobs::state.eq(state.as_str()));
+    }
+    if let Some(kind) = &filter.kind {
+        query = query.filter(jobs::kind.eq(kind));
+    }
+    if let Some(owner) = &filter.owner {
+        query = query.filter(jobs::owner.eq(owner));
+    }
+    if let Some(Among { own, photos }) = &filter.among {
+        let about = photos.have_key("jobs.dedup_key");
+        // Nobody is called like this, so nothing is theirs.
+        let own = own.as_deref().unwrap_or_default();
+        query = query.filter(jobs::owner.is_not_null().and(jobs::owner.assume_not_null().eq(own)).or(about));
+    }
+    query
 }
 
 /// Which of these jobs are not finished. Ask for some hundreds at a time.

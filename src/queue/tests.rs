@@ -1,5 +1,7 @@
 //! The queue on both databases: what is claimed, kept, lost and given up.
 
+mod people;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
@@ -28,6 +30,7 @@ fn new(key: &str) -> NewJob {
         run_id: None,
         priority: Priority::Batch,
         max_attempts: 3,
+        owner: None,
     }
 }
 
@@ -199,6 +202,26 @@ on_each_database! {
             Ok(())
         }).unwrap();
         assert_eq!(claim(db, ask("w", 2))[0].claim.attempt, 1);
+    }
+
+    fn an_outage_costs_no_attempt_however_long_it_lasts_and_is_told_once(db) {
+        let id = queue(db, &[NewJob { max_attempts: 1, ..new("a") }])[0];
+        let away = Failure::Outage { code: "STORAGE_ERROR".into(), message: "the storage is not available".into() };
+        for _ in 0..20 {
+            let job = claim(db, ask("w", 1)).remove(0);
+            let (failed, now) = db.run_blocking::<_, DbError>(|conn| {
+                Ok((store::fail(conn, &job, &away)?, store::now(conn)?))
+            }).unwrap();
+            let Failed::Again(due_at) = failed else { panic!("{failed:?}") };
+            assert!((4_000..7_000).contains(&(due_at - now).num_milliseconds()));
+            let_time_come(db);
+        }
+        let row = db.run_blocking(|conn| store::get(conn, id)).unwrap();
+        assert_eq!((row.state.as_str(), row.attempt, row.errors.0.len()), ("queued", 0, 1));
+        let job = claim(db, ask("w", 1)).remove(0);
+        let given_up = db.run_blocking(|conn| store::fail(conn, &job, &passing("something else"))).unwrap();
+        assert!(matches!(given_up, Failed::GivenUp(_)), "other failures count");
+        assert_eq!(db.run_blocking(|conn| store::get(conn, id)).unwrap().errors.0.len(), 2);
     }
 
     fn failed_jobs_can_be_tried_again_and_waiting_ones_cancelled(db) {

@@ -1,21 +1,30 @@
-//! Every path that is ever written. Made of ids, hashes and fixed words, never of names: nothing in a key can lead out
-//! of the store, and nothing tells who is on a photo.
+//! Every path that is ever written. Made of ids, hashes, words of the school's timetable and fixed words, never of people's
+//! names: nothing in a key can lead out of the store, and nothing tells who is on a photo.
 
 use std::fmt;
 use std::str::FromStr;
 
-use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use super::{Digest, PhotoLabel, ShortDigest};
+
 /// Where an object is kept. Its text form is the path below the store's root, the same in every store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Key {
-    /// `attendance_photos/<session>/<sha256>.<ext>`: a photo as it was uploaded.
-    SessionPhoto { session: i64, sha256: Digest, extension: Extension },
+    /// `attendance_photos/<subject>_<class>_<section>_<date>_<time>_<session>-<12 hex digits>.<ext>`: a photo as it was
+    /// uploaded. Session and hash make it unique; the label is for people.
+    SessionPhoto { label: PhotoLabel, session: i64, sha256: ShortDigest, extension: Extension },
+    /// `attendance_photos/<session>/<sha256>.<ext>`: the same as earlier versions wrote it, and where another photo of the
+    /// session begins with the same digits.
+    PhotoByHash { session: i64, sha256: Digest, extension: Extension },
     /// `attendance_photos/<session>/annotated/<photo>.jpg`: the photo with its verdicts drawn in.
     Annotated { session: i64, photo: i64 },
     /// `samples/<student>/<sha256>.<ext>`: an enrolment photo.
     Sample { student: i64, sha256: Digest, extension: Extension },
+    /// `exports/<job>.<ext>`: what an export has made.
+    Export { job: i64, extension: ExportExtension },
+    /// `probe/<number>.txt`: written, read and removed again by whoever wants to know whether the store works.
+    Probe { number: u64 },
 }
 
 /// Objects that are listed together.
@@ -23,42 +32,15 @@ pub enum Key {
 pub enum KeyGroup {
     /// Everything of all sessions.
     Sessions,
-    /// The photos of one session, annotated ones too.
+    /// The photos of one session, annotated ones too. All of [`KeyGroup::Sessions`] is looked through for them: whoever has
+    /// the database asks its rows.
     Session(i64),
     /// The enrolment photos of everybody.
     Samples,
     /// The enrolment photos of one student.
     Student(i64),
-}
-
-/// The SHA-256 of an object's bytes; 64 lower-case hex digits as text.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Digest([u8; 32]);
-
-impl Digest {
-    pub const fn new(sha256: [u8; 32]) -> Self {
-        Self(sha256)
-    }
-
-    /// Hashes `bytes`.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(Sha256::digest(bytes).into())
-    }
-
-    /// Hashes everything that `reader` gives, without holding it.
-    ///
-    /// # Errors
-    /// Those of the reader.
-    pub fn of_reader(mut reader: impl std::io::Read) -> std::io::Result<Self> {
-        let mut hash = Sha256::new();
-        let mut buffer = vec![0; 64 * 1024];
-        loop {
-            match reader.read(&mut buffer)? {
-                0 => return Ok(Self(hash.finalize().into())),
-                n => hash.update(&buffer[..n]),
-            }
-        }
-    }
+    /// What exports have made.
+    Exports,
 }
 
 /// The kinds of picture that are kept.
@@ -85,30 +67,95 @@ impl Extension {
             Self::Webp => "webp",
         }
     }
+
+    const fn media_type(self) -> &'static str {
+        match self {
+            Self::Bmp => "image/bmp",
+            Self::Gif => "image/gif",
+            Self::Jpg => "image/jpeg",
+            Self::Png => "image/png",
+            Self::Tiff => "image/tiff",
+            Self::Webp => "image/webp",
+        }
+    }
+}
+
+/// The kinds of file that exports make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ExportExtension {
+    Csv,
+    Xlsx,
+    Zip,
+}
+
+impl ExportExtension {
+    const ALL: [Self; 3] = [Self::Csv, Self::Xlsx, Self::Zip];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Xlsx => "xlsx",
+            Self::Zip => "zip",
+        }
+    }
+
+    const fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "text/csv; charset=utf-8",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Self::Zip => "application/zip",
+        }
+    }
 }
 
 /// A text that is not the path of any object.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{text}` is not {what}")]
 pub struct BadKey {
-    text: String,
-    what: &'static str,
+    pub(super) text: String,
+    pub(super) what: &'static str,
+}
+
+impl Key {
+    /// What the object is, as HTTP says it.
+    pub const fn media_type(&self) -> &'static str {
+        match self {
+            Self::SessionPhoto { extension, .. }
+            | Self::PhotoByHash { extension, .. }
+            | Self::Sample { extension, .. } => extension.media_type(),
+            Self::Annotated { .. } => Extension::Jpg.media_type(),
+            Self::Export { extension, .. } => extension.media_type(),
+            Self::Probe { .. } => "text/plain",
+        }
+    }
 }
 
 impl KeyGroup {
-    /// The beginning that the paths of the group have in common and no other path has; ends with `/`.
+    /// The beginning that the paths of the group have in common; ends with `/`. [`KeyGroup::contains`] decides.
     pub fn prefix(self) -> String {
         match self {
-            Self::Sessions => "attendance_photos/".to_owned(),
-            Self::Session(session) => format!("attendance_photos/{session}/"),
+            Self::Sessions | Self::Session(_) => "attendance_photos/".to_owned(),
             Self::Samples => "samples/".to_owned(),
             Self::Student(student) => format!("samples/{student}/"),
+            Self::Exports => "exports/".to_owned(),
         }
     }
 
     /// Whether `key` is listed in this group.
     pub fn contains(self, key: &Key) -> bool {
-        key.to_string().starts_with(&self.prefix())
+        let of_session = match key {
+            Key::SessionPhoto { session, .. } | Key::PhotoByHash { session, .. } | Key::Annotated { session, .. } => {
+                Some(*session)
+            }
+            _ => None,
+        };
+        match self {
+            Self::Sessions => of_session.is_some(),
+            Self::Session(session) => of_session == Some(session),
+            Self::Samples => matches!(key, Key::Sample { .. }),
+            Self::Student(wanted) => matches!(key, Key::Sample { student, .. } if *student == wanted),
+            Self::Exports => matches!(key, Key::Export { .. }),
+        }
     }
 }
 
@@ -121,11 +168,16 @@ impl fmt::Display for KeyGroup {
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SessionPhoto { session, sha256, extension } => {
+            Self::SessionPhoto { label, session, sha256, extension } => {
+                write!(f, "attendance_photos/{label}_{session}-{sha256}.{extension}")
+            }
+            Self::PhotoByHash { session, sha256, extension } => {
                 write!(f, "attendance_photos/{session}/{sha256}.{extension}")
             }
             Self::Annotated { session, photo } => write!(f, "attendance_photos/{session}/annotated/{photo}.jpg"),
             Self::Sample { student, sha256, extension } => write!(f, "samples/{student}/{sha256}.{extension}"),
+            Self::Export { job, extension } => write!(f, "exports/{job}.{extension}"),
+            Self::Probe { number } => write!(f, "probe/{number}.txt"),
         }
     }
 }
@@ -133,69 +185,52 @@ impl fmt::Display for Key {
 impl FromStr for Key {
     type Err = BadKey;
 
-    /// Reads what [`Key`]'s `Display` wrote, and nothing else.
+    /// Reads what [`Key`]'s `Display` wrote, and nothing else: one key has one path.
     fn from_str(path: &str) -> Result<Self, BadKey> {
-        let bad = || BadKey { text: path.to_owned(), what: "the path of an object" };
-        let parts: Vec<&str> = path.split('/').collect();
-        let key = match parts[..] {
-            ["attendance_photos", session, file] => {
-                let (sha256, extension) = image_file(file).ok_or_else(bad)?;
-                Self::SessionPhoto { session: id(session).ok_or_else(bad)?, sha256, extension }
-            }
-            ["attendance_photos", session, "annotated", file] => {
-                let photo = file.strip_suffix(".jpg").and_then(id).ok_or_else(bad)?;
-                Self::Annotated { session: id(session).ok_or_else(bad)?, photo }
-            }
-            ["samples", student, file] => {
-                let (sha256, extension) = image_file(file).ok_or_else(bad)?;
-                Self::Sample { student: id(student).ok_or_else(bad)?, sha256, extension }
-            }
-            _ => return Err(bad()),
-        };
-        Ok(key)
+        let key = read(path).filter(|key| key.to_string() == path);
+        key.ok_or_else(|| BadKey { text: path.to_owned(), what: "the path of an object" })
     }
 }
 
-/// An id as it is written, without a plus sign or leading zeros: one key has one path.
-fn id(text: &str) -> Option<i64> {
-    text.parse().ok().filter(|id: &i64| id.to_string() == text)
+/// The key that a path means; the path may still be another spelling of it (a plus sign, leading zeros).
+fn read(path: &str) -> Option<Key> {
+    let parts: Vec<&str> = path.split('/').collect();
+    Some(match parts[..] {
+        ["attendance_photos", file] => {
+            let (name, extension) = file.split_once('.')?;
+            let (label, unique) = name.rsplit_once('_')?;
+            let (session, sha256) = unique.rsplit_once('-')?;
+            Key::SessionPhoto {
+                label: label.parse().ok()?,
+                session: session.parse().ok()?,
+                sha256: sha256.parse().ok()?,
+                extension: extension.parse().ok()?,
+            }
+        }
+        ["attendance_photos", session, file] => {
+            let (sha256, extension) = image_file(file)?;
+            Key::PhotoByHash { session: session.parse().ok()?, sha256, extension }
+        }
+        ["attendance_photos", session, "annotated", file] => {
+            let photo = file.strip_suffix(".jpg")?.parse().ok()?;
+            Key::Annotated { session: session.parse().ok()?, photo }
+        }
+        ["samples", student, file] => {
+            let (sha256, extension) = image_file(file)?;
+            Key::Sample { student: student.parse().ok()?, sha256, extension }
+        }
+        ["exports", file] => {
+            let (job, extension) = file.split_once('.')?;
+            Key::Export { job: job.parse().ok()?, extension: extension.parse().ok()? }
+        }
+        ["probe", file] => Key::Probe { number: file.strip_suffix(".txt")?.parse().ok()? },
+        _ => return None,
+    })
 }
 
 fn image_file(file: &str) -> Option<(Digest, Extension)> {
     let (sha256, extension) = file.split_once('.')?;
     Some((sha256.parse().ok()?, extension.parse().ok()?))
-}
-
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Digest({self})")
-    }
-}
-
-impl FromStr for Digest {
-    type Err = BadKey;
-
-    fn from_str(text: &str) -> Result<Self, BadKey> {
-        let bad = || BadKey { text: text.to_owned(), what: "a SHA-256 in 64 lower-case hex digits" };
-        let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return Err(bad()) };
-        let bytes: Option<Vec<u8>> =
-            pairs.iter().map(|[high, low]| Some(nibble(*high)? << 4 | nibble(*low)?)).collect();
-        Ok(Self(bytes.and_then(|bytes| bytes.try_into().ok()).ok_or_else(bad)?))
-    }
-}
-
-const fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    }
 }
 
 impl fmt::Display for Extension {
@@ -213,29 +248,57 @@ impl FromStr for Extension {
     }
 }
 
+impl fmt::Display for ExportExtension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ExportExtension {
+    type Err = BadKey;
+
+    fn from_str(text: &str) -> Result<Self, BadKey> {
+        let known = Self::ALL.into_iter().find(|extension| extension.as_str() == text);
+        known.ok_or_else(|| BadKey { text: text.to_owned(), what: "a kind of file that exports make" })
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
     use proptest::prelude::*;
 
     use super::*;
 
+    fn label(subject: &str, secs: i64) -> PhotoLabel {
+        PhotoLabel::new(Some(subject), "CSE", "A", DateTime::from_timestamp(secs, 0).unwrap().naive_utc())
+    }
+
     fn keys() -> impl Strategy<Value = Key> {
         let extension = proptest::sample::select(Extension::ALL.to_vec());
-        (0..3, any::<i64>(), any::<i64>(), any::<[u8; 32]>(), extension).prop_map(
-            |(kind, id, photo, sha256, extension)| {
+        let export = proptest::sample::select(ExportExtension::ALL.to_vec());
+        let labels = (any::<String>(), 0..4_000_000_000_i64).prop_map(|(subject, secs)| label(&subject, secs));
+        (0..6, any::<i64>(), any::<i64>(), any::<[u8; 32]>(), extension, (labels, export)).prop_map(
+            |(kind, id, photo, sha256, extension, (label, export))| {
                 let sha256 = Digest::new(sha256);
                 match kind {
-                    0 => Key::SessionPhoto { session: id, sha256, extension },
-                    1 => Key::Annotated { session: id, photo },
-                    _ => Key::Sample { student: id, sha256, extension },
+                    0 => Key::SessionPhoto { label, session: id, sha256: sha256.short(), extension },
+                    1 => Key::PhotoByHash { session: id, sha256, extension },
+                    2 => Key::Annotated { session: id, photo },
+                    3 => Key::Sample { student: id, sha256, extension },
+                    4 => Key::Export { job: id, extension: export },
+                    _ => Key::Probe { number: id.unsigned_abs() },
                 }
             },
         )
     }
 
     /// Right or nearly so: signs, leading zeros, capital digits.
-    const ALIKE: &str =
-        "(attendance_photos|samples)/[+-]?[0-9]{1,3}/(annotated/[+-]?[0-9]{1,3}|[0-9a-f]{63}[0-9a-fA-F])\\.jpg";
+    const ALIKE: &str = "(attendance_photos|samples)/[+-]?[0-9]{1,3}/[0-9a-f]{63}[0-9a-fA-F]\\.jpg\
+                         |attendance_photos/[+-]?[0-9]{1,3}/annotated/[+-]?[0-9]{1,3}\\.jpg\
+                         |attendance_photos/[A-Z]_[a-z-]{0,3}_A_202[0-9]-[01]?[0-9]-[01][0-9]_[01]900_[+-]?[0-9]{1,2}-\
+                          [0-9a-f]{11}[0-9a-fA-F]\\.png\
+                         |exports/[+-]?[0-9]{1,3}\\.zip";
 
     proptest! {
         #[test]
@@ -256,6 +319,14 @@ mod tests {
             prop_assert!(!path.starts_with('/') && !path.contains('\\'));
             prop_assert!(path.split('/').all(|part| !part.is_empty() && !part.starts_with('.')));
         }
+
+        #[test]
+        fn a_key_is_in_a_group_only_below_its_prefix(key in keys(), id: i64) {
+            let of_one = [KeyGroup::Session(id), KeyGroup::Student(id)];
+            for group in [KeyGroup::Sessions, KeyGroup::Samples, KeyGroup::Exports].into_iter().chain(of_one) {
+                prop_assert!(!group.contains(&key) || key.to_string().starts_with(&group.prefix()));
+            }
+        }
     }
 
     #[test]
@@ -263,11 +334,16 @@ mod tests {
         let sha256 = Digest::of(b"abc");
         // FIPS 180-2, appendix B.1.
         let hex = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        let photo = Key::SessionPhoto { session: 12, sha256, extension: Extension::Jpg };
-        assert_eq!(photo.to_string(), format!("attendance_photos/12/{hex}.jpg"));
+        let (label, extension) = (label("Algebra", 1_794_819_600), Extension::Jpg);
+        let photo = Key::SessionPhoto { label, session: 12, sha256: sha256.short(), extension };
+        assert_eq!(photo.to_string(), "attendance_photos/Algebra_CSE_A_2026-11-16_0900_12-ba7816bf8f01.jpg");
+        let earlier = Key::PhotoByHash { session: 12, sha256, extension };
+        assert_eq!(earlier.to_string(), format!("attendance_photos/12/{hex}.jpg"));
         assert_eq!(Key::Annotated { session: 12, photo: 7 }.to_string(), "attendance_photos/12/annotated/7.jpg");
         let sample = Key::Sample { student: 3, sha256, extension: Extension::Png };
         assert_eq!(sample.to_string(), format!("samples/3/{hex}.png"));
+        assert_eq!(Key::Export { job: 5, extension: ExportExtension::Xlsx }.to_string(), "exports/5.xlsx");
+        assert_eq!(Key::Probe { number: 5 }.to_string(), "probe/5.txt");
     }
 
     #[test]
@@ -281,9 +357,16 @@ mod tests {
             format!("attendance_photos/12/{hex}.exe"),
             format!("attendance_photos/12/{}.jpg", &hex[1..]),
             format!("attendance_photos/12/{hex}.jpg/"),
+            format!("attendance_photos/{hex}.jpg"),
+            format!("attendance_photos/Algebra_CSE_A_2026-11-16_0900_012-{}.jpg", &hex[..12]),
+            format!("attendance_photos/Algebra_CSE_A_2026-11-16_0900_12-{hex}.jpg"),
+            "attendance_photos/Algebra_CSE_A_2026-11-16_0900.jpg".into(),
             format!("/samples/3/{hex}.jpg"),
             format!("samples/asha/{hex}.jpg"),
             "attendance_photos/12/annotated/x.jpg".into(),
+            "exports/november.xlsx".into(),
+            "exports/5.pdf".into(),
+            "rollcall.db".into(),
         ] {
             assert!(path.parse::<Key>().is_err(), "{path}");
         }
@@ -291,8 +374,12 @@ mod tests {
 
     #[test]
     fn a_group_holds_its_own_and_not_the_ids_that_begin_alike() {
-        let key = Key::Annotated { session: 12, photo: 7 };
-        assert!(KeyGroup::Sessions.contains(&key) && KeyGroup::Session(12).contains(&key));
-        assert!(!KeyGroup::Session(1).contains(&key) && !KeyGroup::Samples.contains(&key));
+        let old = Key::PhotoByHash { session: 12, sha256: Digest::of(b""), extension: Extension::Jpg };
+        let (sha256, extension) = (Digest::of(b"").short(), Extension::Jpg);
+        let new = Key::SessionPhoto { label: label("1", 0), session: 12, sha256, extension };
+        for key in [Key::Annotated { session: 12, photo: 7 }, old, new] {
+            assert!(KeyGroup::Sessions.contains(&key) && KeyGroup::Session(12).contains(&key));
+            assert!(!KeyGroup::Session(1).contains(&key) && !KeyGroup::Samples.contains(&key));
+        }
     }
 }

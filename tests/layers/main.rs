@@ -41,10 +41,15 @@ const ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["diesel_migrations"], &["db", "queue"]),
     (&["libsqlite3_sys"], &["db", "queue"]),
     (&["axum"], &["http"]),
-    (&["aws_sdk_s3"], &["storage/s3.rs"]),
+    (&["aws_sdk_s3"], &["storage/s3"]),
+    (&["aws_config"], &["storage/s3"]),
     (&["clap"], &["cli", "main.rs"]),
     (&["ureq"], &["pack/fetch"]),
     (&["rustls"], &["pack/fetch"]),
+    (&["argon2"], &["app/auth"]),
+    (&["jsonwebtoken"], &["app/auth"]),
+    (&["hmac"], &["app/auth"]),
+    (&["console"], &["cli"]),
     // Tests open workbooks with it.
     (&["zip"], &["pack/fetch", "export/xlsx/tests.rs"]),
     // Facts of the platform, known when the program is compiled.
@@ -224,7 +229,7 @@ mod checker {
         for (file, text) in [
             ("engine/net.rs", "use ort::session::Session;"),
             ("db/mod.rs", "use diesel::prelude::*;"),
-            ("storage/s3.rs", "use aws_sdk_s3::Client;"),
+            ("storage/s3/mod.rs", "use aws_sdk_s3::Client;"),
             ("main.rs", "use clap::Parser;"),
             ("cli/batch.rs", "use clap::Args;"),
             ("app/photo.rs", "fn f(settings: &Settings) { open(settings.ort, settings.report::<u8>()); }"),

@@ -26,8 +26,10 @@ mod queue;
 mod rematch;
 mod roster;
 mod stop;
+mod storage;
 mod support;
 mod upgrade;
+mod users;
 mod web;
 
 /// Where schools are kept: each in a file of its own.

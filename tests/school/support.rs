@@ -66,6 +66,8 @@ pub(crate) struct School {
     dir: TempDir,
     /// `None` is the file in the folder.
     database_url: Option<String>,
+    /// Given to every run of the program.
+    variables: Vec<(String, String)>,
 }
 
 impl School {
@@ -75,7 +77,8 @@ impl School {
 
     /// In a new database of the server, or in a file of its own.
     pub(crate) fn empty_on(server: Option<&'static Server>) -> Self {
-        let school = Self { dir: tempfile::tempdir().unwrap(), database_url: server.map(Server::new_database) };
+        let database_url = server.map(Server::new_database);
+        let school = Self { dir: tempfile::tempdir().unwrap(), database_url, variables: Vec::new() };
         school.run(&["init"]).expect(0);
         school
     }
@@ -96,7 +99,7 @@ impl School {
         let dir = tempfile::tempdir().unwrap();
         copy_folder(ENROLLED.path(), dir.path());
         let copy_of = |url: &String| crate::server().map(|server| server.copy_of(url));
-        Self { dir, database_url: ENROLLED.database_url.as_ref().and_then(copy_of) }
+        Self { dir, database_url: ENROLLED.database_url.as_ref().and_then(copy_of), variables: Vec::new() }
     }
 
     /// The same on a server of the test's own.
@@ -105,6 +108,11 @@ impl School {
         school.run(&["roster", "import", demo("roster.csv").to_str().unwrap()]).expect(0);
         school.run(&["enrol", demo("dataset").to_str().unwrap(), "--consent", "recorded"]).expect(0);
         school
+    }
+
+    /// The same school under other settings.
+    pub(crate) fn with_variables(self, variables: Vec<(String, String)>) -> Self {
+        Self { variables, ..self }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -120,6 +128,7 @@ impl School {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = command(self.path(), args);
         command.args(self.database_url.iter().flat_map(|url| ["--database-url", url]));
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 

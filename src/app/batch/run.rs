@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::plan::{Entry, Plan, PlannedPhoto};
 use super::{Annotate, Known, Options};
 use crate::app::batch_report::{BatchReport, PhotoReport, PhotoStatus, SessionReport, TimingsMs, told};
-use crate::app::error::Error;
+use crate::app::error::{Code, Error};
 use crate::app::photo::{self, Accepted, AcceptedState, Arrival, Order};
 use crate::app::recogniser::limits;
 use crate::app::session::Matching;
@@ -28,7 +28,6 @@ use crate::vision::decode::{DecodeError, Oversize};
 struct Taken {
     index: usize,
     photo: PhotoId,
-    session: SessionId,
     /// Its job, when it is still to be looked at.
     job: Option<JobId>,
 }
@@ -36,7 +35,8 @@ struct Taken {
 /// Works through a plan. `progress` is told each photo as it is finished.
 ///
 /// # Errors
-/// Only what stops the whole run: a database or a folder for exports that fails.
+/// Only what stops the whole run: a database, a storage or a folder for exports that fails. What was queued by then waits for
+/// the next run.
 pub async fn run(
     school: &School,
     recogniser: &Recogniser,
@@ -59,7 +59,7 @@ pub async fn run(
     for photo in &taken {
         refresh(school, photo, &mut lines[photo.index]).await?;
     }
-    let touched: BTreeSet<SessionId> = taken.iter().map(|t| t.session).collect();
+    let touched: BTreeSet<SessionId> = lines.iter().filter_map(|line| line.session_id.map(SessionId)).collect();
     let sessions = session_reports(school, &touched).await?;
     let mut exports = report::class_workbooks(school, &touched).await?;
     if options.annotate == Annotate::Yes {
@@ -106,7 +106,7 @@ async fn take_in(
     (options, run_id, stop): (&Options, &str, &Stop),
     lines: &mut [PhotoReport],
 ) -> Result<Vec<Taken>, Error> {
-    let order = Order { priority: Priority::Batch, run_id: Some(run_id.to_owned()) };
+    let order = Order { priority: Priority::Batch, run_id: Some(run_id.to_owned()), owner: None };
     let (matching, known) = (recogniser.matching(school), options.known);
     let mut intake = Intake { school, matching, order, known, taken: Vec::new() };
     for group in &plan.groups {
@@ -143,20 +143,12 @@ impl Intake<'_> {
         let (mut arrived, mut arrivals) = (Vec::new(), Vec::new());
         for index in indices {
             lines[index].session_id = Some(session.0);
-            match arrive(self.school, &photos[index], session).await {
-                Ok(arrival) => {
-                    arrived.push(index);
-                    arrivals.push(arrival);
-                }
-                Err(error) => {
-                    lines[index].status = PhotoStatus::Failed;
-                    lines[index].error = Some(told(&error));
-                }
-            }
+            arrivals.push(arrive(self.school, &photos[index], session).await?);
+            arrived.push(index);
         }
         let accepted = photo::admit(self.school, &self.matching, &self.order, session, arrivals).await?;
         for (index, accepted) in arrived.into_iter().zip(accepted) {
-            self.note(index, session, accepted, &mut lines[index]).await?;
+            self.note(index, accepted, &mut lines[index]).await?;
         }
         Ok(())
     }
@@ -170,14 +162,13 @@ impl Intake<'_> {
         }
     }
 
-    async fn note(
-        &mut self,
-        index: usize,
-        session: SessionId,
-        accepted: Accepted,
-        line: &mut PhotoReport,
-    ) -> Result<(), Error> {
-        let photo = accepted.photo;
+    async fn note(&mut self, index: usize, accepted: Accepted, line: &mut PhotoReport) -> Result<(), Error> {
+        let Some(photo) = accepted.photo else {
+            if let AcceptedState::Refused(error) = &accepted.state {
+                refuse(line, &accepted.sha256, error);
+            }
+            return Ok(());
+        };
         let twice = self.taken.iter().any(|t| t.photo == photo);
         let (status, job) = match accepted.state {
             AcceptedState::Refused(error) => {
@@ -187,15 +178,28 @@ impl Intake<'_> {
             _ if twice => (PhotoStatus::Duplicate, None),
             AcceptedState::Done if self.known == Known::Keep => (PhotoStatus::Duplicate, None),
             AcceptedState::Done => {
-                let job = photo::requeue(self.school, &self.matching, &self.order, photo).await?;
-                (PhotoStatus::Waiting, Some(job))
+                match photo::requeue(self.school, &self.matching, &self.order, photo).await {
+                    Ok(job) => (PhotoStatus::Waiting, Some(job)),
+                    Err(error) if error.code == Code::SessionConfirmed => {
+                        refuse(line, &accepted.sha256, &error);
+                        return Ok(());
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             AcceptedState::Waiting(job) => (PhotoStatus::Waiting, Some(job)),
         };
         line.status = status;
-        self.taken.push(Taken { index, photo, session, job });
+        self.taken.push(Taken { index, photo, job });
         Ok(())
     }
+}
+
+/// A file that its session does not take.
+fn refuse(line: &mut PhotoReport, sha256: &str, error: &Error) {
+    sha256.clone_into(&mut line.sha256);
+    line.status = PhotoStatus::Failed;
+    line.error = Some(told(error));
 }
 
 /// What is read from a file of the folder.
@@ -206,6 +210,9 @@ enum Read {
 }
 
 /// Reads a file of the folder and stores it. One that cannot be read arrives, too: its lesson must know.
+///
+/// # Errors
+/// What concerns all photos: a database or a storage that is away for longer than the run can wait, or that refuses.
 async fn arrive(school: &School, planned: &PlannedPhoto, session: SessionId) -> Result<Arrival, Error> {
     let (file, name) = (planned.file.clone(), planned.path.clone());
     let max_bytes = limits(&school.config).max_bytes;
@@ -220,7 +227,10 @@ async fn arrive(school: &School, planned: &PlannedPhoto, session: SessionId) -> 
     });
     let original_name = planned.path.clone();
     match read.await {
-        Ok(Read::Bytes(bytes)) => Arrival::store(school, session, &bytes, original_name).await,
+        Ok(Read::Bytes(bytes)) => {
+            let stored = patiently(|| Arrival::store(school, session, &bytes, original_name.clone())).await;
+            stored.map_err(|error| error.of(&planned.path))
+        }
         Ok(Read::TooLarge(digest, length)) => {
             let error = Error::from(DecodeError::from(Oversize::Bytes { bytes: length, limit: max_bytes }));
             Ok(Arrival::too_large(digest, length, original_name, &error))
@@ -335,7 +345,7 @@ async fn annotate_all(school: &School, taken: &[Taken], lines: &[PhotoReport]) -
             continue;
         }
         let file = dir.join(format!("{}.jpg", report::file_stem(Path::new(&line.path))));
-        let bytes = photo::bytes(school, t.photo).await?;
+        let bytes = patiently(|| photo::bytes(school, t.photo)).await?;
         let (faces, config) = (line.faces.clone(), school.config.clone());
         let drawn = blocking(move || annotate::annotated(&bytes, &faces, &config)).await?;
         tokio::fs::write(&file, drawn).await.map_err(|e| Error::file(&file, &e))?;

@@ -10,7 +10,7 @@ use super::{Check, State, shown};
 use crate::app::recogniser::PackKey;
 use crate::app::session::Matching;
 use crate::app::{School, blocking};
-use crate::config::Config;
+use crate::config::{Config, StorageKind};
 use crate::db::{Db, DbError, SchemaState, health};
 use crate::queue::store;
 use crate::storage::Key;
@@ -128,7 +128,11 @@ fn newest_copy(backups: &Path) -> String {
 
 /// Whether everything can be written where it belongs.
 pub(super) fn folders(config: &Config) -> Vec<Check> {
-    let mut folders: Vec<PathBuf> = ["attendance_photos", "samples", "backups"].map(|f| config.data_dir.join(f)).into();
+    let photos: &[&str] = match config.storage.kind {
+        StorageKind::Local => &["attendance_photos", "samples"],
+        StorageKind::S3 => &[],
+    };
+    let mut folders: Vec<PathBuf> = photos.iter().chain(&["backups"]).map(|f| config.data_dir.join(f)).collect();
     folders.push(config.exports_dir());
     folders.extend(Db::sqlite_file(&config.database_url()).and_then(|file| Some(folder_of(&file)?.to_owned())));
     let broken: Vec<Check> =
@@ -207,7 +211,8 @@ async fn objects(school: &School) -> Check {
         None => Check::ok("objects", format!("{looked}, none is missing")),
         Some(first) => {
             let found = format!("{looked}, {} are missing ({first})", missing.len());
-            let remedy = "bring attendance_photos/ and samples/ back from a backup; what was decided from them stays";
+            let remedy = "bring attendance_photos/ and samples/ back from a backup; what was decided from them stays. \
+                          `rollcall admin storage check` lists all that are missing";
             Check::fail("objects", found, remedy)
         }
     }

@@ -1,8 +1,9 @@
 //! Looks at everything a school needs and says of each thing whether it is well, and how to mend it if not.
 //!
-//! Changes nothing but a file that is written into each folder and removed again. What is found names counts, files and
+//! Changes nothing but a file that is written into each folder, and into the bucket, and removed again. What is found names counts, files and
 //! versions, never people. A check never stops the ones after it.
 
+mod bucket;
 mod data;
 pub(crate) mod recognition;
 
@@ -59,6 +60,7 @@ pub async fn examine(config: &Config) -> Vec<Check> {
         checks.extend(data::folders(config));
         checks.push(data::disk(config));
     }
+    checks.extend(bucket::checks(config).await);
     if is_usable {
         match School::open(config).await {
             Ok(school) => checks.extend(data::contents(&school).await),

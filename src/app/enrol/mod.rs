@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use super::batch_report::ErrorReport;
 use super::error::{Code, Error};
 use super::freshness::{StaleSessions, stale_sessions};
-use super::recogniser::{Recogniser, SeenPhoto};
+use super::recogniser::{Recogniser, SeenFace, SeenPhoto};
 use super::session::Matching;
 use super::term::{Calendar, ClassWish};
 use super::{School, session};
@@ -136,21 +136,8 @@ pub struct PortraitFace {
 ///
 /// # Errors
 /// `NO_FACE_DETECTED`, `MULTIPLE_FACES_DETECTED`, `FACE_TOO_SMALL`, `LOW_QUALITY` naming every measure, `INVALID_EMBEDDING`.
-pub fn the_one_face(mut seen: SeenPhoto, lines: &EnrolLines) -> Result<PortraitFace, Error> {
-    let all = seen.faces.len();
-    let largest = seen.faces.first().map(|f| f.quality.side_px).unwrap_or_default();
-    seen.faces.retain(|f| f.quality.side_px >= largest * BACKGROUND_SHARE);
-    let mut warnings = seen.warnings;
-    if all > seen.faces.len() {
-        warnings.push(format!("{} smaller in the background left aside", faces(all - seen.faces.len())));
-    }
-    let several = seen.faces.len();
-    let (Some(face), 1) = (seen.faces.pop(), several) else {
-        return Err(match several {
-            0 => Error::new(Code::NoFaceDetected, "no face found"),
-            n => Error::new(Code::MultipleFacesDetected, format!("{} found, a portrait shows one", faces(n))),
-        });
-    };
+pub fn the_one_face(seen: SeenPhoto, lines: &EnrolLines) -> Result<PortraitFace, Error> {
+    let (face, warnings) = single_face(seen)?;
     let shortfalls = face.quality.shortfalls(lines);
     if !shortfalls.is_empty() {
         let small = matches!(shortfalls[..], [Shortfall::TooSmall { .. }]);
@@ -160,6 +147,25 @@ pub fn the_one_face(mut seen: SeenPhoto, lines: &EnrolLines) -> Result<PortraitF
     }
     let embedding = face.embedding.map_err(|e| Error::new(Code::InvalidEmbedding, e.to_string()))?;
     Ok(PortraitFace { embedding, quality: face.quality, warnings })
+}
+
+/// The one face of a picture of one person, however good it is, and what is to be said about the picture.
+///
+/// # Errors
+/// `NO_FACE_DETECTED`, `MULTIPLE_FACES_DETECTED`.
+pub(crate) fn single_face(mut seen: SeenPhoto) -> Result<(SeenFace, Vec<String>), Error> {
+    let all = seen.faces.len();
+    let largest = seen.faces.first().map(|f| f.quality.side_px).unwrap_or_default();
+    seen.faces.retain(|f| f.quality.side_px >= largest * BACKGROUND_SHARE);
+    let mut warnings = seen.warnings;
+    if all > seen.faces.len() {
+        warnings.push(format!("{} smaller in the background left aside", faces(all - seen.faces.len())));
+    }
+    match (seen.faces.len(), seen.faces.pop()) {
+        (1, Some(face)) => Ok((face, warnings)),
+        (0, _) => Err(Error::new(Code::NoFaceDetected, "no face found")),
+        (n, _) => Err(Error::new(Code::MultipleFacesDetected, format!("{} found, a portrait shows one", faces(n)))),
+    }
 }
 
 fn faces(n: usize) -> String {

@@ -260,6 +260,7 @@ fn verdicts(seen: &SeenPhoto, class: Option<&EvaluatedClass>, recogniser: &Recog
         .map(|(i, face)| Probe {
             face: FaceId(i as i64),
             vector: face.embedding.as_ref().ok().map(|e| scoring.scaled(e)),
+            said: None,
         })
         .collect();
     let nobody = Gallery::build(&[], scoring);

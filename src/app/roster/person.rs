@@ -1,6 +1,7 @@
 //! What is true of a student in every class: at the school or not, consent given or withdrawn.
 
 use chrono::{NaiveDate, NaiveTime, Utc};
+use futures_util::TryStreamExt as _;
 
 use super::{Changed, student};
 use crate::app::error::Error;
@@ -83,8 +84,9 @@ pub async fn set_consent(
 
 /// Deletes every stored portrait of a student, also those that an interrupted run has left behind.
 pub(super) async fn delete_pictures(school: &School, id: StudentId) -> Result<(), Error> {
-    for key in school.store.list(KeyGroup::Student(id.0)).await? {
-        school.store.delete(&key).await?;
+    let mut pictures = school.store.list(KeyGroup::Student(id.0));
+    while let Some(picture) = pictures.try_next().await? {
+        school.store.delete(&picture.key).await?;
     }
     Ok(())
 }

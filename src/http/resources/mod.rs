@@ -1,13 +1,40 @@
 //! The resources: one file each, with its handlers, what they take and give, and its rows of the table.
 
+mod audit;
+mod auth;
 mod classes;
 mod members;
+pub(super) mod model;
+mod sessions;
+mod sheets;
 mod students;
 mod subjects;
+mod tokens;
+mod tools;
+mod uploads;
+mod users;
+mod words;
 
 use super::table::Row;
 
 /// The whole table.
 pub(super) fn rows() -> Vec<Row> {
-    [classes::rows(), subjects::rows(), students::rows(), members::rows()].into_iter().flatten().collect()
+    [
+        auth::rows(),
+        users::rows(),
+        tokens::rows(),
+        audit::rows(),
+        classes::rows(),
+        subjects::rows(),
+        students::rows(),
+        members::rows(),
+        sessions::rows(),
+        uploads::rows(),
+        sheets::rows(),
+        tools::rows(),
+        model::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

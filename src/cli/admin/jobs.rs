@@ -1,44 +1,17 @@
-//! `rollcall admin`: what an administrator does to the database and the queue.
-
-use std::path::PathBuf;
+//! `rollcall admin jobs`: the queue, failed jobs again, waiting ones cancelled.
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::Outcome;
-use super::output::{Output, count, table};
+use crate::app::School;
 use crate::app::error::Error;
 use crate::app::jobs::{self, JobReport, QueueReport};
-use crate::app::{BackupElsewhere, School};
+use crate::cli::output::{Output, count, table};
 use crate::config::Config;
 use crate::queue::{JobId, JobState};
 
-#[derive(Debug, Subcommand)]
-pub(super) enum AdminCommand {
-    /// Bring the tables of an older database up to date; a copy of it is kept in backups/
-    Migrate(MigrateArgs),
-    /// Copy a SQLite database into a new file, checked, while others work on it
-    Backup(BackupArgs),
-    /// Look at the queue, try failed jobs again, cancel waiting ones
-    Jobs(JobsArgs),
-}
-
 #[derive(Debug, Args)]
-pub(super) struct MigrateArgs {
-    /// Make no copy: you have a backup. Needed for Postgres, which is backed up with pg_dump
-    #[arg(long)]
-    i_have_a_backup: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct BackupArgs {
-    /// The copy; photos are not in it, see deploy/backup.sh
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct JobsArgs {
+pub(in crate::cli) struct JobsArgs {
     #[command(subcommand)]
     action: Option<JobsAction>,
     /// Only jobs in this state
@@ -66,36 +39,7 @@ enum StateArg {
     Cancelled,
 }
 
-pub(super) async fn run(command: &AdminCommand, config: &Config, output: &Output) -> Result<Outcome, Error> {
-    match command {
-        AdminCommand::Migrate(args) => migrate(args, config, output).await?,
-        AdminCommand::Backup(args) => back_up(args, config, output).await?,
-        AdminCommand::Jobs(args) => run_jobs(args, config, output).await?,
-    }
-    Ok(Outcome::Done)
-}
-
-async fn migrate(args: &MigrateArgs, config: &Config, output: &Output) -> Result<(), Error> {
-    let has = if args.i_have_a_backup { BackupElsewhere::Yes } else { BackupElsewhere::No };
-    let done = School::migrate(config, has).await?;
-    let mut text = match done.migrations {
-        0 => "up to date".to_owned(),
-        some => format!("{} made", count(some, "change")),
-    };
-    if let Some(copy) = &done.copy {
-        text += &format!("; the database as it was is kept in {}", copy.display());
-    }
-    output.result(&json!({ "changes": done.migrations, "backup": done.copy }), text);
-    Ok(())
-}
-
-async fn back_up(args: &BackupArgs, config: &Config, output: &Output) -> Result<(), Error> {
-    School::back_up(config, &args.file).await?;
-    output.result(&json!({ "backup": args.file }), format!("the database is copied to {}", args.file.display()));
-    Ok(())
-}
-
-async fn run_jobs(args: &JobsArgs, config: &Config, output: &Output) -> Result<(), Error> {
+pub(super) async fn run(args: &JobsArgs, config: &Config, output: &Output) -> Result<(), Error> {
     let school = School::open(config).await?;
     match args.action {
         Some(JobsAction::Retry { id }) => {

@@ -1,0 +1,196 @@
+//! Sessions: one meeting of a class each.
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Timelike, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::words::SessionProgress;
+use crate::app::session::{self, Created, SessionEntry, StartsAt};
+use crate::db::sessions::{self, SessionFilter, SessionRow};
+use crate::db::{photos, records};
+use crate::domain::ids::{ClassId, SessionId, SubjectId};
+use crate::domain::status::{AttendanceStatus, SessionState};
+use crate::http::extract::{Json, Path, Query, Who};
+use crate::http::page::{Page, PageQuery};
+use crate::http::problem::Problem;
+use crate::http::service::Service;
+use crate::http::table::{READ_ATTENDANCE, RECORD, ROOT, Row, row};
+
+pub(super) fn rows() -> Vec<Row> {
+    vec![row!(READ_ATTENDANCE, list_sessions), row!(RECORD, create_session), row!(READ_ATTENDANCE, get_session)]
+}
+
+/// One meeting of a class.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SessionResponse {
+    id: i64,
+    class_id: i64,
+    subject_id: Option<i64>,
+    name: Option<String>,
+    starts_at: DateTime<Utc>,
+    state: SessionProgress,
+    /// What to know before trusting it, such as `PHOTOS_PENDING` or `DOUBTS`.
+    flags: Vec<String>,
+    /// People who are not members, counted over all photos.
+    #[schema(minimum = 0)]
+    strangers: i32,
+    confirmed_at: Option<DateTime<Utc>>,
+    confirmed_by: Option<String>,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+}
+
+impl From<SessionRow> for SessionResponse {
+    fn from(row: SessionRow) -> Self {
+        Self {
+            id: row.id.0,
+            class_id: row.class_id.0,
+            subject_id: row.subject_id.map(|subject| subject.0),
+            name: row.name,
+            starts_at: row.starts_at.and_utc(),
+            state: row.state.into(),
+            flags: row.flags.0,
+            strangers: row.strangers,
+            confirmed_at: row.confirmed_at.map(|at| at.and_utc()),
+            confirmed_by: row.confirmed_by,
+            created_at: row.created_at.and_utc(),
+            updated_at: row.updated_at.and_utc(),
+        }
+    }
+}
+
+/// A session, and how it stands.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SessionOverview {
+    #[serde(flatten)]
+    session: SessionResponse,
+    photos: PhotoCountsResponse,
+    statuses: StatusCounts,
+}
+
+/// Photos of a session by how far they have come.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PhotoCountsResponse {
+    waiting: usize,
+    done: usize,
+    failed: usize,
+}
+
+/// Members by status.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(super) struct StatusCounts {
+    present: u32,
+    absent: u32,
+    late: u32,
+    excused: u32,
+    /// Waiting for the teacher.
+    unmarked: u32,
+}
+
+/// A session to be made.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CreateSessionRequest {
+    class_id: i64,
+    subject_id: Option<i64>,
+    /// Otherwise that of the subject.
+    #[schema(max_length = 200)]
+    name: Option<String>,
+    /// Otherwise now, to the minute.
+    starts_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct SessionQuery {
+    class_id: Option<i64>,
+    subject_id: Option<i64>,
+    /// First day, of the school's calendar.
+    from: Option<NaiveDate>,
+    /// Last day.
+    to: Option<NaiveDate>,
+    #[param(inline)]
+    state: Option<SessionProgress>,
+}
+
+/// The sessions of the classes that the caller may see, newest first.
+#[utoipa::path(get, path = "/sessions", tag = "sessions", params(SessionQuery, PageQuery),
+    responses((status = 200, body = Page<SessionResponse>)))]
+async fn list_sessions(
+    State(service): State<Service>,
+    who: Who,
+    Query(query): Query<SessionQuery>,
+    Query(page): Query<PageQuery>,
+) -> Result<axum::Json<Page<SessionResponse>>, Problem> {
+    let class = query.class_id.map(ClassId);
+    class.map_or(Ok(()), |class| who.require(class))?;
+    let filter = SessionFilter {
+        among: who.classes(),
+        class,
+        from: query.from.map(|day| session::start_of(&service.school, day)),
+        to: query.to.map(|day| session::end_of(&service.school, day)),
+        subject: query.subject_id.map(SubjectId),
+        state: query.state.map(SessionState::from),
+    };
+    let listed = service.read(move |conn| sessions::page(conn, &filter, page.rows())).await?;
+    Ok(axum::Json(page.of(listed)))
+}
+
+/// Makes a session. The one of the same class, start and name that is there already is answered with 200.
+#[utoipa::path(post, path = "/sessions", tag = "sessions", request_body = CreateSessionRequest,
+    responses((status = 200, description = "It was there already", body = SessionResponse),
+        (status = 201, body = SessionResponse, headers(("Location" = String, description = "The new session")))))]
+async fn create_session(
+    State(service): State<Service>,
+    who: Who,
+    Json(request): Json<CreateSessionRequest>,
+) -> Result<impl IntoResponse, Problem> {
+    let CreateSessionRequest { class_id, subject_id, name, starts_at } = request;
+    who.require(ClassId(class_id))?;
+    let starts_at = to_the_minute(starts_at.unwrap_or_else(Utc::now));
+    let entry = SessionEntry {
+        class: ClassId(class_id),
+        subject: subject_id.map(SubjectId),
+        name,
+        starts_at: StartsAt::Utc(starts_at),
+    };
+    let (status, row) = match session::create(&service.school, entry).await? {
+        Created::New(row) => (StatusCode::CREATED, row),
+        Created::Existing(row) => (StatusCode::OK, row),
+    };
+    let session = SessionResponse::from(row);
+    Ok((status, [(header::LOCATION, format!("{ROOT}/sessions/{}", session.id))], axum::Json(session)))
+}
+
+/// Lessons begin on the minute: who asks twice within one means the same lesson.
+fn to_the_minute(at: DateTime<Utc>) -> NaiveDateTime {
+    let at = at.naive_utc();
+    at.with_second(0).and_then(|at| at.with_nanosecond(0)).unwrap_or(at)
+}
+
+/// A session, with counts of its photos and statuses.
+#[utoipa::path(get, path = "/sessions/{session_id}", tag = "sessions", params(("session_id" = i64, Path)),
+    responses((status = 200, body = SessionOverview)))]
+async fn get_session(State(service): State<Service>, Path(id): Path<i64>) -> Result<axum::Json<SessionOverview>, Problem> {
+    let read = service.read(move |conn| {
+        let session = sessions::get(conn, SessionId(id))?;
+        Ok((session, photos::counts(conn, SessionId(id))?, records::list(conn, SessionId(id))?))
+    });
+    let (session, photos, records) = read.await?;
+    let mut statuses = StatusCounts::default();
+    for record in records {
+        *match record.status {
+            AttendanceStatus::Present => &mut statuses.present,
+            AttendanceStatus::Absent => &mut statuses.absent,
+            AttendanceStatus::Late => &mut statuses.late,
+            AttendanceStatus::Excused => &mut statuses.excused,
+            AttendanceStatus::Unmarked => &mut statuses.unmarked,
+        } += 1;
+    }
+    let photos =
+        PhotoCountsResponse { waiting: photos.queued + photos.processing, done: photos.done, failed: photos.failed };
+    Ok(axum::Json(SessionOverview { session: session.into(), photos, statuses }))
+}

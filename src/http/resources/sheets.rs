@@ -1,0 +1,100 @@
+//! Sheets: a session or a class's register as Excel or CSV.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use chrono::NaiveDate;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use crate::app::report::{self, RegisterOf, SheetFormat};
+use crate::domain::ids::{ClassId, SessionId};
+use crate::http::extract::{Path, Query};
+use crate::http::problem::Problem;
+use crate::http::service::Service;
+use crate::http::table::{Audit, FETCH_SHEETS, Row, row};
+
+pub(super) fn rows() -> Vec<Row> {
+    vec![row!(FETCH_SHEETS, export_session).audit(Audit::Line), row!(FETCH_SHEETS, export_register).audit(Audit::Line)]
+}
+
+/// What a sheet is written as.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Format {
+    #[default]
+    Xlsx,
+    Csv,
+}
+
+impl From<Format> for SheetFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Xlsx => Self::Xlsx,
+            Format::Csv => Self::Csv,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct FormatQuery {
+    /// Otherwise `xlsx`.
+    #[param(inline)]
+    format: Option<Format>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RegisterQuery {
+    /// First day.
+    from: NaiveDate,
+    /// Last day.
+    to: NaiveDate,
+    /// Only the sessions of this subject, by its name.
+    subject: Option<String>,
+    /// Otherwise `xlsx`.
+    #[param(inline)]
+    format: Option<Format>,
+}
+
+/// The sheet of a session.
+#[utoipa::path(get, path = "/sessions/{session_id}/sheet", tag = "sheets", params(("session_id" = i64, Path), FormatQuery),
+    responses((status = 200, description = "The file", content(
+        (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"), (String = "text/csv")))))]
+async fn export_session(
+    State(service): State<Service>,
+    Path(id): Path<i64>,
+    Query(query): Query<FormatQuery>,
+) -> Result<Response, Problem> {
+    let format = SheetFormat::from(query.format.unwrap_or_default());
+    let bytes = report::session_file(&service.school, SessionId(id), format).await?;
+    Ok(file(bytes, format, &format!("session-{id}")))
+}
+
+/// The register of a class: its members, and their status in every session of the days.
+#[utoipa::path(get, path = "/classes/{class_id}/register", tag = "sheets", params(("class_id" = i64, Path), RegisterQuery),
+    responses((status = 200, description = "The file", content(
+        (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"), (String = "text/csv")))))]
+async fn export_register(
+    State(service): State<Service>,
+    Path(id): Path<i64>,
+    Query(query): Query<RegisterQuery>,
+) -> Result<Response, Problem> {
+    let format = SheetFormat::from(query.format.unwrap_or_default());
+    let RegisterQuery { from, to, subject, .. } = query;
+    let wanted = RegisterOf { class: ClassId(id), days: (from, to), subject };
+    let bytes = report::register_of(&service.school, wanted, format).await?;
+    Ok(file(bytes, format, &format!("class-{id}_{from}_{to}")))
+}
+
+/// A download. Its name tells the numbers only: downloads lie around in folders that others open.
+fn file(bytes: Vec<u8>, format: SheetFormat, stem: &str) -> Response {
+    let disposition = format!("attachment; filename=\"{stem}.{}\"", format.extension());
+    let disposition = HeaderValue::try_from(disposition).expect("numbers and days are plain text");
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(format.media_type())),
+        (header::CONTENT_DISPOSITION, disposition),
+    ];
+    (headers, bytes).into_response()
+}
