@@ -21,7 +21,9 @@ import tarfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FEATURES = "static-libpq"
 # From the repository, as git knows it.
-TRACKED = ["models/README.md", "models/starter", "dataset/README.md", "dataset/demo", "LICENSE-MIT", "LICENSE-APACHE", "README.md"]
+TRACKED = ["models/README.md", "models/starter", "dataset/README.md", "dataset/demo", "LICENSE-MIT", "LICENSE-APACHE", "README.md",
+           "deploy/README.md", "deploy/sizing.md", "deploy/backup.sh", "deploy/restore.sh", "deploy/postgres-address.sh",
+           "deploy/setup-runtime.py", "deploy/systemd", "deploy/nginx"]
 RUNTIME = ["LICENSE", "ThirdPartyNotices.txt"]
 # Parts of the C library and of the compiler's run-time support, which every Linux with glibc has.
 ALLOWED = {"libc.so.6", "libm.so.6", "libdl.so.2", "libpthread.so.0", "librt.so.1", "libgcc_s.so.1"}
@@ -141,7 +143,7 @@ def tar(name, files):
         folders = {str(folder) for path in files for folder in pathlib.PurePosixPath(path).parents}
         for path in sorted(folders | set(files)):
             entry = tarfile.TarInfo(name if path == "." else "%s/%s" % (name, path))
-            is_program = path == "rollcall" or ".so." in path
+            is_program = path == "rollcall" or path.endswith(".sh") or ".so." in path
             entry.mode = 0o755 if path in folders or is_program else 0o644
             entry.mtime = 0
             if path in folders:
