@@ -10,7 +10,6 @@ use tokio::sync::Mutex;
 use super::doctor::recognition::DRAWN_FACE;
 use super::error::{Code, Error};
 use super::{Recogniser, School};
-use crate::db::DbError;
 use crate::queue::backlog;
 use crate::storage::{Digest, Extension, Key};
 use crate::telemetry::metric;
@@ -124,7 +123,7 @@ fn part(done: Result<(), Error>) -> Part {
 /// # Errors
 /// Database failures.
 pub async fn measure_queue(school: &School) -> Result<(), Error> {
-    let waiting = school.db.run(|conn| backlog::backlog(conn)).await.map_err(|e: DbError| Error::from(e))?;
+    let waiting = school.read(|conn| Ok(backlog::backlog(conn)?)).await?;
     for kind in waiting {
         let gauge =
             |state: &'static str| metrics::gauge!(metric::QUEUE_JOBS, "kind" => kind.kind.clone(), "state" => state);

@@ -455,7 +455,7 @@ pub(crate) mod tests {
     #[test]
     fn member_who_was_named_by_a_person_is_given_to_no_other_face() {
         let twin = probe(2, &[(0, 0.75)]);
-        assert_eq!(short(&judge(&[twin.clone()], 3)[0]), (Verdict::Match, Some(0), Reason::Clear));
+        assert_eq!(short(&judge(std::slice::from_ref(&twin), 3)[0]), (Verdict::Match, Some(0), Reason::Clear));
         let v = judge(&[said(probe(1, &[(1, 0.3)]), FIRST), twin], 3);
         assert_eq!(short(&v[1]), (Verdict::Stranger, None, Reason::BeyondDoubtLine));
         // The face it was contested by is decided: nothing is left to ask.

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use utoipa::{PartialSchema as _, ToSchema};
+use utoipa::ToSchema;
 
 use super::observe;
 use crate::app::error::{Code, Error};
