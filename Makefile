@@ -8,7 +8,7 @@ export CARGO PYTHON WHEEL
 .PHONY: help setup build demo test fuzz lint lint-deploy bench deny dist
 
 help: ## list what there is
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
 setup: ## check the tools, bring ONNX Runtime into runtime/ (once)
 	@sh deploy/prerequisites.sh

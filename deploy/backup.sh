@@ -80,6 +80,7 @@ work=$to/.unfinished-$made
 mkdir "$work"
 trap 'rm -rf "$work"' EXIT
 
+# Also sets `newest`: what the copied database calls some of its newest photos.
 copy_database() {
     case $url in
         postgres://* | postgresql://*)
@@ -88,10 +89,15 @@ copy_database() {
             # Reads the whole table of contents; a dump of another database has no such table.
             pg_restore --list "$work/database.dump" | grep ' TABLE DATA [^ ]* session_photos ' >/dev/null ||
                 refuse "the database holds no tables of rollcall"
+            newest=$(psql --no-psqlrc --quiet --tuples-only --no-align --dbname="$address" --command="
+                (SELECT object_key FROM session_photos WHERE state <> 'failed' ORDER BY id DESC LIMIT 20) UNION ALL
+                (SELECT object_key FROM face_samples ORDER BY id DESC LIMIT 20)")
             database=postgres
             ;;
         *)
-            "$program" --data-dir "$data_dir" admin backup "$work/database.db" >/dev/null
+            local said
+            said=$("$program" --json --data-dir "$data_dir" admin backup "$work/database.db")
+            newest=$(grep -oE '"(attendance_photos|samples)/[^"]+"' <<<"$said" | tr -d '"' || true)
             database=sqlite
             ;;
     esac
@@ -123,10 +129,24 @@ copy_photos() { # FOLDER
     esac
 }
 
+# A backup without photos, because they are somewhere else, must not look like one.
+look_for_newest() {
+    local key missing=0 all=0
+    while read -r key; do
+        if [ -z "$key" ]; then continue; fi
+        all=$((all + 1))
+        [ -f "$work/photos/$key" ] || missing=$((missing + 1))
+    done <<<"$newest"
+    [ $all = 0 ] || [ $missing -lt $all ] || refuse "none of the newest photos of the database is in ${photos/local/$data_dir}:
+where are they? See storage.kind in the settings, and --photos"
+    [ $missing = 0 ] || echo "backup: $missing of the newest $all photos are not where they should be: see 'rollcall admin storage check'" >&2
+}
+
 copy_database
 if [ "$photos" != none ]; then
     copy_photos attendance_photos
     copy_photos samples
+    look_for_newest
 fi
 [ ! -f "$data_dir/rollcall.toml" ] || cp --preserve=timestamps "$data_dir/rollcall.toml" "$work/"
 

@@ -156,6 +156,7 @@ restore_postgres() {
         grep -vE '^[0-9]+; [0-9]+ [0-9]+ (SCHEMA|EXTENSION|COMMENT|ACL|DEFAULT ACL) ' >"$stage/contents"
     pg_restore --no-owner --no-privileges --use-list="$stage/contents" --file="$stage/database.sql" "$stage/database.dump"
     cat >"$stage/empty.sql" <<'SQL'
+SET client_min_messages = warning;
 DO $$
 DECLARE
     name TEXT;

@@ -21,10 +21,11 @@ pub mod faces;
 mod freshness;
 pub mod idempotency;
 pub mod jobs;
+pub mod packs;
 pub mod photo;
+mod photo_bytes;
 pub mod reach;
 pub mod readiness;
-mod photo_bytes;
 pub mod recogniser;
 pub mod rematch;
 pub mod report;
@@ -49,7 +50,7 @@ use chrono::Utc;
 pub use recogniser::Recogniser;
 
 use crate::config::{Config, StorageKind};
-use crate::db::{AnyConnection, Backup, Db, Upgrade};
+use crate::db::{AnyConnection, Backup, Db, Upgrade, health};
 use crate::storage::{Key, LocalStore, ObjectStore, S3Store};
 use error::{Error, Outlook};
 
@@ -138,13 +139,21 @@ impl School {
         blocking(move || Ok(Db::open(&url)?.upgrade(&backup)?)).await
     }
 
-    /// Copies a SQLite database, of whatever version, into the new file `to`, while others work on it.
+    /// Copies a SQLite database, of whatever version, into the new file `to`, while others work on it. Returns the keys of its
+    /// newest objects: they are not in the copy, and whoever keeps them can see whether they were found.
     ///
     /// # Errors
     /// `DATABASE_MISSING`; `DATABASE_ERROR` for Postgres, which has tools of its own, and when there is no sound copy.
-    pub async fn back_up(config: &Config, to: &Path) -> Result<(), Error> {
+    pub async fn back_up(config: &Config, to: &Path) -> Result<Vec<String>, Error> {
+        /// Of photos and of samples.
+        const NEWEST: i64 = 20;
         let (url, to) = (config.database_url(), to.to_owned());
-        blocking(move || Ok(Db::open(&url)?.copy_to(&to)?)).await
+        blocking(move || {
+            let db = Db::open(&url)?;
+            db.copy_to(&to)?;
+            Ok(db.run_blocking(|conn| health::object_keys(conn, NEWEST))?)
+        })
+        .await
     }
 
     async fn with(

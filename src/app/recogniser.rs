@@ -132,7 +132,7 @@ impl Recogniser {
     #[cfg(test)]
     pub(crate) fn fake(config: &Config) -> Self {
         let manifest = read_manifest(&config.pack_dir().expect("the starter pack is in the repository")).unwrap();
-        Self::with(Engine::fake(), &manifest, RuntimeBuild { version: Some("fake".into()), build: String::new() }, config)
+        Self::with(Engine::fake(), &manifest, RuntimeBuild { version: None, build: String::new() }, config)
     }
 
     /// What the pack says of itself.

@@ -56,7 +56,11 @@ pub async fn detect(recogniser: &Recogniser, picture: Bytes) -> Result<SeenPhoto
 ///
 /// # Errors
 /// As [`detect`], and `NO_FACE_DETECTED`; `INVALID_EMBEDDING` for numbers that are no face.
-pub async fn embed(recogniser: &Recogniser, picture: Bytes, which: Which) -> Result<(SeenPhoto, Vec<Embedding>), Error> {
+pub async fn embed(
+    recogniser: &Recogniser,
+    picture: Bytes,
+    which: Which,
+) -> Result<(SeenPhoto, Vec<Embedding>), Error> {
     let mut seen = detect(recogniser, picture).await?;
     if which == Which::Largest {
         seen.faces.truncate(1);

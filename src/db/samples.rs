@@ -48,6 +48,23 @@ pub struct NewSample {
     pub created_at: NaiveDateTime,
 }
 
+/// A sample without its embedding.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = face_samples)]
+pub struct SampleSummary {
+    pub id: SampleId,
+    pub student_id: StudentId,
+    pub pack_id: String,
+    pub pack_version: String,
+    pub sha256: String,
+    /// Empty for a vector that came without an image.
+    pub object_key: String,
+    /// None for a vector that came without an image.
+    pub quality: Json<Option<FaceQuality>>,
+    pub weight: f64,
+    pub created_at: NaiveDateTime,
+}
+
 /// Where a sample came from, without what is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = face_samples)]
@@ -111,6 +128,39 @@ pub fn named(conn: &mut AnyConnection, keys: &[String]) -> Result<Vec<String>, D
         .select(face_samples::object_key)
         .distinct()
         .load(conn)?)
+}
+
+/// A sample without its embedding.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn summary(conn: &mut AnyConnection, id: SampleId) -> Result<SampleSummary, DbError> {
+    face_samples::table.find(id).select(SampleSummary::as_select()).first(conn).or_not_found("the sample")
+}
+
+/// The samples of a student, of every pack, oldest first.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn of_student(conn: &mut AnyConnection, student: StudentId) -> Result<Vec<SampleSummary>, DbError> {
+    Ok(face_samples::table
+        .filter(face_samples::student_id.eq(student))
+        .order(face_samples::id)
+        .select(SampleSummary::as_select())
+        .load(conn)?)
+}
+
+/// Whether another sample of the student, of another pack, has the same image.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn shares_image(conn: &mut AnyConnection, sample: &SampleSummary) -> Result<bool, DbError> {
+    let others = face_samples::table
+        .filter(face_samples::student_id.eq(sample.student_id))
+        .filter(face_samples::object_key.eq(&sample.object_key))
+        .filter(face_samples::id.ne(sample.id))
+        .select(face_samples::id);
+    Ok(others.first::<SampleId>(conn).optional()?.is_some())
 }
 
 /// A new sample.
@@ -315,6 +365,25 @@ mod tests {
                 delete(conn, id)?;
                 assert_eq!(find_by_sha256(conn, new.student_id, pack, &new.sha256)?, None);
                 assert!(matches!(delete(conn, id), Err(DbError::NotFound { .. })));
+                Ok(())
+            }).unwrap();
+        }
+
+        fn summaries_are_of_every_pack_and_know_who_shares_an_image(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let (asha, ravi) = (student(conn, "P1")?, student(conn, "P2")?);
+                let first = insert(conn, &new_sample(asha, 1))?;
+                insert(conn, &new_sample(asha, 2))?;
+                let again = insert(conn, &NewSample { pack_version: "2".into(), ..new_sample(asha, 1) })?;
+                insert(conn, &new_sample(ravi, 1))?;
+                let all = of_student(conn, asha)?;
+                assert_eq!(all.iter().map(|s| s.id).collect::<Vec<_>>().len(), 3);
+                assert_eq!((&all[0], all[0].id), (&summary(conn, first)?, first));
+                let shared: Vec<bool> = all.iter().map(|s| shares_image(conn, s)).collect::<Result<_, _>>()?;
+                assert_eq!(shared, [true, false, true]);
+                delete(conn, again)?;
+                assert!(!shares_image(conn, &all[0])?);
+                assert!(matches!(summary(conn, again), Err(DbError::NotFound { what: "the sample" })));
                 Ok(())
             }).unwrap();
         }

@@ -196,6 +196,8 @@ fn environment(threads: Option<NonZeroUsize>, library: &Path) -> Result<Environm
     Ok(environment)
 }
 
+/// What a broken library is answered with is seen in the tests of `rollcall doctor`: in a process that has loaded one, every
+/// other counts as loaded, too.
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -230,14 +232,5 @@ mod tests {
         assert!(matches!(error, EngineError::RuntimeMissing { .. }));
         let text = error.to_string();
         assert!(text.contains("make setup") && text.contains("ROLLCALL_ORT") && text.contains("/nowhere"), "{text}");
-    }
-
-    #[test]
-    fn a_file_that_is_no_library_is_named_with_the_reason() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("libonnxruntime.so");
-        std::fs::write(&path, "not a library").unwrap();
-        let explicit = open_first(&RuntimeOptions { explicit: Some(path.clone()), ..Default::default() }).unwrap_err();
-        assert!(matches!(&explicit, EngineError::RuntimeUnusable { path: p, .. } if *p == path.display().to_string()));
     }
 }

@@ -62,11 +62,10 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Service> for Path<T> {
     }
 }
 
-/// Who asks, from where. The gate has put it there.
+/// Who asks. The gate has put it there.
 #[derive(Debug, Clone)]
 pub(crate) struct Who {
     pub(crate) caller: Caller,
-    pub(crate) address: IpAddr,
 }
 
 impl Who {

@@ -86,7 +86,7 @@ impl Gate {
         let actor = caller.as_ref().map_or_else(Actor::nobody, |caller| caller.actor.clone());
         request.extensions_mut().insert(ClientAddress(address));
         if let Some(caller) = caller.clone() {
-            request.extensions_mut().insert(Who { caller, address });
+            request.extensions_mut().insert(Who { caller });
         }
         if self.audit == Audit::Nothing {
             return self.answer(caller.as_ref(), request, next).await;

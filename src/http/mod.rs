@@ -21,6 +21,8 @@ mod resources;
 mod service;
 mod table;
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
 use std::net::SocketAddr;

@@ -10,7 +10,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::problem::{ErrorCode, ItemProblem, PROBLEM_JSON, Problem};
+use super::problem::{Details, ErrorCode, ItemProblem, PROBLEM_JSON};
 use super::service::Service;
 use super::table::{Kind, Rule};
 use crate::domain::access::Access;
@@ -99,7 +99,7 @@ pub(super) fn document(routes: OpenApi) -> OpenApi {
     components.add_security_scheme("bearer", bearer);
     components.add_security_scheme("api_key", api_key);
     for (name, schema) in [
-        (Problem::name(), Problem::schema()),
+        (Details::name(), Details::schema()),
         (ItemProblem::name(), ItemProblem::schema()),
         (ErrorCode::name(), ErrorCode::schema()),
     ] {

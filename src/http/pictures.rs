@@ -13,8 +13,8 @@ use base64::Engine as _;
 use base64::alphabet::{self, Alphabet};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use bytes::{Bytes, BytesMut};
-use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, Deserializer, Visitor};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 
@@ -53,7 +53,11 @@ impl Pictures {
     pub(crate) async fn of(request: Request, max_bytes: u64) -> Result<Self, Problem> {
         let refused = |e: axum::extract::multipart::MultipartRejection| {
             let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-            Problem::with_status(status, Code::UnsupportedFormat, format!("send multipart/form-data: {}", e.body_text()))
+            Problem::with_status(
+                status,
+                Code::UnsupportedFormat,
+                format!("send multipart/form-data: {}", e.body_text()),
+            )
         };
         let form = Multipart::from_request(request, &()).await.map_err(refused)?;
         Ok(Self { form, max_bytes, taken: 0 })
@@ -67,7 +71,10 @@ impl Pictures {
         let Some(mut field) = self.form.next_field().await.map_err(|e| broken(&e))? else { return Ok(None) };
         self.taken += 1;
         if self.taken > MAX_FILES {
-            return Err(Problem::new(Code::RequestTooLarge, format!("more than {MAX_FILES} files; send them in several requests")));
+            return Err(Problem::new(
+                Code::RequestTooLarge,
+                format!("more than {MAX_FILES} files; send them in several requests"),
+            ));
         }
         let part = field.name().unwrap_or_default().to_owned();
         let Some(name) = field.file_name().map(file_name) else {
@@ -127,6 +134,31 @@ impl<T: DeserializeOwned> FromRequest<Service> for Sent<T> {
 pub(super) fn is_form(request: &Request) -> bool {
     let kind = header_text(request.headers(), header::CONTENT_TYPE).unwrap_or_default();
     kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")
+}
+
+/// The one file of a request: the body itself, of one of these kinds, or the only file of a form. As large as an upload may
+/// be.
+///
+/// # Errors
+/// `UNSUPPORTED_FORMAT` for another kind of body, `REQUEST_TOO_LARGE`, and those of [`Pictures::only`].
+pub(crate) async fn only_file(service: &Service, request: Request, kinds: &[&str]) -> Result<Bytes, Problem> {
+    if is_form(&request) {
+        let max_bytes = u64::from(service.config().server.max_upload_mb) * 1024 * 1024;
+        return Pictures::of(request, max_bytes).await?.only().await;
+    }
+    let kind = header_text(request.headers(), header::CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
+    if !kinds.iter().any(|known| kind.split(';').next().is_some_and(|kind| kind.trim() == *known)) {
+        let what = format!("send {} or a form with one file", kinds.join(", "));
+        return Err(Problem::with_status(StatusCode::UNSUPPORTED_MEDIA_TYPE, Code::UnsupportedFormat, what));
+    }
+    Bytes::from_request(request, &()).await.map_err(|rejection| {
+        let code = if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Code::RequestTooLarge
+        } else {
+            Code::InvalidRequest
+        };
+        Problem::with_status(rejection.status(), code, format!("the body cannot be read: {}", rejection.body_text()))
+    })
 }
 
 /// Some browsers send folders, too; they say nothing that is needed.
@@ -202,7 +234,8 @@ impl<'de> Deserialize<'de> for InlinePicture {
 
 impl utoipa::PartialSchema for InlinePicture {
     fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
-        let about = "A picture as a `data:` URI with base64 (`data:image/jpeg;base64,/9j/4AAQ...`), or as base64 alone.";
+        let about =
+            "A picture as a `data:` URI with base64 (`data:image/jpeg;base64,/9j/4AAQ...`), or as base64 alone.";
         let text: Object = ObjectBuilder::new().schema_type(Type::String).description(Some(about)).into();
         utoipa::openapi::RefOr::T(text.into())
     }
@@ -288,7 +321,8 @@ mod tests {
             ("data:image/png,abc", "not in base64"),
             ("data:image/png;base64", "no comma"),
             ("!!!!", "no base64"),
-            ("QUJ", ""),
+            ("QUI", ""),
+            ("QUJ", "no base64"),
         ] {
             let said = inline(text).map(|bytes| bytes.to_vec());
             match why {
@@ -312,7 +346,8 @@ mod tests {
         }
         body.extend_from_slice(b"--X--\r\n");
         // In small pieces, as from a network.
-        let pieces: Vec<Result<Bytes, std::io::Error>> = body.chunks(7).map(|p| Ok(Bytes::copy_from_slice(p))).collect();
+        let pieces: Vec<Result<Bytes, std::io::Error>> =
+            body.chunks(7).map(|p| Ok(Bytes::copy_from_slice(p))).collect();
         let body = Body::from_stream(futures_util::stream::iter(pieces));
         Request::builder().header("content-type", "multipart/form-data; boundary=X").body(body).unwrap()
     }
@@ -330,11 +365,7 @@ mod tests {
             let length = picture.bytes.map(|bytes| bytes.len()).map_err(|e| e.code);
             seen.push((picture.part, picture.name, length));
         }
-        let expected = [
-            ("a", "one.jpg", Ok(10)),
-            ("b", "large.jpg", Err(Code::ImageTooLarge)),
-            ("c", "c", Ok(100)),
-        ];
+        let expected = [("a", "one.jpg", Ok(10)), ("b", "large.jpg", Err(Code::ImageTooLarge)), ("c", "c", Ok(100))];
         assert_eq!(seen, expected.map(|(part, name, length)| (part.to_owned(), name.to_owned(), length)));
     }
 
@@ -353,7 +384,8 @@ mod tests {
         assert_eq!(status(Request::new(Body::from("{}"))).await, 415);
         assert_eq!(status(form(&[("note", "", 3)])).await, 400);
         let cut_off = Request::builder().header("content-type", "multipart/form-data; boundary=X");
-        let cut_off = cut_off.body(Body::from("--X\r\ncontent-disposition: form-data; name=\"a\"; filename=\"a\"\r\n\r\nab"));
+        let cut_off =
+            cut_off.body(Body::from("--X\r\ncontent-disposition: form-data; name=\"a\"; filename=\"a\"\r\n\r\nab"));
         assert_eq!(status(cut_off.unwrap()).await, 400);
         let file = ("a", "; filename=\"a.jpg\"", 1);
         assert_eq!(status(form(&[file; MAX_FILES])).await, 200);

@@ -12,9 +12,14 @@ use crate::app::error::{Code, Error};
 /// Media type of problems.
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
+/// What went wrong. Small, because most handlers return it.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem(Box<Details>);
+
 /// What went wrong, as RFC 9457 writes it, with a stable code.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-pub(crate) struct Problem {
+#[schema(as = Problem)]
+pub(super) struct Details {
     /// Always `about:blank`: `code` tells the kind.
     #[serde(rename = "type")]
     #[schema(example = "about:blank")]
@@ -72,7 +77,7 @@ impl Problem {
     }
 
     pub(crate) fn with_status(status: StatusCode, code: Code, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Details {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
@@ -81,21 +86,21 @@ impl Problem {
             request_id: observe::request_id(),
             errors: Vec::new(),
             retry_after: None,
-        }
+        }))
     }
 
     pub(crate) fn retry_after(mut self, secs: u64) -> Self {
-        self.retry_after = Some(secs.max(1));
+        self.0.retry_after = Some(secs.max(1));
         self
     }
 
     pub(crate) fn with_errors(mut self, errors: Vec<ItemProblem>) -> Self {
-        self.errors = errors;
+        self.0.errors = errors;
         self
     }
 
     pub(crate) const fn status(&self) -> u16 {
-        self.status
+        self.0.status
     }
 }
 
@@ -120,9 +125,9 @@ impl From<Error> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry_after = self.retry_after;
-        let mut response = (status, Json(self)).into_response();
+        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.0.retry_after;
+        let mut response = (status, Json(self.0)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
         if let Some(secs) = retry_after {
@@ -144,8 +149,8 @@ fn status(code: Code) -> StatusCode {
         Unauthenticated | InvalidCredentials => StatusCode::UNAUTHORIZED,
         Forbidden => StatusCode::FORBIDDEN,
         ClassNotFound | StudentNotFound | MemberNotFound | SessionNotFound | SubjectNotFound | JobNotFound
-        | PhotoNotFound | FaceNotFound | DecisionNotFound | SampleNotFound | UserNotFound | TokenNotFound | PackNotFound
-        | RouteNotFound => StatusCode::NOT_FOUND,
+        | PhotoNotFound | FaceNotFound | DecisionNotFound | SampleNotFound | UserNotFound | TokenNotFound
+        | PackNotFound | RouteNotFound => StatusCode::NOT_FOUND,
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         AmbiguousName | LastAdmin | RosterConflict | SamplesDisagree | NameTaken | SessionConfirmed
         | SessionNotReady | AlreadyExists | InUse | IdempotencyConflict | Cancelled | NoEnrolledStudents => {

@@ -11,6 +11,7 @@
 //! Transactions that touch several of them lock in the order job, session, photo.
 
 pub mod backlog;
+mod listing;
 mod retry;
 mod runner;
 pub mod store;

@@ -12,11 +12,10 @@ use diesel::sql_types::{Bool, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub use super::listing::{Among, JobFilter, page};
 use super::retry::{backoff, outage_pause};
 use super::{Claim, Claimed, Failure, JobError, JobId, JobState, NewJob, WORKER_LOST};
 use crate::db::events::{self, Topic};
-use crate::db::page::{Listed, Page};
-use crate::db::reach::PhotoJobs;
 use crate::db::schema::jobs;
 use crate::db::{AnyConnection, DbError, Json, each_backend};
 
@@ -556,50 +555,6 @@ pub fn list(conn: &mut AnyConnection, state: Option<JobState>, count: usize) -> 
         query = query.filter(jobs::state.eq(state.as_str()));
     }
     Ok(query.load(conn)?)
-}
-
-/// Which jobs are listed; `None` is any.
-#[derive(Debug, Clone, Default)]
-pub struct JobFilter {
-    pub state: Option<JobState>,
-    pub kind: Option<String>,
-    pub among: Option<Among>,
-}
-
-/// The jobs that somebody may see who may not see all.
-#[derive(Debug, Clone)]
-pub struct Among {
-    /// Those they asked for, as `user:5`.
-    pub own: Option<String>,
-    /// And those about these photos.
-    pub photos: PhotoJobs,
-}
-
-/// One page of the jobs, newest first.
-///
-/// # Errors
-/// [`DbError::Query`] and its like when the database fails.
-pub fn page(conn: &mut AnyConnection, filter: &JobFilter, page: Page) -> Result<Listed<JobRow>, DbError> {
-    let total = wanted(filter).count().get_result(conn)?;
-    let query = wanted(filter).order(jobs::id.desc()).limit(page.sql_limit()).offset(page.sql_offset());
-    Ok(Listed::new(query.select(JobRow::as_select()).load(conn)?, total))
-}
-
-fn wanted(filter: &JobFilter) -> jobs::BoxedQuery<'_, <AnyConnection as Connection>::Backend> {
-    let mut query = jobs::table.into_boxed();
-    if let Some(state) = filter.state {
-        query = query.filter(jobs::state.eq(state.as_str()));
-    }
-    if let Some(kind) = &filter.kind {
-        query = query.filter(jobs::kind.eq(kind));
-    }
-    if let Some(Among { own, photos }) = &filter.among {
-        let about = photos.have_key("jobs.dedup_key");
-        // Nobody is called like this, so nothing is theirs.
-        let own = own.as_deref().unwrap_or_default();
-        query = query.filter(jobs::owner.is_not_null().and(jobs::owner.assume_not_null().eq(own)).or(about));
-    }
-    query
 }
 
 /// Which of these jobs are not finished. Ask for some hundreds at a time.

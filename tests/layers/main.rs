@@ -50,8 +50,17 @@ const ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["jsonwebtoken"], &["app/auth"]),
     (&["hmac"], &["app/auth"]),
     (&["console"], &["cli"]),
-    // Tests open workbooks with it.
-    (&["zip"], &["pack/fetch", "export/xlsx/tests.rs"]),
+    // Tests open workbooks with it; archives of portraits are read where they are enrolled.
+    (
+        &["zip"],
+        &[
+            "pack/fetch",
+            "app/enrol/archive.rs",
+            "app/enrol/archive",
+            "app/enrol/upload/tests.rs",
+            "export/xlsx/tests.rs",
+        ],
+    ),
     // Facts of the platform, known when the program is compiled.
     (&["std", "env", "consts"], &[""]),
     // `main` hands the arguments on and reads nothing else.

@@ -229,6 +229,17 @@ fn a_backup_says_what_is_wrong_and_leaves_nothing_half_done() {
     let nowhere = script("backup.sh", &kept.school, &["--data-dir", "/nowhere/at-all", "--to", to.to_str().unwrap()]);
     assert!(nowhere.expect(1).err.contains("no data folder /nowhere/at-all"));
     assert!(kept.try_back_up(&["--keep", "0"]).expect(1).err.contains("at least one"));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let moved = elsewhere.path().join("attendance_photos");
+    fs::rename(kept.school.path().join("attendance_photos"), &moved).unwrap();
+    assert!(kept.try_back_up(&[]).expect(0).err.contains("2 of the newest 22 photos"));
+    fs::rename(kept.school.path().join("samples"), elsewhere.path().join("samples")).unwrap();
+    assert!(kept.try_back_up(&[]).expect(1).err.contains("none of the newest photos"));
+    assert_eq!(names(to).len(), 1);
+    kept.try_back_up(&["--photos", "none"]).expect(0);
+    for backup in names(to) {
+        fs::remove_dir_all(to.join(backup)).unwrap();
+    }
     assert!(kept.try_back_up(&["--photos", "tape"]).expect(1).err.contains("s3://BUCKET"));
     script("backup.sh", &kept.school, &["--data-dir", school]).expect(2);
     if crate::server().is_some() {

@@ -23,7 +23,8 @@ fn query() -> String {
 fn grants() -> Vec<String> {
     let manual = std::fs::read_to_string(repository().join("deploy/kubernetes/README.md")).unwrap();
     let lines = manual.lines().map(str::trim);
-    let sql: Vec<_> = lines.filter(|l| l.starts_with("CREATE ROLE rollcall_queue") || l.starts_with("GRANT SELECT")).collect();
+    let sql: Vec<_> =
+        lines.filter(|l| l.starts_with("CREATE ROLE rollcall_queue") || l.starts_with("GRANT SELECT")).collect();
     assert_eq!(sql.len(), 2, "{sql:?}");
     sql.into_iter().map(str::to_owned).collect()
 }

@@ -3,15 +3,18 @@
 //! A portrait must show exactly one usable face that meets the school's lines, and its student must have consented;
 //! otherwise it is refused with the reason and the measure. Refusals are results, not failures: the rest goes on.
 
+mod archive;
 mod health;
 mod npy;
 mod one;
 mod re_embed;
 mod sources;
+mod upload;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use chrono::NaiveDate;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
@@ -22,14 +25,16 @@ use super::recogniser::{Recogniser, SeenFace, SeenPhoto};
 use super::session::Matching;
 use super::term::{Calendar, ClassWish};
 use super::{School, session};
-use crate::db::members;
+use crate::db::{AnyConnection, DbError, classes, members};
 use crate::domain::embedding::Embedding;
 use crate::domain::folder_name::RosterEntry;
-use crate::domain::ids::{ClassId, MemberId, StudentId};
+use crate::domain::ids::{ClassId, MemberId, SampleId, StudentId};
 use crate::domain::photo_name::looks_like_photo;
 use crate::domain::quality::{EnrolLines, FaceQuality, Shortfall};
+pub use archive::run_archive;
 pub use npy::run_npy;
 pub use re_embed::re_embed;
+pub use upload::{Portrait, StoredPicture, add_sample, conclude, delete_sample, picture_of};
 
 use sources::{from_folder, from_table};
 
@@ -87,6 +92,9 @@ pub struct PortraitReport {
     pub roll_no: Option<String>,
     #[serde(skip)]
     member: Option<MemberId>,
+    /// What was kept of it, or what is known from it.
+    #[serde(skip)]
+    pub sample: Option<SampleId>,
     pub status: PortraitStatus,
     pub error: Option<ErrorReport>,
     pub quality: Option<FaceQuality>,
@@ -138,6 +146,12 @@ pub struct PortraitFace {
 /// `NO_FACE_DETECTED`, `MULTIPLE_FACES_DETECTED`, `FACE_TOO_SMALL`, `LOW_QUALITY` naming every measure, `INVALID_EMBEDDING`.
 pub fn the_one_face(seen: SeenPhoto, lines: &EnrolLines) -> Result<PortraitFace, Error> {
     let (face, warnings) = single_face(seen)?;
+    let quality = face.quality;
+    Ok(PortraitFace { embedding: usable(face, lines)?, quality, warnings })
+}
+
+/// The embedding of a face that meets the lines.
+fn usable(face: SeenFace, lines: &EnrolLines) -> Result<Embedding, Error> {
     let shortfalls = face.quality.shortfalls(lines);
     if !shortfalls.is_empty() {
         let small = matches!(shortfalls[..], [Shortfall::TooSmall { .. }]);
@@ -145,8 +159,7 @@ pub fn the_one_face(seen: SeenPhoto, lines: &EnrolLines) -> Result<PortraitFace,
         let said: Vec<String> = shortfalls.iter().map(ToString::to_string).collect();
         return Err(Error::new(code, said.join("; ")));
     }
-    let embedding = face.embedding.map_err(|e| Error::new(Code::InvalidEmbedding, e.to_string()))?;
-    Ok(PortraitFace { embedding, quality: face.quality, warnings })
+    face.embedding.map_err(|e| Error::new(Code::InvalidEmbedding, e.to_string()))
 }
 
 /// The one face of a picture of one person, however good it is, and what is to be said about the picture.
@@ -195,7 +208,7 @@ pub async fn run(
         let (school, recogniser) = (school.clone(), recogniser.clone());
         async move {
             let (path, roll_no) = (task.path.clone(), task.entry.roll_no.clone());
-            let done = one::enrol(&school, &recogniser, task, consent).await;
+            let done = one::enrol(&school, &recogniser, task, consent, one::read_file).await;
             done.unwrap_or_else(|e| refused(path, Some(roll_no), &e))
         }
     });
@@ -265,24 +278,49 @@ pub(crate) async fn roster(
                 None => calendar.current(today),
                 Some(wish) => vec![calendar.class(wish, today)?],
             };
-            let mut roster =
-                CurrentRoster { classes: classes.iter().map(|class| class.id).collect(), entries: Vec::new() };
+            let mut roster = CurrentRoster { classes: Vec::new(), entries: Vec::new() };
             for class in classes {
-                for row in members::between(conn, class.id, today, members::LAST_DAY)? {
-                    roster.entries.push(RosterEntry {
-                        member: row.member.id,
-                        student: row.student.id,
-                        prn: row.student.prn,
-                        roll_no: row.member.roll_no,
-                        name: row.student.name,
-                        class: class.name.clone(),
-                        section: class.section.clone(),
-                    });
-                }
+                roster.add(conn, (class.id, &class.name, &class.section), today)?;
             }
             Ok(roster)
         })
         .await
+}
+
+/// Everybody of one class who may be enrolled.
+async fn roster_of_class(school: &School, class: ClassId) -> Result<CurrentRoster, Error> {
+    let today = session::today(school.config.time_zone);
+    school
+        .read(move |conn| {
+            let class = classes::get(conn, class)?;
+            let mut roster = CurrentRoster { classes: Vec::new(), entries: Vec::new() };
+            roster.add(conn, (class.id, &class.name, &class.section), today)?;
+            Ok(roster)
+        })
+        .await
+}
+
+impl CurrentRoster {
+    fn add(
+        &mut self,
+        conn: &mut AnyConnection,
+        (class, name, section): (ClassId, &str, &str),
+        today: NaiveDate,
+    ) -> Result<(), DbError> {
+        self.classes.push(class);
+        for row in members::between(conn, class, today, members::LAST_DAY)? {
+            self.entries.push(RosterEntry {
+                member: row.member.id,
+                student: row.student.id,
+                prn: row.student.prn,
+                roll_no: row.member.roll_no,
+                name: row.student.name,
+                class: name.to_owned(),
+                section: section.to_owned(),
+            });
+        }
+        Ok(())
+    }
 }
 
 fn refused(path: String, roll_no: Option<String>, error: &Error) -> PortraitReport {
@@ -294,6 +332,7 @@ fn refused(path: String, roll_no: Option<String>, error: &Error) -> PortraitRepo
         path,
         roll_no,
         member: None,
+        sample: None,
         status: if failed { PortraitStatus::Failed } else { PortraitStatus::Refused },
         error: Some(ErrorReport { code: error.code, message: error.message.clone() }),
         quality: None,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::Utc;
 
-use super::one::{insert, require_consent};
+use super::one::{Kept, insert, require_consent};
 use super::sources::{Task, from_folder};
 use super::{ConsentGiven, EnrolReport, Options, PortraitReport, PortraitStatus, refused, report_of};
 use crate::app::error::{Code, Error};
@@ -66,11 +66,11 @@ impl Taker<'_> {
         let student = task.entry.student;
         let stated = self.consent == ConsentGiven::Recorded || task.consent == Consent::Given;
         self.school.change(move |conn| require_consent(conn, student, stated)).await?;
-        let (file, dims) = (task.file, self.dims);
+        let (file, dims) = (task.source, self.dims);
         let vectors = blocking(move || read(&file, dims)).await?;
         let mut status = PortraitStatus::Known;
         for vector in vectors {
-            if self.keep(student, vector).await? == PortraitStatus::Enrolled {
+            if let Some(Kept::New(_)) = self.keep(student, vector).await? {
                 status = PortraitStatus::Enrolled;
             }
         }
@@ -78,6 +78,7 @@ impl Taker<'_> {
             path: task.path,
             roll_no: Some(task.entry.roll_no),
             member: Some(task.entry.member),
+            sample: None,
             status,
             error: None,
             quality: None,
@@ -85,13 +86,14 @@ impl Taker<'_> {
         })
     }
 
-    async fn keep(&self, student: StudentId, embedding: Embedding) -> Result<PortraitStatus, Error> {
+    /// None for a vector that the student has already.
+    async fn keep(&self, student: StudentId, embedding: Embedding) -> Result<Option<Kept>, Error> {
         let pack = self.matching.pack.clone();
         let sha256 = Digest::of(&embedding.to_le_bytes()).to_string();
         let (by, hash) = (pack.clone(), sha256.clone());
         let find = move |conn: &mut _| Ok(samples::find_by_sha256(conn, student, (&by.id, &by.version), &hash)?);
         if self.school.read(find).await?.is_some() {
-            return Ok(PortraitStatus::Known);
+            return Ok(None);
         }
         let new = NewSample {
             student_id: student,
@@ -105,7 +107,7 @@ impl Taker<'_> {
             weight: f64::from(UNKNOWN_QUALITY_WEIGHT),
             created_at: Utc::now().naive_utc(),
         };
-        insert(self.school, new).await
+        insert(self.school, new).await.map(Some)
     }
 }
 

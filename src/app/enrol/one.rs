@@ -1,67 +1,108 @@
 //! One portrait: consent, bytes, face, sample.
 
-use std::path::Path;
+use std::path::PathBuf;
 
+use bytes::Bytes;
 use chrono::Utc;
 
 use super::sources::Task;
-use super::{ConsentGiven, PortraitFace, PortraitReport, PortraitStatus, the_one_face};
+use super::{ConsentGiven, PortraitReport, PortraitStatus, single_face, usable};
+use crate::app::batch_report::told;
 use crate::app::error::{Code, Error};
 use crate::app::photo::extension;
-use crate::app::{Recogniser, School, blocking};
+use crate::app::{Mode, Recogniser, School, blocking};
 use crate::db::samples::NewSample;
 use crate::db::students::StudentChange;
 use crate::db::{AnyConnection, DbError, Json, samples, students};
-use crate::domain::ids::StudentId;
+use crate::domain::embedding::Embedding;
+use crate::domain::folder_name::RosterEntry;
+use crate::domain::ids::{MemberId, SampleId, StudentId};
+use crate::domain::quality::FaceQuality;
 use crate::domain::status::Consent;
 use crate::storage::{Digest, Key};
 use crate::vision::decode::{DecodeError, DecodeLimits, Oversize, identify};
 
-/// Enrols a portrait. Consent first: without it the picture is not even looked at.
-pub(super) async fn enrol(
+/// A portrait whose bytes are here, and whose it is.
+pub(super) struct Portrait {
+    /// How the caller knows it.
+    pub(super) path: String,
+    pub(super) student: StudentId,
+    /// Where it is one of a class.
+    pub(super) member: Option<MemberId>,
+    pub(super) roll_no: Option<String>,
+    pub(super) bytes: Bytes,
+}
+
+/// Enrols a portrait that `read` fetches. Consent first: without it the picture is not even looked at.
+pub(super) async fn enrol<S: Send + 'static>(
     school: &School,
     recogniser: &Recogniser,
-    task: Task,
+    task: Task<S>,
     consent: ConsentGiven,
+    read: fn(&S, &DecodeLimits) -> Result<Vec<u8>, Error>,
 ) -> Result<PortraitReport, Error> {
     let student = task.entry.student;
     let stated = consent == ConsentGiven::Recorded || task.consent == Consent::Given;
     school.change(move |conn| require_consent(conn, student, stated)).await?;
-    let limits = *recogniser.limits();
-    let file = task.file;
-    let bytes = blocking(move || read_file(&file, &limits)).await?;
+    let (limits, source) = (*recogniser.limits(), task.source);
+    let bytes = blocking(move || read(&source, &limits)).await?.into();
+    let RosterEntry { member, roll_no, .. } = task.entry;
+    let portrait = Portrait { path: task.path, student, member: Some(member), roll_no: Some(roll_no), bytes };
+    take(school, recogniser, portrait, Mode::Apply).await
+}
+
+/// Looks at a portrait and, unless this is only a preview, keeps it.
+pub(super) async fn take(
+    school: &School,
+    recogniser: &Recogniser,
+    portrait: Portrait,
+    mode: Mode,
+) -> Result<PortraitReport, Error> {
+    let Portrait { path, student, member, roll_no, bytes } = portrait;
     let digest = Digest::of(&bytes);
+    let sample = known(school, recogniser, student, &digest).await?;
     let report = PortraitReport {
-        path: task.path,
-        roll_no: Some(task.entry.roll_no),
-        member: Some(task.entry.member),
+        path,
+        roll_no,
+        member,
+        sample,
         status: PortraitStatus::Known,
         error: None,
         quality: None,
         warnings: Vec::new(),
     };
-    if is_known(school, recogniser, student, &digest).await? {
+    if sample.is_some() {
         return Ok(report);
     }
-    let (seen, bytes) = {
-        let recogniser = recogniser.clone();
-        blocking(move || Ok((recogniser.analyse_portrait(&bytes)?, bytes))).await?
-    };
-    let face = the_one_face(seen, recogniser.enrol_lines())?;
-    let status = keep(school, recogniser, (student, digest), &face, &bytes).await?;
-    Ok(PortraitReport { status, quality: Some(face.quality), warnings: face.warnings, ..report })
+    let (nets, picture) = (recogniser.clone(), bytes.clone());
+    let seen = blocking(move || nets.analyse_portrait(&picture)).await?;
+    let (face, warnings) = single_face(seen)?;
+    let report = PortraitReport { quality: Some(face.quality), warnings, ..report };
+    let (quality, embedding) = (
+        face.quality,
+        match usable(face, recogniser.enrol_lines()) {
+            Ok(embedding) => embedding,
+            Err(e) => return Ok(PortraitReport { status: PortraitStatus::Refused, error: Some(told(&e)), ..report }),
+        },
+    );
+    match mode {
+        Mode::Preview => Ok(PortraitReport { status: PortraitStatus::Enrolled, ..report }),
+        Mode::Apply => {
+            let kept = keep(school, recogniser, (student, digest), (embedding, quality), &bytes).await?;
+            Ok(PortraitReport { status: kept.status(), sample: kept.sample(), ..report })
+        }
+    }
 }
 
-async fn is_known(
+/// The sample that the student has from this picture.
+async fn known(
     school: &School,
     recogniser: &Recogniser,
     student: StudentId,
     digest: &Digest,
-) -> Result<bool, Error> {
+) -> Result<Option<SampleId>, Error> {
     let (pack, sha256) = (recogniser.key().clone(), digest.to_string());
-    school
-        .read(move |conn| Ok(samples::find_by_sha256(conn, student, (&pack.id, &pack.version), &sha256)?.is_some()))
-        .await
+    school.read(move |conn| Ok(samples::find_by_sha256(conn, student, (&pack.id, &pack.version), &sha256)?)).await
 }
 
 /// Stores the picture and its sample.
@@ -69,9 +110,9 @@ async fn keep(
     school: &School,
     recogniser: &Recogniser,
     (student, digest): (StudentId, Digest),
-    face: &PortraitFace,
+    (embedding, quality): (Embedding, FaceQuality),
     bytes: &[u8],
-) -> Result<PortraitStatus, Error> {
+) -> Result<Kept, Error> {
     let extension = extension(identify(bytes, recogniser.limits())?);
     let key = Key::Sample { student: student.0, sha256: digest, extension };
     school.store.put(&key, bytes).await?;
@@ -81,9 +122,9 @@ async fn keep(
         pack_version: recogniser.key().version.clone(),
         sha256: digest.to_string(),
         object_key: key.to_string(),
-        weight: f64::from(face.quality.weight()),
-        quality: Json(Some(face.quality)),
-        embedding: face.embedding.clone(),
+        weight: f64::from(quality.weight()),
+        quality: Json(Some(quality)),
+        embedding,
         created_at: Utc::now().naive_utc(),
     };
     let kept = insert(school, new).await;
@@ -93,22 +134,45 @@ async fn keep(
     kept
 }
 
+/// What became of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    New(SampleId),
+    /// The same picture came twice and both were in flight.
+    Twice,
+}
+
+impl Kept {
+    pub(super) const fn status(self) -> PortraitStatus {
+        match self {
+            Self::New(_) => PortraitStatus::Enrolled,
+            Self::Twice => PortraitStatus::Known,
+        }
+    }
+
+    pub(super) const fn sample(self) -> Option<SampleId> {
+        match self {
+            Self::New(id) => Some(id),
+            Self::Twice => None,
+        }
+    }
+}
+
 /// Writes a sample, unless consent was withdrawn while its picture was looked at.
-pub(super) async fn insert(school: &School, new: NewSample) -> Result<PortraitStatus, Error> {
+pub(super) async fn insert(school: &School, new: NewSample) -> Result<Kept, Error> {
     let inserted = school.change(move |conn| {
         require_consent(conn, new.student_id, false)?;
         Ok(samples::insert(conn, &new))
     });
     match inserted.await? {
-        Ok(_) => Ok(PortraitStatus::Enrolled),
-        // The same picture lay in the folder twice and both were in flight.
-        Err(DbError::Duplicate { .. }) => Ok(PortraitStatus::Known),
+        Ok(id) => Ok(Kept::New(id)),
+        Err(DbError::Duplicate { .. }) => Ok(Kept::Twice),
         Err(e) => Err(e.into()),
     }
 }
 
 /// The bytes of a portrait, unless it is over the limit.
-fn read_file(file: &Path, limits: &DecodeLimits) -> Result<Vec<u8>, Error> {
+pub(super) fn read_file(file: &PathBuf, limits: &DecodeLimits) -> Result<Vec<u8>, Error> {
     let failed = |e: std::io::Error| Error::file(file, &e);
     let length = std::fs::metadata(file).map_err(failed)?.len();
     if length > limits.max_bytes {

@@ -125,12 +125,13 @@ async fn embed(school: &School, recogniser: &Recogniser, picture: Picture) -> Re
         embedding,
         created_at: Utc::now().naive_utc(),
     };
-    let status = insert(school, new).await?;
+    let kept = insert(school, new).await?;
     Ok(PortraitReport {
         path: picture.object_key,
         roll_no: None,
         member: picture.member,
-        status,
+        sample: kept.sample(),
+        status: kept.status(),
         error: None,
         quality: Some(quality),
         warnings,

@@ -8,15 +8,15 @@ use crate::domain::enrolment_list::{find_enrolled, parse_enrolment_list};
 use crate::domain::folder_name::{RosterEntry, match_folder};
 use crate::domain::status::Consent;
 
-/// A portrait whose student is known.
-pub(super) struct Task {
+/// A portrait whose student is known; `S` is where its bytes are.
+pub(super) struct Task<S = PathBuf> {
     pub(super) path: String,
-    pub(super) file: PathBuf,
+    pub(super) source: S,
     pub(super) entry: RosterEntry,
     pub(super) consent: Consent,
 }
 
-pub(super) type Found = (Vec<Task>, Vec<PortraitReport>, Vec<String>);
+pub(super) type Found<S = PathBuf> = (Vec<Task<S>>, Vec<PortraitReport>, Vec<String>);
 
 /// The files that `is_wanted` by their names, in every student's folder.
 pub(super) fn from_folder(
@@ -39,7 +39,7 @@ pub(super) fn from_folder(
         match match_folder(&name, roster) {
             Ok(entry) => tasks.extend(images.into_iter().map(|(image, file, _)| Task {
                 path: format!("{name}/{image}"),
-                file,
+                source: file,
                 entry: entry.clone(),
                 consent: Consent::Unknown,
             })),
@@ -57,7 +57,7 @@ pub(super) fn from_table(file: &Path, roster: &[RosterEntry]) -> Result<Found, E
     for row in rows {
         match find_enrolled(&row, roster) {
             Ok(entry) => tasks.push(Task {
-                file: root.join(&row.image),
+                source: root.join(&row.image),
                 path: row.image,
                 entry: entry.clone(),
                 consent: row.consent,

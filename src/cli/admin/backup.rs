@@ -18,7 +18,8 @@ pub(in crate::cli) struct BackupArgs {
 }
 
 pub(super) async fn run(args: &BackupArgs, config: &Config, output: &Output) -> Result<(), Error> {
-    School::back_up(config, &args.file).await?;
-    output.result(&json!({ "backup": args.file }), format!("the database is copied to {}", args.file.display()));
+    let newest = School::back_up(config, &args.file).await?;
+    let report = json!({ "backup": args.file, "newest_objects": newest });
+    output.result(&report, format!("the database is copied to {}", args.file.display()));
     Ok(())
 }

@@ -14,9 +14,9 @@ use clap::Subcommand;
 use super::Outcome;
 use super::output::Output;
 use crate::app::error::Error;
+use crate::app::packs::{Found, every_pack};
 use crate::config::Config;
 use crate::pack::fetch::Progress;
-use crate::pack::{self, Manifest, PackError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ModelsCommand {
@@ -40,27 +40,6 @@ pub(super) fn run(command: &ModelsCommand, config: &Config, output: &Output) -> 
         ModelsCommand::Verify(args) => verify::run(args, config, output),
         ModelsCommand::Bench(args) => tokio::task::block_in_place(|| bench::run(args, config, output)),
     }
-}
-
-/// A pack of a `models/` folder.
-struct Found {
-    name: String,
-    folder: PathBuf,
-    manifest: Result<Manifest, PackError>,
-}
-
-/// The packs of all `models/` folders. Of two with the same name the nearer one counts, as it does when a pack is opened.
-fn every_pack(config: &Config) -> Result<Vec<Found>, Error> {
-    let mut packs: Vec<Found> = Vec::new();
-    for models in config.models_dirs() {
-        for (name, manifest) in pack::list(&models).map_err(|e| Error::file(&models, &e))? {
-            if packs.iter().all(|known| known.name != name) {
-                packs.push(Found { folder: models.join(&name), name, manifest });
-            }
-        }
-    }
-    packs.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(packs)
 }
 
 /// Where the files of a pack go: the school's own models/, never the folder of the program.

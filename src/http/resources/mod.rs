@@ -5,12 +5,15 @@ mod auth;
 mod classes;
 mod events;
 mod faces;
+mod imports;
 mod jobs;
 mod members;
 pub(super) mod model;
+mod packs;
 mod photos;
 mod records;
 mod review;
+mod samples;
 mod sessions;
 mod sheets;
 mod students;
@@ -34,17 +37,20 @@ pub(super) fn rows() -> Vec<Row> {
         subjects::rows(),
         students::rows(),
         members::rows(),
+        samples::rows(),
+        imports::rows(),
         sessions::rows(),
         uploads::rows(),
-        sheets::rows(),
-        tools::rows(),
-        model::rows(),
+        photos::rows(),
+        faces::rows(),
         records::rows(),
         review::rows(),
         events::rows(),
         jobs::rows(),
-        photos::rows(),
-        faces::rows(),
+        sheets::rows(),
+        tools::rows(),
+        model::rows(),
+        packs::rows(),
     ]
     .into_iter()
     .flatten()

@@ -174,7 +174,10 @@ fn to_the_minute(at: DateTime<Utc>) -> NaiveDateTime {
 /// A session, with counts of its photos and statuses.
 #[utoipa::path(get, path = "/sessions/{session_id}", tag = "sessions", params(("session_id" = i64, Path)),
     responses((status = 200, body = SessionOverview)))]
-async fn get_session(State(service): State<Service>, Path(id): Path<i64>) -> Result<axum::Json<SessionOverview>, Problem> {
+async fn get_session(
+    State(service): State<Service>,
+    Path(id): Path<i64>,
+) -> Result<axum::Json<SessionOverview>, Problem> {
     let read = service.read(move |conn| {
         let session = sessions::get(conn, SessionId(id))?;
         Ok((session, photos::counts(conn, SessionId(id))?, records::list(conn, SessionId(id))?))

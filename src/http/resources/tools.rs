@@ -20,6 +20,8 @@ use crate::http::table::{Audit, Kind, RECOGNISE, Row, row};
 const PROBE: &str = "probe";
 /// Parts of a form with what it is compared with.
 const REFERENCES: &str = "references";
+/// How long ids of references may be.
+const ID_CHARS: std::ops::RangeInclusive<usize> = 1..=200;
 
 pub(super) fn rows() -> Vec<Row> {
     let upload = |row: Row| row.kind(Kind::Upload).audit(Audit::Nothing);
@@ -114,6 +116,7 @@ enum WhichFaces {
 #[into_params(parameter_in = Query)]
 struct EmbedQuery {
     /// All faces, or only the largest; otherwise all.
+    #[param(inline)]
     faces: Option<WhichFaces>,
 }
 
@@ -323,10 +326,11 @@ async fn embed_faces(
         WhichFaces::Largest => Which::Largest,
     };
     let (seen, embeddings) = tools::embed(&service.recogniser, picture, which).await?;
-    let faces = seen.faces.iter().zip(embeddings).map(|(face, embedding)| EmbeddedFaceResponse {
-        face: face.into(),
-        embedding: embedding.values().to_vec(),
-    });
+    let faces = seen
+        .faces
+        .iter()
+        .zip(embeddings)
+        .map(|(face, embedding)| EmbeddedFaceResponse { face: face.into(), embedding: embedding.values().to_vec() });
     Ok(axum::Json(EmbedResponse {
         seen: SeenResponse::of(&service, &seen),
         dims: service.recogniser.dims(),
@@ -347,14 +351,11 @@ async fn compare_faces(
         Sent::Json(request) => compared_json(&service, request).await?,
         Sent::Form(form) => compared_form(&service, form).await?,
     };
-    let usable: Vec<&(String, Result<Subject, Error>)> = references.iter().filter(|(_, subject)| subject.is_ok()).collect();
+    let usable: Vec<&(String, Result<Subject, Error>)> =
+        references.iter().filter(|(_, subject)| subject.is_ok()).collect();
     let pairs = references.iter().filter_map(|(id, subject)| Some((id.as_str(), &subject.as_ref().ok()?.embedding)));
     let compared = Judge::of(&service.recogniser).compare(&probe.embedding, pairs);
-    let Some(best) = compared.best else {
-        let errors = references.iter().filter_map(|(id, s)| Some(item_problem(id, s.as_ref().err()?))).collect();
-        let problem = Problem::new(Code::NoFaceDetected, "none of the references can be compared: see `errors`");
-        return Err(problem.with_errors(errors));
-    };
+    let Some(best) = compared.best else { return Err(none_usable(&references)) };
     let of = |index: usize| (usable[index].0.clone(), NearnessResponse::from(compared.references[index].0));
     let (id, nearness) = of(best.index);
     let runner_up = best.runner_up.map(|index| {
@@ -438,6 +439,9 @@ async fn compared_json(service: &Service, request: CompareRequest) -> Result<Com
     if references.is_empty() || references.len() > MAX_REFERENCES {
         return Err(wrong_number(references.len()));
     }
+    if references.iter().any(|reference| !ID_CHARS.contains(&reference.id.chars().count())) {
+        return Err(Problem::new(Code::InvalidRequest, "an id of a reference must have 1 to 200 characters"));
+    }
     let probe = given(service, probe.image, probe.embedding);
     let probe = subject(service, probe).await?.map_err(|e| e.of(PROBE))?;
     let mut subjects = Vec::with_capacity(references.len());
@@ -467,6 +471,13 @@ async fn compared_form(service: &Service, mut form: Pictures) -> Result<Compared
     }
 }
 
+fn none_usable(references: &[(String, Result<Subject, Error>)]) -> Problem {
+    let failed = references.iter().filter_map(|(id, subject)| Some(item_problem(id, subject.as_ref().err()?)));
+    let errors: Vec<ItemProblem> = failed.collect();
+    let code = errors.first().map_or(Code::InvalidRequest, |error| error.code);
+    Problem::new(code, "none of the references can be compared: see `errors`").with_errors(errors)
+}
+
 fn wrong_number(references: usize) -> Problem {
     Problem::new(Code::InvalidRequest, format!("{references} references; send 1 to {MAX_REFERENCES}"))
 }
@@ -491,3 +502,6 @@ async fn subject(service: &Service, given: Result<Given, Error>) -> Result<Resul
         looked => Ok(looked),
     }
 }
+
+#[cfg(test)]
+mod tests;
