@@ -142,7 +142,12 @@ stage=$data_dir/.restoring-$stamp
 aside=$data_dir/before-restore-$stamp
 mkdir "$stage" "$aside"
 trap 'rm -rf "$stage"; rmdir --ignore-fail-on-non-empty "$aside"' EXIT
-cp --archive "$from/." "$stage/"
+if [ "$photos" = none ]; then
+    find "$from" -mindepth 1 -maxdepth 1 ! -name photos -exec cp --archive --target-directory="$stage" {} +
+    sed -i '\#^[0-9a-f]*  \./photos/#d' "$stage/SHA256SUMS"
+else
+    cp --archive "$from/." "$stage/"
+fi
 verify "$stage"
 if [ "$(id -u)" = 0 ]; then chown -R --reference="$data_dir" "$stage" "$aside"; fi
 

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{PartialSchema as _, ToSchema};
 
 use super::observe;
 use crate::app::error::{Code, Error};
@@ -13,8 +13,25 @@ use crate::app::error::{Code, Error};
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// What went wrong. Small, because most handlers return it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(transparent)]
 pub(crate) struct Problem(Box<Details>);
+
+impl utoipa::PartialSchema for Problem {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        Details::schema()
+    }
+}
+
+impl ToSchema for Problem {
+    fn name() -> std::borrow::Cow<'static, str> {
+        Details::name()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>)>) {
+        Details::schemas(schemas);
+    }
+}
 
 /// What went wrong, as RFC 9457 writes it, with a stable code.
 #[derive(Debug, Clone, Serialize, ToSchema)]

@@ -164,6 +164,25 @@ fn a_live_school_is_replaced_only_when_told_and_is_kept_aside() {
 }
 
 #[test]
+fn photos_that_others_keep_are_left_alone() {
+    let kept = Kept::new();
+    let (before, backup) = (kept.substance(), kept.back_up(&["--photos", "none"]));
+    assert!(!backup.join("photos").exists());
+    kept.school.batch(&Photos::of(&[(FULL, FULL)]), 0);
+    let later = kept.substance();
+    let refused = kept.restore(&backup, &["--replace"]).expect(1);
+    assert!(refused.err.contains("holds no photos"), "{refused:?}");
+    assert_eq!(kept.substance(), later);
+    // Nor are they taken out of a backup that has them.
+    for backup in [backup, kept.back_up(&[])] {
+        kept.restore(&backup, &["--replace", "--photos", "none"]).expect(0);
+        assert_eq!(kept.substance().1, later.1);
+    }
+    assert_eq!(kept.substance().0, later.0);
+    assert_ne!(later.0, before.0);
+}
+
+#[test]
 fn a_damaged_backup_replaces_nothing_and_is_not_built_upon() {
     let kept = Kept::new();
     let (before, backup) = (kept.substance(), kept.back_up(&[]));
