@@ -54,7 +54,7 @@ impl Sketch {
     /// The drawing, as JPEG; taken from the store when it is there as it should be.
     ///
     /// # Errors
-    /// Storage failures; as decoding, for bytes that are no photo.
+    /// `PHOTO_NOT_FOUND` when its bytes are gone; storage failures; as decoding, for bytes that are no photo.
     pub async fn draw(self, school: &School) -> Result<Vec<u8>, Error> {
         let key = key(&self.photo);
         match school.store.get(&key).await {
@@ -62,7 +62,7 @@ impl Sketch {
             Err(error) if error.kind != StorageErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        let bytes = photo_bytes::read(school, &self.photo).await?;
+        let bytes = photo_bytes::show(school, &self.photo).await?;
         let (faces, config, version) = (self.faces, school.config.clone(), self.version);
         let drawn = blocking(move || Ok(with_comment(annotated(&bytes, &faces, &config)?, &version))).await?;
         // Without room for it the drawing is made again next time.

@@ -47,9 +47,9 @@ impl Found {
     /// The face with some room around it, as JPEG in the photo's resolution.
     ///
     /// # Errors
-    /// Storage failures; as decoding, for bytes that are no photo.
+    /// `PHOTO_NOT_FOUND` when its bytes are gone; storage failures; as decoding, for bytes that are no photo.
     pub async fn cut(self, school: &School) -> Result<Vec<u8>, Error> {
-        let bytes = photo_bytes::read(school, &self.photo).await?;
+        let bytes = photo_bytes::show(school, &self.photo).await?;
         let config = school.config.clone();
         blocking(move || {
             let photo = decode(&bytes, &limits(&config))?.pixels;

@@ -543,9 +543,9 @@ fn new_face(ordinal: usize, face: &SeenFace) -> NewFace {
 /// A photo as it was uploaded, or a part of it, on its way from the store.
 ///
 /// # Errors
-/// `STORAGE_ERROR` when the bytes were never stored, or cannot be read now.
+/// `PHOTO_NOT_FOUND` when the bytes are gone, `STORAGE_ERROR` when they were never stored or cannot be read now.
 pub async fn original(school: &School, row: &PhotoRow, part: Option<Range<u64>>) -> Result<Download, Error> {
-    Ok(school.store.open(&photo_bytes::key(row)?, part).await?)
+    school.store.open(&photo_bytes::key(row)?, part).await.map_err(|error| photo_bytes::gone(row, error))
 }
 
 /// The stored bytes of a photo.

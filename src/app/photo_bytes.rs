@@ -9,7 +9,7 @@ use crate::db::{AnyConnection, classes, photos, sessions, subjects};
 use crate::domain::ids::SessionId;
 use crate::domain::spelling::latin;
 use crate::queue::Failure;
-use crate::storage::{Digest, Extension, Key, PhotoLabel};
+use crate::storage::{Digest, Extension, Key, PhotoLabel, StorageError, StorageErrorKind};
 
 /// Reads of a photo in one attempt where the storage answers: it may just have come back.
 const READS: usize = 3;
@@ -70,6 +70,22 @@ fn label(conn: &mut AnyConnection, id: SessionId, zone: chrono_tz::Tz) -> Result
 /// The stored bytes of a photo.
 pub(super) async fn read(school: &School, row: &PhotoRow) -> Result<Vec<u8>, Error> {
     Ok(school.store.get(&key(row)?).await?)
+}
+
+/// The same for people who want to see it.
+pub(super) async fn show(school: &School, row: &PhotoRow) -> Result<Vec<u8>, Error> {
+    school.store.get(&key(row)?).await.map_err(|error| gone(row, error))
+}
+
+/// What is not there does not come by waiting.
+pub(super) fn gone(row: &PhotoRow, error: StorageError) -> Error {
+    match error.kind {
+        StorageErrorKind::NotFound => {
+            let what = format!("the bytes of {} are gone; `rollcall admin storage check` says what is missing", row.id);
+            Error::new(Code::PhotoNotFound, what)
+        }
+        _ => error.into(),
+    }
 }
 
 /// Where the bytes of a photo are.

@@ -2,6 +2,7 @@
 
 mod gate;
 mod openapi;
+mod pictures;
 mod roles;
 mod server;
 
