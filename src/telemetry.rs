@@ -29,19 +29,17 @@ pub mod metric {
     pub const QUEUE_JOBS: &str = "rollcall_queue_jobs";
     /// How long the oldest waiting job has waited, by kind.
     pub const QUEUE_OLDEST: &str = "rollcall_queue_oldest_seconds";
-    /// Attempts that ended, by kind and outcome (done, failed, again, put_back).
+    /// Attempts that ended here, by kind and outcome (done, failed, again, put_back).
     pub const JOBS: &str = "rollcall_jobs_total";
     /// Time of one stage of a photo's work, by stage.
     pub const STAGE_SECONDS: &str = "rollcall_stage_seconds";
     /// Faces found in class photos.
     pub const FACES: &str = "rollcall_faces_total";
-    /// Verdicts over faces, by verdict, each time a photo's session is settled.
-    pub const VERDICTS: &str = "rollcall_verdicts_total";
     /// Items in one run of a net, by net.
     pub const BATCH_SIZE: &str = "rollcall_net_batch_size";
     /// Time of one run of a net, by net.
     pub const NET_SECONDS: &str = "rollcall_net_seconds";
-    /// Runs of a net that failed, by net and provider.
+    /// Runs of a net that failed, by net.
     pub const NET_ERRORS: &str = "rollcall_net_errors_total";
     /// 1 for the pack and provider in use.
     pub const ENGINE: &str = "rollcall_engine_info";

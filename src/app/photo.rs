@@ -31,6 +31,7 @@ use crate::domain::status::{PhotoState, SessionState};
 use crate::queue::store::{self, Held};
 use crate::queue::{self, Claim, Claimed, Failure, JobError, JobId, NewJob, Priority};
 use crate::storage::{Digest, Download, Extension};
+use crate::telemetry::metric;
 use crate::vision::decode::{PhotoFormat, identify};
 
 /// Who waits for a photo.
@@ -445,6 +446,10 @@ fn log_done((session, photo): (i64, PhotoId), faces: usize, timings: &TimingsMs,
     let [decode_ms, detect_ms, align_ms, embed_ms, match_ms, store_ms] =
         timings.named().map(|(_, ms)| ms.round() as u64);
     let total_ms = start.elapsed().as_millis() as u64;
+    for (stage, ms) in timings.named() {
+        metrics::histogram!(metric::STAGE_SECONDS, "stage" => stage).record(f64::from(ms) / 1000.0);
+    }
+    metrics::counter!(metric::FACES).increment(faces as u64);
     tracing::info!(
         session,
         photo = photo.0,

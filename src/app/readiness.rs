@@ -58,6 +58,8 @@ impl Probe {
     pub async fn start(school: &School, recogniser: &Recogniser) -> Self {
         let nets = recogniser.clone();
         let seen = super::blocking(move || nets.analyse_portrait(DRAWN_FACE)).await;
+        let labels = [("pack", recogniser.pack()), ("provider", recogniser.provider())];
+        metrics::gauge!(metric::ENGINE, &labels).set(1.0);
         let recognition = part(seen.and_then(|photo| {
             let is_seen = photo.faces.iter().any(|face| face.embedding.is_ok());
             let blind =

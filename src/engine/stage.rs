@@ -14,6 +14,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::error::EngineError;
 use super::net::Tensor;
+use crate::telemetry::metric;
 
 /// What to do when the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +95,8 @@ impl Stage {
     {
         let (sender, requests) = bounded(options.queue);
         let counters = Arc::new(Counters::default());
-        let worker = Worker { requests, options, run, counters: Arc::clone(&counters), waiting: VecDeque::new() };
+        let counted = Arc::clone(&counters);
+        let worker = Worker { name, requests, options, run, counters: counted, waiting: VecDeque::new() };
         let thread = std::thread::Builder::new()
             .name(format!("net-{name}"))
             .spawn(move || worker.work())
@@ -190,6 +192,7 @@ impl Ticket {
 }
 
 struct Worker<F> {
+    name: &'static str,
     requests: Receiver<Request>,
     options: StageOptions,
     run: F,
@@ -270,6 +273,11 @@ impl<F: FnMut(&Tensor) -> Answer> Worker<F> {
     fn run(&mut self, input: &Tensor) -> Answer {
         let start = Instant::now();
         let outputs = (self.run)(input);
+        metrics::histogram!(metric::NET_SECONDS, "net" => self.name).record(start.elapsed().as_secs_f64());
+        metrics::histogram!(metric::BATCH_SIZE, "net" => self.name).record(input.items() as f64);
+        if outputs.is_err() {
+            metrics::counter!(metric::NET_ERRORS, "net" => self.name).increment(1);
+        }
         self.counters.busy_us.fetch_add(start.elapsed().as_micros() as u64, Relaxed);
         self.counters.batches.fetch_add(1, Relaxed);
         self.counters.items.fetch_add(input.items() as u64, Relaxed);

@@ -130,8 +130,10 @@ impl FromRequestParts<Service> for IfMatch {
         if text == "*" {
             return Ok(Self(None));
         }
+        // A proxy that compresses answers makes their tags weak; what they say is the same.
+        let text = text.strip_prefix("W/").unwrap_or(text);
         let version = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        let bad = || Problem::new(Code::InvalidRequest, "If-Match must be one strong entity tag, as ETag gave it");
+        let bad = || Problem::new(Code::InvalidRequest, "If-Match must be one entity tag, as ETag gave it");
         version.map(|version| Self(Some(version.to_owned()))).ok_or_else(bad)
     }
 }

@@ -21,8 +21,6 @@ use crate::domain::access::Caller;
 pub(super) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says that an answer is a stored one.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-/// Largest body that is part of what a key stands for, bytes. Photos have their own hash.
-const MAX_HASHED: usize = 1024 * 1024;
 /// Headers of an answer that are kept beside its body.
 const KEPT_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::LOCATION, header::ETAG];
 
@@ -34,7 +32,8 @@ pub(super) async fn once(
     next: Next,
 ) -> Result<Response, Problem> {
     let (Some(key), Some(caller)) = (key_of(&request)?, caller) else { return Ok(next.run(request).await) };
-    let (request, fingerprint) = fingerprint(request).await?;
+    let max_bytes = service.config().server.max_upload_mb as usize * 1024 * 1024;
+    let (request, fingerprint) = fingerprint(request, max_bytes).await?;
     let school = &service.school;
     let claim = match idempotency::begin(school, caller, &key, fingerprint, Utc::now()).await? {
         Begun::Fresh(claim) => claim,
@@ -65,13 +64,14 @@ fn key_of(request: &Request) -> Result<Option<String>, Problem> {
     value.to_str().map(|key| Some(key.to_owned())).map_err(unprintable)
 }
 
-/// What a key stands for: method, address and, unless it is an upload, the body.
-async fn fingerprint(request: Request) -> Result<(Request, String), Problem> {
+/// What a key stands for: method, address and, unless it is a form of files, the body. How large it may be is also held by the
+/// handler's own limit.
+async fn fingerprint(request: Request, max_bytes: usize) -> Result<(Request, String), Problem> {
     let (parts, body) = request.into_parts();
     let is_json =
         header_text(&parts.headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
     let (hashed, body) = if is_json {
-        let read = axum::body::to_bytes(body, MAX_HASHED).await;
+        let read = axum::body::to_bytes(body, max_bytes).await;
         let bytes: Bytes = read.map_err(|_| Problem::new(Code::RequestTooLarge, "the body is too large"))?;
         (bytes.clone(), Body::from(bytes))
     } else {

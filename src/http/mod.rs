@@ -34,15 +34,16 @@ use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderValue, Method};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
+use chrono::Utc;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use crate::app::auth::Keys;
+use crate::app::auth::{self, Keys};
 use crate::app::error::{Code, Error};
-use crate::app::{Recogniser, School};
+use crate::app::{Recogniser, School, idempotency as answers};
 use crate::queue::Stop;
 use problem::Problem;
 use service::Service;
@@ -50,11 +51,15 @@ use service::Service;
 /// How long requests in flight may last after a stop was asked for.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// How often what is over is deleted.
+const SWEEP_EVERY: Duration = Duration::from_secs(3600);
+
 /// A service that listens but does not answer yet.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     router: Router,
+    school: School,
     stop: Stop,
 }
 
@@ -67,8 +72,8 @@ impl Server {
         let address = school.config().server.listen;
         let cannot = |e: std::io::Error| Error::new(Code::InvalidSettings, format!("cannot listen at {address}: {e}"));
         let listener = TcpListener::bind(address).await.map_err(cannot)?;
-        let service = Service::start(school, recogniser, keys, stop.clone()).await;
-        Ok(Self { listener, router: router(service)?, stop })
+        let service = Service::start(school.clone(), recogniser, keys, stop.clone()).await;
+        Ok(Self { listener, router: router(service)?, school, stop })
     }
 
     /// Where it listens; tells the port when the settings say 0.
@@ -92,10 +97,24 @@ impl Server {
             tokio::time::sleep(GRACE).await;
         };
         tokio::select! {
+            () = sweep(self.school) => Ok(()),
             served = serving => served.map_err(|e| Error::new(Code::ProcessingError, format!("serving ended: {e}"))),
             () = overdue => {
                 tracing::warn!("requests still in flight after {} s were cut off", GRACE.as_secs());
                 Ok(())
+            }
+        }
+    }
+}
+
+/// Deletes tokens and stored answers that are over, for as long as the server lives.
+async fn sweep(school: School) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        for swept in [auth::prune(&school, Utc::now()).await, answers::prune(&school, Utc::now()).await] {
+            match swept {
+                Ok(rows) => tracing::debug!(rows, "old tokens or answers deleted"),
+                Err(error) => tracing::warn!(code = error.code.as_str(), "old rows could not be deleted: {error}"),
             }
         }
     }

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use super::store::{self, Ask, Failed};
 use super::{Claim, Claimed, Failure, Handler, JobId};
 use crate::db::{AnyConnection, Db, DbError, events, transaction};
+use crate::telemetry::metric;
 
 /// Pause between two looks into an empty queue.
 const POLL: Duration = Duration::from_millis(500);
@@ -185,6 +186,13 @@ impl<H: Handler> Runner<H> {
                 Ok(Err(failure)) => Some(failure),
                 Err(panic) => Some(Failure::Passing { code: "PROCESSING_ERROR".into(), message: panic.to_string() }),
             };
+            let outcome = match &failure {
+                None => "done",
+                Some(Failure::Final { .. }) => "failed",
+                Some(Failure::Passing { .. }) => "again",
+                Some(_) => "put_back",
+            };
+            metrics::counter!(metric::JOBS, "kind" => job.kind.clone(), "outcome" => outcome).increment(1);
             if let Some(failure) = failure {
                 record(&db, handler, job, failure).await;
             }

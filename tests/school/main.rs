@@ -26,6 +26,7 @@ mod queue;
 mod rematch;
 mod review;
 mod roster;
+mod service;
 mod stop;
 mod storage;
 mod support;

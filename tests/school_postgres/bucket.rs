@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::s3::{ACCESS_KEY, SECRET_KEY, Server};
+use crate::service::{Service, take_attendance};
 use crate::support::{FULL, LEFT, OTHER_CLASS, Photos, RIGHT, Ran, School, demo, fifty, substance};
 
 /// Settings and credentials for a bucket, as variables.
@@ -63,6 +64,16 @@ fn a_school_in_a_bucket_says_the_same_as_one_in_folders() {
     assert_eq!(std::fs::read(from_bucket.join(face)).unwrap(), std::fs::read(from_folders.join(face)).unwrap());
     let report = school.run(&["--json", "admin", "storage", "check", "--hashes"]).expect(0).json();
     assert_eq!((&report["rows"], &report["objects"]), (&json!(100), &json!(100)));
+}
+
+#[test]
+fn a_lesson_is_taken_over_rest_with_two_workers() {
+    let server = Server::shared();
+    let bucket = server.new_bucket();
+    let school = School::empty_on(crate::server()).with_variables(variables(server, &bucket));
+    take_attendance(&school, &Service::start(&school, 2));
+    // 16 portraits and 3 photos.
+    assert_eq!(server.keys(&bucket).len(), 19);
 }
 
 #[test]

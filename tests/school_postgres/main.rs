@@ -32,6 +32,8 @@ mod roster;
 #[expect(dead_code, reason = "the tests of the store itself disturb it in more ways")]
 #[path = "../support/s3.rs"]
 mod s3;
+#[path = "../school/service.rs"]
+mod service;
 #[path = "../school/stop.rs"]
 mod stop;
 #[path = "../school/storage.rs"]

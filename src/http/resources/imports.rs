@@ -38,6 +38,7 @@ pub(super) enum ImportMode {
 #[into_params(parameter_in = Query)]
 pub(super) struct ImportQuery {
     /// Otherwise a preview.
+    #[param(inline)]
     mode: Option<ImportMode>,
     /// The term of rows that name none; otherwise that of the server's settings.
     term: Option<String>,

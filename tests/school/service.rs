@@ -1,0 +1,158 @@
+//! The service as a client uses it: the examples of `deploy/examples`, run against the real program.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use crate::support::{FULL, LEFT, RIGHT, Ran, School, class_photo, demo, repository};
+
+const PASSWORD: &str = "correct horse battery";
+
+/// A server on a school, and the workers beside it; ended with the value.
+pub(crate) struct Service {
+    url: String,
+    processes: Vec<Child>,
+}
+
+impl Service {
+    /// `workers` programs of their own; none means that the server looks at photos itself.
+    pub(crate) fn start(school: &School, workers: usize) -> Self {
+        let beside: &[&str] = if workers == 0 { &["--with-worker"] } else { &[] };
+        let mut serve = school.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut server = serve.args(beside).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(server.stderr.take().unwrap()).lines();
+        let said = lines
+            .by_ref()
+            .map(Result::unwrap)
+            .find_map(|line| line.split_once(" at http://").map(|(_, at)| at.to_owned()));
+        let url = format!("http://{}", said.expect("the server says where it listens"));
+        // Whatever else it says must not fill the pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        let worker = || school.command(&["work"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut processes: Vec<Child> = (0..workers).map(|_| worker()).collect();
+        processes.push(server);
+        Self { url, processes }
+    }
+
+    /// A program that is given the address and the credentials.
+    fn client(&self, program: &str, script: &str) -> Command {
+        let mut client = Command::new(program);
+        client.arg(repository().join("deploy/examples").join(script)).arg(&self.url).stdin(Stdio::null());
+        client.env("ROLLCALL_USER", "ann").env("ROLLCALL_PASSWORD", PASSWORD);
+        client
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        for process in &mut self.processes {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+pub(crate) fn add_user(school: &School, name: &str, role: &str) {
+    use std::io::Write as _;
+
+    let mut command = school.command(&["admin", "user", "add", name, "--role", role, "--password-stdin"]);
+    let mut adding = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    writeln!(adding.stdin.take().unwrap(), "{PASSWORD}").unwrap();
+    assert!(adding.wait().unwrap().success());
+}
+
+/// Eight students of CSE-A with their consent, their portraits, and photos of one lesson.
+fn lesson(folder: &Path) {
+    let roster = fs::read_to_string(demo("roster.csv")).unwrap();
+    let mut rows = String::from("class,section,name,roll_no,prn,email,consent\n");
+    for line in roster.lines().filter(|line| line.starts_with("CSE,A,")).take(8) {
+        let columns: Vec<&str> = line.split(',').collect();
+        rows.push_str(&format!("{},given\n", columns[..6].join(",")));
+        let roll_no = columns[3];
+        let portraits = fs::read_dir(demo("dataset")).unwrap().map(|entry| entry.unwrap().path());
+        let own = portraits.filter(|path| path.to_str().unwrap().ends_with(&format!("_{roll_no}")));
+        for from in own {
+            let to = folder.join("portraits").join(roll_no);
+            fs::create_dir_all(&to).unwrap();
+            for image in fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()) {
+                fs::copy(&image, to.join(image.file_name().unwrap())).unwrap();
+            }
+        }
+    }
+    fs::write(folder.join("roster.csv"), rows).unwrap();
+    fs::create_dir(folder.join("photos")).unwrap();
+    for photo in [LEFT, RIGHT, FULL] {
+        fs::copy(class_photo(photo), folder.join("photos").join(photo)).unwrap();
+    }
+}
+
+/// Roster, portraits, photos, events, a correction and the sheet, by the example in Python.
+pub(crate) fn take_attendance(school: &School, service: &Service) {
+    add_user(school, "ann", "admin");
+    let folder = tempfile::tempdir().unwrap();
+    lesson(folder.path());
+    let at = |part: &str| folder.path().join(part);
+    let first = fs::read_dir(at("portraits")).unwrap().map(|entry| entry.unwrap().file_name()).min().unwrap();
+    let correction = format!("{}=late", first.to_str().unwrap());
+    let mut client = service.client("python3", "attendance.py");
+    client.arg("--roster").arg(at("roster.csv")).args(["--class", "CSE", "--section", "A"]);
+    client.arg("--portraits").arg(at("portraits")).arg("--photos").arg(at("photos"));
+    let ran =
+        Ran::of(client.args(["--correct", &correction]).arg("-o").arg(at("sheet.xlsx")).output().unwrap()).expect(0);
+    assert!(ran.out.contains("16 portraits enrolled, 0 refused"), "{ran:?}");
+    assert!(ran.out.contains("3 photos uploaded"), "{ran:?}");
+    assert!(ran.out.contains("event "), "{ran:?}");
+    let present = ran.out.lines().filter(|line| line.ends_with(" present")).count();
+    assert!(present >= 7, "{ran:?}");
+    assert!(ran.out.contains(&format!("{} is late now", first.to_str().unwrap())), "{ran:?}");
+    let sheet = fs::read(at("sheet.xlsx")).unwrap();
+    assert!(sheet.starts_with(b"PK"), "a workbook is a zip archive");
+    let log = school.run(&["--json", "admin", "audit", "--last", "200"]).expect(0).json();
+    let actions: Vec<&str> = log
+        .as_array()
+        .or_else(|| log["lines"].as_array())
+        .unwrap()
+        .iter()
+        .filter_map(|line| line["action"].as_str())
+        .collect();
+    for action in ["auth.login", "upload_photos", "correct_record", "export_session"] {
+        assert!(actions.contains(&action), "{action} in {actions:?}");
+    }
+}
+
+#[test]
+fn a_lesson_is_taken_over_rest() {
+    let school = School::empty();
+    let service = Service::start(&school, 0);
+    take_attendance(&school, &service);
+}
+
+#[test]
+fn the_shell_example_takes_a_lesson() {
+    for tool in ["curl", "jq"] {
+        if Command::new(tool).arg("--version").output().is_err() {
+            eprintln!("skipped: {tool} is not installed, so the shell example is not run");
+            return;
+        }
+    }
+    let school = School::enrolled();
+    add_user(&school, "ann", "admin");
+    let service = Service::start(&school, 0);
+    let sheet = school.path().join("sheet.xlsx");
+    let mut client = service.client("sh", "attendance.sh");
+    // The demo school's classes are numbered in the order of its roster.
+    let ran = Ran::of(client.arg("1").arg(&sheet).arg(class_photo(FULL)).output().unwrap()).expect(0);
+    assert!(ran.out.contains(&format!("{FULL}: done")), "{ran:?}");
+    assert!(ran.out.lines().filter(|line| line.ends_with(" present")).count() > 10, "{ran:?}");
+    assert!(fs::read(sheet).unwrap().starts_with(b"PK"));
+}
+
+#[test]
+fn a_server_that_is_told_to_stop_ends_well() {
+    let school = School::enrolled();
+    let mut service = Service::start(&school, 0);
+    let mut server = service.processes.pop().unwrap();
+    assert!(Command::new("kill").arg(server.id().to_string()).status().unwrap().success());
+    assert!(server.wait().unwrap().success());
+}
