@@ -138,6 +138,12 @@ done
 [ "$open" = 0 ] || refuse "the database is in use: stop server and workers first; nothing was changed"
 
 stamp=$(date -u +%Y%m%dT%H%M%SZ)
+# Two may be done within one second.
+number=1
+while [ -e "$data_dir/before-restore-$stamp" ]; do
+    number=$((number + 1))
+    stamp=${stamp%-[0-9]*}-$number
+done
 stage=$data_dir/.restoring-$stamp
 aside=$data_dir/before-restore-$stamp
 mkdir "$stage" "$aside"

@@ -7,8 +7,9 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, Timelike, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::students::said;
 use super::words::SessionProgress;
-use crate::app::session::{self, Created, SessionEntry, StartsAt};
+use crate::app::session::{self, Created, SessionEdit, SessionEntry, StartsAt};
 use crate::db::sessions::{self, SessionFilter, SessionRow};
 use crate::db::{photos, records};
 use crate::domain::ids::{ClassId, SessionId, SubjectId};
@@ -20,7 +21,13 @@ use crate::http::service::Service;
 use crate::http::table::{READ_ATTENDANCE, RECORD, ROOT, Row, row};
 
 pub(super) fn rows() -> Vec<Row> {
-    vec![row!(READ_ATTENDANCE, list_sessions), row!(RECORD, create_session), row!(READ_ATTENDANCE, get_session)]
+    vec![
+        row!(READ_ATTENDANCE, list_sessions),
+        row!(RECORD, create_session),
+        row!(READ_ATTENDANCE, get_session),
+        row!(RECORD, change_session),
+        row!(RECORD, delete_session),
+    ]
 }
 
 /// One meeting of a class.
@@ -101,6 +108,20 @@ pub(super) struct CreateSessionRequest {
     name: Option<String>,
     /// Otherwise now, to the minute.
     starts_at: Option<DateTime<Utc>>,
+}
+
+/// What changes about a session; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeSessionRequest {
+    /// `null` removes it.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>, max_length = 200)]
+    name: Option<Option<String>>,
+    /// `null`: of no subject.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<i64>)]
+    subject_id: Option<Option<i64>>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -196,4 +217,25 @@ async fn get_session(
     let photos =
         PhotoCountsResponse { waiting: photos.queued + photos.processing, done: photos.done, failed: photos.failed };
     Ok(axum::Json(SessionOverview { session: session.into(), photos, statuses }))
+}
+
+/// Changes name or subject of a session that is not confirmed.
+#[utoipa::path(patch, path = "/sessions/{session_id}", tag = "sessions", params(("session_id" = i64, Path)),
+    request_body = ChangeSessionRequest, responses((status = 200, body = SessionResponse)))]
+async fn change_session(
+    State(service): State<Service>,
+    Path(id): Path<i64>,
+    Json(request): Json<ChangeSessionRequest>,
+) -> Result<axum::Json<SessionResponse>, Problem> {
+    let ChangeSessionRequest { name, subject_id } = request;
+    let edit = SessionEdit { name, subject: subject_id.map(|subject| subject.map(SubjectId)) };
+    Ok(axum::Json(session::change(&service.school, SessionId(id), edit).await?.into()))
+}
+
+/// Deletes a session without photos and without anything that a person has said.
+#[utoipa::path(delete, path = "/sessions/{session_id}", tag = "sessions", params(("session_id" = i64, Path)),
+    responses((status = 204)))]
+async fn delete_session(State(service): State<Service>, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
+    session::delete(&service.school, SessionId(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

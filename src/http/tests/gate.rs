@@ -167,3 +167,50 @@ async fn large_answers_are_compressed_for_who_can_read_that() {
     let packed = server.get("/openapi.json").header("accept-encoding", "gzip").send().await.unwrap();
     assert_eq!(packed.headers()["content-encoding"], "gzip");
 }
+
+/// A picture that is one; nobody looks at it here.
+fn picture(shade: u8) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let grey = image::RgbImage::from_pixel(64, 64, image::Rgb([shade; 3]));
+    grey.write_to(&mut std::io::Cursor::new(&mut bytes), image::ImageFormat::Png).unwrap();
+    bytes
+}
+
+#[tokio::test]
+async fn uploads_wait_their_turn_and_a_long_queue_takes_no_more() {
+    let server = TestServer::with(|config| config.server.queue_limit = 2).await;
+    let session = server.school.change(|conn| Ok(crate::db::testing::session(conn)?)).await.unwrap().0;
+    let token = server.token(&[Scope::Record]).await;
+    let upload = |pictures: Vec<Vec<u8>>| {
+        let form = pictures.into_iter().fold(reqwest::multipart::Form::new(), |form, bytes| {
+            form.part("photo", reqwest::multipart::Part::bytes(bytes).file_name("a.png"))
+        });
+        server.post(&format!("/api/v1/sessions/{session}/photos")).bearer_auth(&token).multipart(form).send()
+    };
+    let taken = upload(vec![picture(1), b"no picture".to_vec(), picture(2)]).await.unwrap();
+    assert_eq!(taken.status(), 202);
+    assert!(taken.headers()["location"].to_str().unwrap().starts_with("/api/v1/jobs/"));
+    let taken: Value = taken.json().await.unwrap();
+    let states: Vec<&str> =
+        taken["photos"].as_array().unwrap().iter().map(|photo| photo["state"].as_str().unwrap()).collect();
+    assert_eq!(states, ["queued", "failed", "queued"]);
+    assert_eq!(taken["photos"][1]["error"]["code"], "UNSUPPORTED_FORMAT");
+    let refused = upload(vec![picture(3)]).await.unwrap();
+    assert!(refused.headers().contains_key("retry-after"));
+    assert_eq!(problem(refused).await, (503, "BUSY".into()));
+    let jobs = server.school.read(|conn| Ok(crate::queue::backlog::backlog(conn)?)).await.unwrap();
+    assert_eq!(jobs[0].queued, 2);
+}
+
+#[tokio::test]
+async fn an_upload_without_a_usable_photo_changes_nothing() {
+    let server = TestServer::start().await;
+    let session = server.school.change(|conn| Ok(crate::db::testing::session(conn)?)).await.unwrap();
+    let token = server.token(&[Scope::Record]).await;
+    let part = reqwest::multipart::Part::bytes(b"no picture".to_vec()).file_name("a.jpg");
+    let form = reqwest::multipart::Form::new().part("photo", part);
+    let request = server.post(&format!("/api/v1/sessions/{}/photos", session.0)).bearer_auth(&token);
+    assert_eq!(problem(request.multipart(form).send().await.unwrap()).await, (415, "UNSUPPORTED_FORMAT".into()));
+    let photos = server.school.read(move |conn| Ok(crate::db::photos::list(conn, session)?)).await.unwrap();
+    assert!(photos.is_empty());
+}
