@@ -109,13 +109,8 @@ pub(crate) fn take_attendance(school: &School, service: &Service) {
     let sheet = fs::read(at("sheet.xlsx")).unwrap();
     assert!(sheet.starts_with(b"PK"), "a workbook is a zip archive");
     let log = school.run(&["--json", "admin", "audit", "--last", "200"]).expect(0).json();
-    let actions: Vec<&str> = log
-        .as_array()
-        .or_else(|| log["lines"].as_array())
-        .unwrap()
-        .iter()
-        .filter_map(|line| line["action"].as_str())
-        .collect();
+    let actions: Vec<&str> =
+        log["rows"].as_array().unwrap().iter().filter_map(|line| line["action"].as_str()).collect();
     for action in ["auth.login", "upload_photos", "correct_record", "export_session"] {
         assert!(actions.contains(&action), "{action} in {actions:?}");
     }
