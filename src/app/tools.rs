@@ -52,7 +52,7 @@ pub async fn detect(recogniser: &Recogniser, picture: Bytes) -> Result<SeenPhoto
     blocking(move || nets.analyse_portrait(&picture)).await
 }
 
-/// The faces of a picture, each with its embedding as [`presented`] gives it.
+/// The faces of a picture, each with its embedding as `presented` gives it.
 ///
 /// # Errors
 /// As [`detect`], and `NO_FACE_DETECTED`; `INVALID_EMBEDDING` for numbers that are no face.

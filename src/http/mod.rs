@@ -1,7 +1,7 @@
 //! The REST service: the school's data and the recogniser for programs and people in other places.
 //!
 //! Handlers translate: a request into a call of `app`, what comes back into JSON. Every change goes through `app`; what is only
-//! read may come from `db`. Who may do what stands in [`table`], how errors look in [`problem`]. Called by `cli`.
+//! read may come from `db`. Who may do what stands in `table`, how errors look in `problem`. Called by `cli`.
 
 mod client;
 mod download;

@@ -178,3 +178,24 @@ pub(super) fn build(service: &Service) -> (Router<Service>, OpenApi) {
     }
     OpenApiRouter::new().nest(ROOT, router).split_for_parts()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::rows;
+
+    /// Two types of one name would be described as one of them.
+    #[test]
+    fn every_name_of_the_document_means_one_thing() {
+        let mut known: HashMap<String, serde_json::Value> = HashMap::new();
+        for row in rows() {
+            for (name, schema) in row.routes.0 {
+                let schema = serde_json::to_value(&schema).unwrap();
+                let first = known.entry(name.clone()).or_insert_with(|| schema.clone());
+                assert_eq!(*first, schema, "{name} is two things; one of them is in {}", row.path);
+            }
+        }
+        assert!(known.len() > 40);
+    }
+}

@@ -54,15 +54,15 @@ impl std::fmt::Debug for Credential {
 }
 
 impl Credential {
-    /// What the headers `Authorization` and `X-API-Key` say; nothing when there is neither.
+    /// What the headers `Authorization` and `X-API-Key` say; nothing when there is neither. `Authorization` counts where both are
+    /// there.
     ///
     /// # Errors
-    /// `INVALID_REQUEST` for both at once; `UNAUTHENTICATED` for another scheme than Bearer, and for a key that is no token.
+    /// `UNAUTHENTICATED` for another scheme than Bearer, and for a key that is no token.
     pub fn from_headers(authorization: Option<&str>, api_key: Option<&str>) -> Result<Option<Self>, Error> {
         match (authorization, api_key) {
             (None, None) => Ok(None),
-            (Some(_), Some(_)) => Err(Error::new(Code::InvalidRequest, "send Authorization or X-API-Key, not both")),
-            (Some(header), None) => Self::from_bearer(header).map(Some),
+            (Some(header), _) => Self::from_bearer(header).map(Some),
             (None, Some(key)) if key.starts_with(tokens::PREFIX) => Ok(Some(Self::Token(key.to_owned()))),
             (None, Some(_)) => Err(refused("X-API-Key takes a token that begins with rc_")),
         }

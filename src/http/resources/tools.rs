@@ -223,13 +223,13 @@ impl From<Nearness> for NearnessResponse {
 
 /// A face that was handed in.
 #[derive(Debug, Serialize, ToSchema)]
-struct SubjectResponse {
+struct HandedInResponse {
     /// None for an embedding.
     face: Option<FaceResponse>,
     warnings: Vec<String>,
 }
 
-impl From<&Subject> for SubjectResponse {
+impl From<&Subject> for HandedInResponse {
     fn from(subject: &Subject) -> Self {
         let face = subject.face.as_ref().map(|(detection, quality)| FaceResponse::of(detection, *quality));
         Self { face, warnings: subject.warnings.clone() }
@@ -243,7 +243,7 @@ struct CompareResponse {
     pack: String,
     #[schema(example = "cpu")]
     provider: String,
-    probe: SubjectResponse,
+    probe: HandedInResponse,
     /// In the order of the request.
     references: Vec<ComparedResponse>,
     best: BestResponse,
@@ -293,8 +293,8 @@ struct VerifyResponse {
     confidence: f32,
     #[serde(flatten)]
     nearness: NearnessResponse,
-    first: SubjectResponse,
-    second: SubjectResponse,
+    first: HandedInResponse,
+    second: HandedInResponse,
 }
 
 /// Finds the faces of a picture. Nothing is stored.
