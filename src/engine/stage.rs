@@ -6,11 +6,10 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::error::EngineError;
 use super::net::Tensor;
@@ -53,7 +52,7 @@ pub struct StageStats {
 #[derive(Debug)]
 pub struct Stage {
     name: &'static str,
-    requests: Option<Sender<Request>>,
+    requests: Option<SyncSender<Request>>,
     thread: Option<JoinHandle<()>>,
     counters: Arc<Counters>,
 }
@@ -71,7 +70,7 @@ type Answer = Result<Vec<Tensor>, EngineError>;
 
 struct Request {
     input: Tensor,
-    answer: Sender<Answer>,
+    answer: SyncSender<Answer>,
     caller: Weak<()>,
 }
 
@@ -93,7 +92,7 @@ impl Stage {
     where
         F: FnMut(&Tensor) -> Answer + Send + 'static,
     {
-        let (sender, requests) = bounded(options.queue);
+        let (sender, requests) = sync_channel(options.queue);
         let counters = Arc::new(Counters::default());
         let counted = Arc::clone(&counters);
         let worker = Worker { name, requests, options, run, counters: counted, waiting: VecDeque::new() };
@@ -109,7 +108,7 @@ impl Stage {
     /// # Errors
     /// [`EngineError::Busy`] when the queue is full and `admission` says so, [`EngineError::Stopped`] when the thread is gone.
     pub fn submit(&self, input: Tensor, admission: Admission) -> Result<Ticket, EngineError> {
-        let (sender, answer) = bounded(1);
+        let (sender, answer) = sync_channel(1);
         let waiting = Arc::new(());
         let request = Request { input, answer: sender, caller: Arc::downgrade(&waiting) };
         let queue = self.requests.as_ref().expect("the channel is taken in drop only");
@@ -193,9 +192,11 @@ impl Ticket {
 
 struct Worker<F> {
     name: &'static str,
+    run: F,
+    /// Of the standard library on purpose: what is still inside when this end is dropped is dropped with it, and so its callers
+    /// are told. Other channels keep it as long as the other end lives, and whoever asked during a panic would wait for ever.
     requests: Receiver<Request>,
     options: StageOptions,
-    run: F,
     counters: Arc<Counters>,
     waiting: VecDeque<Request>,
 }
@@ -397,9 +398,34 @@ mod tests {
         let stopped = EngineError::Stopped { net: "shaky".to_owned() };
         let ticket = stage.submit(tensor(&[1.0]), Admission::Wait).unwrap();
         assert_eq!(ticket.wait(), Err(stopped.clone()));
-        // The channel closes when the thread has unwound; until then a request is dropped with it.
         let later = stage.submit(tensor(&[1.0]), Admission::Wait).and_then(Ticket::wait);
         assert_eq!(later, Err(stopped));
+    }
+
+    /// Does not let a panicking thread end before it is told to.
+    struct SlowEnd(mpsc::Receiver<()>);
+
+    impl Drop for SlowEnd {
+        fn drop(&mut self) {
+            let _ = self.0.recv();
+        }
+    }
+
+    #[test]
+    fn whoever_asks_while_the_thread_of_a_panicked_net_ends_is_told_too() {
+        let (end, gate) = mpsc::channel();
+        let slow = SlowEnd(gate);
+        let stage = Stage::start("shaky", OPTIONS, move |_| {
+            let _owned = &slow;
+            panic!("out of order")
+        })
+        .unwrap();
+        let stopped = EngineError::Stopped { net: "shaky".to_owned() };
+        let first = stage.submit(tensor(&[1.0]), Admission::Wait).unwrap();
+        assert_eq!(first.wait(), Err(stopped.clone()));
+        let during = stage.submit(tensor(&[1.0]), Admission::Wait).unwrap();
+        end.send(()).unwrap();
+        assert_eq!(during.wait(), Err(stopped));
     }
 
     #[test]
