@@ -5,7 +5,7 @@ PYTHON ?= python3
 export CARGO PYTHON WHEEL
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test fuzz lint lint-deploy bench deny dist
+.PHONY: help setup build demo test fuzz lint lint-deploy check-api bench deny dist
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -38,6 +38,10 @@ lint: ## format, clippy and documentation, without a single warning
 
 lint-deploy: ## check everything in deploy/ with the tools that are here; says what it could not check
 	@bash deploy/lint.sh
+
+# SECONDS_LONG=N to choose how long, ARGUMENTS="..." for schemathesis.
+check-api: build ## throw generated requests at the server, by its OpenAPI document
+	@bash tests/api/run.sh $(ARGUMENTS)
 
 bench: setup ## time the pipeline's operations
 	$(CARGO) bench

@@ -2,10 +2,12 @@
 
 use axum::routing::get;
 use axum::{Json, Router};
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{Operation, Parameter, PathItem};
+use utoipa::openapi::schema::{SchemaType, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
     ComponentsBuilder, ContentBuilder, Info, License, OpenApi, OpenApiBuilder, Ref, RefOr, Response, ResponseBuilder,
+    Schema,
 };
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_swagger_ui::{Config, SwaggerUi};
@@ -18,6 +20,9 @@ use crate::domain::access::Access;
 /// Where the document lies.
 pub(super) const DOCUMENT: &str = "/openapi.json";
 const PAGE: &str = "/docs";
+
+/// An entity tag, or any.
+const ENTITY_TAG: &str = r#"^(\*|(W/)?"[!#-~]*")$"#;
 
 const ABOUT: &str = "Attendance from classroom photos. Sign in with `POST /api/v1/auth/login` and send the access token as \
 `Authorization: Bearer <token>`, or send an API token the same way or as `X-API-Key`. Errors are RFC 9457 problems with \
@@ -36,6 +41,25 @@ pub(super) fn complete(item: &mut PathItem, rule: Rule, kind: Kind, method: &str
         for (status, what) in failures(rule, kind, method) {
             add_failure(operation, status, what);
         }
+        for parameter in operation.parameters.iter_mut().flatten() {
+            if let RefOr::T(parameter) = parameter {
+                describe_text(parameter);
+            }
+        }
+    }
+}
+
+/// Parameters are text: one that may be left out is absent then, not `null`.
+fn describe_text(parameter: &mut Parameter) {
+    let Some(RefOr::T(Schema::Object(schema))) = &mut parameter.schema else { return };
+    if let SchemaType::Array(types) = &mut schema.schema_type {
+        types.retain(|kind| *kind != Type::Null);
+        if let [only] = types.as_slice() {
+            schema.schema_type = SchemaType::Type(only.clone());
+        }
+    }
+    if parameter.name == "If-Match" {
+        schema.pattern = Some(ENTITY_TAG.into());
     }
 }
 

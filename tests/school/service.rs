@@ -1,18 +1,22 @@
 //! The service as a client uses it: the examples of `deploy/examples`, run against the real program.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
 
 use crate::support::{FULL, LEFT, RIGHT, Ran, School, class_photo, demo, repository};
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// A server on a school, and the workers beside it; ended with the value.
 pub(crate) struct Service {
-    url: String,
-    processes: Vec<Child>,
+    pub(crate) url: String,
+    /// The workers, then the server.
+    pub(crate) processes: Vec<Child>,
 }
 
 impl Service {
@@ -29,8 +33,7 @@ impl Service {
         let url = format!("http://{}", said.expect("the server says where it listens"));
         // Whatever else it says must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        let worker = || school.command(&["work"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let mut processes: Vec<Child> = (0..workers).map(|_| worker()).collect();
+        let mut processes: Vec<Child> = (0..workers).map(|_| worker(school)).collect();
         processes.push(server);
         Self { url, processes }
     }
@@ -42,6 +45,11 @@ impl Service {
         client.env("ROLLCALL_USER", "ann").env("ROLLCALL_PASSWORD", PASSWORD);
         client
     }
+}
+
+/// A program that looks at photos.
+pub(crate) fn worker(school: &School) -> Child {
+    school.command(&["work"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
 impl Drop for Service {
@@ -62,51 +70,102 @@ pub(crate) fn add_user(school: &School, name: &str, role: &str) {
     assert!(adding.wait().unwrap().success());
 }
 
-/// Eight students of CSE-A with their consent, their portraits, and photos of one lesson.
-fn lesson(folder: &Path) {
-    let roster = fs::read_to_string(demo("roster.csv")).unwrap();
-    let mut rows = String::from("class,section,name,roll_no,prn,email,consent\n");
-    for line in roster.lines().filter(|line| line.starts_with("CSE,A,")).take(8) {
-        let columns: Vec<&str> = line.split(',').collect();
-        rows.push_str(&format!("{},given\n", columns[..6].join(",")));
-        let roll_no = columns[3];
-        let portraits = fs::read_dir(demo("dataset")).unwrap().map(|entry| entry.unwrap().path());
-        let own = portraits.filter(|path| path.to_str().unwrap().ends_with(&format!("_{roll_no}")));
-        for from in own {
-            let to = folder.join("portraits").join(roll_no);
-            fs::create_dir_all(&to).unwrap();
-            for image in fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()) {
-                fs::copy(&image, to.join(image.file_name().unwrap())).unwrap();
-            }
+/// A class of eight, their portraits, and photos of one lesson, in a folder.
+struct Lesson {
+    folder: TempDir,
+    class: &'static str,
+    section: &'static str,
+    portraits: usize,
+    photos: usize,
+    /// Roll number of the one whose record is corrected.
+    corrected: String,
+}
+
+const ROSTER_HEAD: &str = "class,section,name,roll_no,prn,email,consent\n";
+
+impl Lesson {
+    /// Of CSE-A of the drawn school.
+    fn drawn() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let roster = fs::read_to_string(demo("roster.csv")).unwrap();
+        let mut rows = String::from(ROSTER_HEAD);
+        let mut corrected = None;
+        for line in roster.lines().filter(|line| line.starts_with("CSE,A,")).take(8) {
+            let columns: Vec<&str> = line.split(',').collect();
+            rows.push_str(&format!("{},given\n", columns[..6].join(",")));
+            let roll_no = columns[3];
+            let portraits = fs::read_dir(demo("dataset")).unwrap().map(|entry| entry.unwrap().path());
+            let own = portraits.filter(|path| path.to_str().unwrap().ends_with(&format!("_{roll_no}")));
+            own.for_each(|from| copy_files(&from, &folder.path().join("portraits").join(roll_no)));
+            corrected.get_or_insert_with(|| roll_no.to_owned());
         }
+        fs::write(folder.path().join("roster.csv"), rows).unwrap();
+        fs::create_dir(folder.path().join("photos")).unwrap();
+        for photo in [LEFT, RIGHT, FULL] {
+            fs::copy(class_photo(photo), folder.path().join("photos").join(photo)).unwrap();
+        }
+        let corrected = corrected.expect("the class has students");
+        Self { folder, class: "CSE", section: "A", portraits: 16, photos: 3, corrected }
     }
-    fs::write(folder.join("roster.csv"), rows).unwrap();
-    fs::create_dir(folder.join("photos")).unwrap();
-    for photo in [LEFT, RIGHT, FULL] {
-        fs::copy(class_photo(photo), folder.join("photos").join(photo)).unwrap();
+
+    /// Of eight people on real photos, which are third parties' and lie beside the repository; none where they are absent.
+    fn real() -> Option<Self> {
+        let cast = repository().join("../shared/photos/e2e_tvcast");
+        if !cast.exists() {
+            eprintln!("skipped: {} is not there, so no lesson is taken with real photos", cast.display());
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let mut rows = String::from(ROSTER_HEAD);
+        for (person, _) in real_attendance(&cast) {
+            rows.push_str(&format!("Cast,1,{person},{person},,,given\n"));
+            copy_files(&cast.join("enrol").join(&person), &folder.path().join("portraits").join(&person));
+        }
+        fs::write(folder.path().join("roster.csv"), rows).unwrap();
+        copy_files(&cast.join("photos"), &folder.path().join("photos"));
+        let corrected = "stuart".to_owned();
+        Some(Self { folder, class: "Cast", section: "1", portraits: 40, photos: 5, corrected })
+    }
+
+    fn at(&self, part: &str) -> PathBuf {
+        self.folder.path().join(part)
     }
 }
 
-/// Roster, portraits, photos, events, a correction and the sheet, by the example in Python.
-pub(crate) fn take_attendance(school: &School, service: &Service) {
+/// Who of the cast can be seen as a whole face in at least one photo.
+fn real_attendance(cast: &Path) -> BTreeMap<String, bool> {
+    let column = |line: &str, n: usize| line.split(',').nth(n).unwrap().to_owned();
+    let people = fs::read_to_string(cast.join("enrolment.csv")).unwrap();
+    let mut seen: BTreeMap<String, bool> = people.lines().skip(1).map(|line| (column(line, 1), false)).collect();
+    let truth = fs::read_to_string(cast.join("truth.csv")).unwrap();
+    for line in truth.lines().skip(1).filter(|line| column(line, 6) != "partial") {
+        *seen.get_mut(&column(line, 1)).expect("only the cast has names") = true;
+    }
+    seen
+}
+
+fn copy_files(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for file in fs::read_dir(from).unwrap().map(|entry| entry.unwrap().path()) {
+        fs::copy(&file, to.join(file.file_name().unwrap())).unwrap();
+    }
+}
+
+/// Roster, portraits, photos, events, a correction and the sheet, by the example in Python. Returns the status of each roll
+/// number before the correction.
+fn taken(school: &School, service: &Service, lesson: &Lesson) -> BTreeMap<String, String> {
     add_user(school, "ann", "admin");
-    let folder = tempfile::tempdir().unwrap();
-    lesson(folder.path());
-    let at = |part: &str| folder.path().join(part);
-    let first = fs::read_dir(at("portraits")).unwrap().map(|entry| entry.unwrap().file_name()).min().unwrap();
-    let correction = format!("{}=late", first.to_str().unwrap());
+    let correction = format!("{}=late", lesson.corrected);
     let mut client = service.client("python3", "attendance.py");
-    client.arg("--roster").arg(at("roster.csv")).args(["--class", "CSE", "--section", "A"]);
-    client.arg("--portraits").arg(at("portraits")).arg("--photos").arg(at("photos"));
-    let ran =
-        Ran::of(client.args(["--correct", &correction]).arg("-o").arg(at("sheet.xlsx")).output().unwrap()).expect(0);
-    assert!(ran.out.contains("16 portraits enrolled, 0 refused"), "{ran:?}");
-    assert!(ran.out.contains("3 photos uploaded"), "{ran:?}");
+    client.arg("--roster").arg(lesson.at("roster.csv")).args(["--class", lesson.class, "--section", lesson.section]);
+    client.arg("--portraits").arg(lesson.at("portraits")).arg("--photos").arg(lesson.at("photos"));
+    client.args(["--correct", &correction]).arg("-o").arg(lesson.at("sheet.xlsx"));
+    let ran = Ran::of(client.output().unwrap()).expect(0);
+    assert!(ran.out.contains(&format!("{} portraits enrolled, 0 refused", lesson.portraits)), "{ran:?}");
+    assert!(ran.out.contains(&format!("{} photos uploaded", lesson.photos)), "{ran:?}");
     assert!(ran.out.contains("event "), "{ran:?}");
-    let present = ran.out.lines().filter(|line| line.ends_with(" present")).count();
-    assert!(present >= 7, "{ran:?}");
-    assert!(ran.out.contains(&format!("{} is late now", first.to_str().unwrap())), "{ran:?}");
-    let sheet = fs::read(at("sheet.xlsx")).unwrap();
+    assert!(ran.out.contains(&format!("{} is late now", lesson.corrected)), "{ran:?}");
+    let sheet = fs::read(lesson.at("sheet.xlsx")).unwrap();
     assert!(sheet.starts_with(b"PK"), "a workbook is a zip archive");
     let log = school.run(&["--json", "admin", "audit", "--last", "200"]).expect(0).json();
     let actions: Vec<&str> =
@@ -114,6 +173,38 @@ pub(crate) fn take_attendance(school: &School, service: &Service) {
     for action in ["auth.login", "upload_photos", "correct_record", "export_session"] {
         assert!(actions.contains(&action), "{action} in {actions:?}");
     }
+    let statuses = ran.out.lines().filter_map(|line| line.trim_start().split_once(' '));
+    let is_status = |word: &str| ["present", "absent", "unmarked"].contains(&word);
+    statuses.filter(|(_, word)| is_status(word)).map(|(roll, word)| (roll.to_owned(), word.to_owned())).collect()
+}
+
+pub(crate) fn take_attendance(school: &School, service: &Service) {
+    let statuses = taken(school, service, &Lesson::drawn());
+    assert_eq!(statuses.len(), 8);
+    assert!(statuses.values().filter(|status| *status == "present").count() >= 7, "{statuses:?}");
+}
+
+/// Settings for the nets that real photos need; none where their weights are absent.
+pub(crate) fn real_nets() -> Option<(String, String)> {
+    let weights = repository().join("../shared/models");
+    if !weights.exists() {
+        eprintln!("skipped: {} is not there, so no lesson is taken with real photos", weights.display());
+        return None;
+    }
+    Some(("ROLLCALL_PACK".into(), "mtcnn-edgeface-xs".into()))
+}
+
+/// The same with eight people on five real photos. The school was made with [`real_nets`].
+pub(crate) fn take_real_attendance(school: &School, workers: usize) {
+    let Some(lesson) = Lesson::real() else { return };
+    let weights = repository().join("../shared/models");
+    let pull = ["models", "pull", "mtcnn-edgeface-xs", "--accept-licence", "--from", weights.to_str().unwrap()];
+    school.run(&pull).expect(0);
+    let statuses = taken(school, &Service::start(school, workers), &lesson);
+    let truth = real_attendance(&repository().join("../shared/photos/e2e_tvcast"));
+    let named: BTreeMap<String, bool> =
+        statuses.into_iter().map(|(roll, status)| (roll, status == "present")).collect();
+    assert_eq!(named, truth);
 }
 
 #[test]
@@ -121,6 +212,12 @@ fn a_lesson_is_taken_over_rest() {
     let school = School::empty();
     let service = Service::start(&school, 0);
     take_attendance(&school, &service);
+}
+
+#[test]
+fn a_lesson_with_real_photos_is_taken_over_rest() {
+    let Some(nets) = real_nets() else { return };
+    take_real_attendance(&School::empty().with_variables(vec![nets]), 0);
 }
 
 #[test]

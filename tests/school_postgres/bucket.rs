@@ -10,11 +10,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::s3::{ACCESS_KEY, SECRET_KEY, Server};
-use crate::service::{Service, take_attendance};
+use crate::service::{Service, real_nets, take_attendance, take_real_attendance};
 use crate::support::{FULL, LEFT, OTHER_CLASS, Photos, RIGHT, Ran, School, demo, fifty, substance};
 
 /// Settings and credentials for a bucket, as variables.
-fn variables(server: &Server, bucket: &str) -> Vec<(String, String)> {
+pub(crate) fn variables(server: &Server, bucket: &str) -> Vec<(String, String)> {
     [
         ("ROLLCALL_STORAGE__KIND", "s3"),
         ("ROLLCALL_STORAGE__S3__BUCKET", bucket),
@@ -83,6 +83,15 @@ fn a_lesson_is_taken_over_rest_with_two_workers() {
     take_attendance(&school, &Service::start(&school, 2));
     // 16 portraits and 3 photos.
     assert_eq!(server.keys(&bucket).len(), 19);
+}
+
+#[test]
+fn a_lesson_with_real_photos_is_taken_over_rest_with_two_workers() {
+    let Some(nets) = real_nets() else { return };
+    let server = Server::shared();
+    let mut settings = variables(server, &server.new_bucket());
+    settings.push(nets);
+    take_real_attendance(&School::empty_on(crate::server()).with_variables(settings), 2);
 }
 
 #[test]

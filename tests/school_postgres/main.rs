@@ -34,6 +34,7 @@ mod roster;
 mod s3;
 #[path = "../school/service.rs"]
 mod service;
+mod service_outage;
 #[path = "../school/stop.rs"]
 mod stop;
 #[path = "../school/storage.rs"]

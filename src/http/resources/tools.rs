@@ -1,11 +1,16 @@
 //! Tools for other systems: faces of pictures that belong to nobody here. Nothing is stored and nobody of the school is
 //! compared with.
 
+mod described;
+#[cfg(test)]
+mod tests;
+
 use axum::extract::State;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use self::described::{CompareForm, Face, PictureForm, Reference, VerifyForm};
 use crate::app::error::{Code, Error};
 use crate::app::recogniser::SeenPhoto;
 use crate::app::tools::{self, Given, Judge, Judgement, MAX_REFERENCES, Nearness, Subject, Which};
@@ -40,28 +45,19 @@ struct PictureRequest {
     image: InlinePicture,
 }
 
-/// A picture as a file.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "only described")]
-struct PictureForm {
-    #[schema(value_type = String, format = Binary)]
-    image: (),
-}
-
-/// A face: a picture of one person, or an embedding by the same pack; one of the two.
-#[derive(Debug, Deserialize, ToSchema)]
+/// A face: a picture of one person, or an embedding by the same pack; one of the two. Described as [`Face`].
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FaceRequest {
     image: Option<InlinePicture>,
     embedding: Option<Vec<f32>>,
 }
 
-/// A face that a probe is compared with.
-#[derive(Debug, Deserialize, ToSchema)]
+/// A face that a probe is compared with. Described as [`Reference`].
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ReferenceRequest {
     /// Whose face it is, in the words of the caller; several references of one person have the same.
-    #[schema(min_length = 1, max_length = 200)]
     id: String,
     /// A picture of one person; or else `embedding`.
     image: Option<InlinePicture>,
@@ -71,36 +67,19 @@ struct ReferenceRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CompareRequest {
+    #[schema(value_type = Face)]
     probe: FaceRequest,
-    #[schema(min_items = 1, max_items = 100)]
+    #[schema(value_type = Vec<Reference>, min_items = 1, max_items = 100)]
     references: Vec<ReferenceRequest>,
-}
-
-/// The names of the reference files are their ids.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "only described")]
-struct CompareForm {
-    #[schema(value_type = String, format = Binary)]
-    probe: (),
-    #[schema(value_type = Vec<String>, min_items = 1, max_items = 100)]
-    references: (),
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct VerifyRequest {
+    #[schema(value_type = Face)]
     first: FaceRequest,
+    #[schema(value_type = Face)]
     second: FaceRequest,
-}
-
-/// Two files, in this order.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "only described")]
-struct VerifyForm {
-    #[schema(value_type = String, format = Binary)]
-    first: (),
-    #[schema(value_type = String, format = Binary)]
-    second: (),
 }
 
 /// Which faces of a picture are embedded.
@@ -502,6 +481,3 @@ async fn subject(service: &Service, given: Result<Given, Error>) -> Result<Resul
         looked => Ok(looked),
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -81,7 +81,7 @@ pub(super) struct CreateUserRequest {
     #[schema(min_length = 1, max_length = 64)]
     name: String,
     /// Otherwise the name.
-    #[schema(max_length = 100)]
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f]*\S[^\u0000-\u001f]*$")]
     display_name: Option<String>,
     role: RoleName,
     /// At least ten characters.
@@ -96,7 +96,7 @@ pub(super) struct CreateUserRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangeUserRequest {
-    #[schema(min_length = 1, max_length = 100)]
+    #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f]*\S[^\u0000-\u001f]*$")]
     display_name: Option<String>,
     role: Option<RoleName>,
     /// False: may not sign in any more, and is signed out everywhere.
