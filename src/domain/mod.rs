@@ -4,6 +4,7 @@
 //! passed in, so every rule can be tested with arithmetic alone. Everybody may import this layer; it imports nobody.
 
 pub mod access;
+pub mod advice;
 pub mod assign;
 pub mod attendance;
 pub mod calibration;
