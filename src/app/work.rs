@@ -81,8 +81,8 @@ struct Worker {
 
 #[async_trait]
 impl Handler for Worker {
-    fn topic(&self) -> String {
-        photo::topic(self.recogniser.key())
+    fn topics(&self) -> Vec<String> {
+        vec![photo::topic(self.recogniser.key())]
     }
 
     async fn run(&self, job: &Claimed) -> Result<(), Failure> {

@@ -79,7 +79,7 @@ pub struct RunnerOptions {
     pub keep_finished: Duration,
 }
 
-/// Works on the jobs of one topic.
+/// Works on the jobs of its handler's topics.
 #[derive(Debug)]
 pub struct Runner<H> {
     db: Db,
@@ -152,7 +152,7 @@ impl<H: Handler> Runner<H> {
     async fn claim(&self, count: usize) -> Result<Vec<Claimed>, DbError> {
         let handler = Arc::clone(&self.handler);
         let ask = Ask {
-            topic: handler.topic(),
+            topics: handler.topics(),
             worker: self.options.worker.clone(),
             run_id: self.options.run_id.clone(),
             count,
@@ -162,7 +162,7 @@ impl<H: Handler> Runner<H> {
             .db
             .run(move |conn| {
                 take_from_lost_workers(conn, handler.as_ref())?;
-                if !store::is_due(conn, &ask.topic)? {
+                if !store::is_due(conn, &ask.topics)? {
                     return Ok(Vec::new());
                 }
                 transaction::<_, DbError>(conn, |conn| store::claim(conn, &ask))
@@ -232,6 +232,7 @@ impl<H: Handler> Runner<H> {
             Ok((jobs, events)) => tracing::info!(jobs, events, "old finished jobs and events deleted"),
             Err(error) => tracing::warn!(%error, "old finished jobs and events could not be deleted"),
         }
+        self.handler.tidy().await;
     }
 }
 
