@@ -1,12 +1,15 @@
 //! What handlers take from a request, with our own problems where it cannot be read.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
 use super::observe;
 use super::problem::Problem;
@@ -46,6 +49,24 @@ impl<T: DeserializeOwned> FromRequestParts<Service> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Problem> {
         let read = axum::extract::Query::<T>::from_request_parts(parts, service).await;
         read.map(|query| Self(query.0)).map_err(|e| Problem::new(Code::InvalidRequest, e.body_text()))
+    }
+}
+
+/// How long a client waits at most.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+/// Whether a client waits for work to be finished.
+#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WaitQuery {
+    /// Answer when the work is finished, or after so many seconds.
+    #[param(minimum = 0, maximum = 300)]
+    wait: Option<u16>,
+}
+
+impl WaitQuery {
+    pub(crate) fn patience(self) -> Duration {
+        Duration::from_secs(self.wait.unwrap_or(0).into()).min(LONGEST_WAIT)
     }
 }
 

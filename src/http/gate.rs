@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::extract::{ClientAddress, Who, header_text};
+use super::extract::{ClientAddress, LONGEST_WAIT, Who, header_text};
 use super::problem::Problem;
 use super::service::Service;
 use super::table::{Audit, Kind, Replay, Row, Rule};
@@ -109,6 +109,8 @@ impl Gate {
         let room: &[&Arc<Semaphore>] = match self.kind {
             Kind::Plain => &[&service.requests],
             Kind::Upload => &[&service.requests, &service.uploads],
+            // Whoever only waits does not keep others from being answered.
+            Kind::Wait => &[&service.streams],
             // Streams hold their own permit for as long as they last.
             Kind::Stream => &[],
         };
@@ -195,6 +197,7 @@ impl Gate {
         let limit = match self.kind {
             Kind::Plain => self.service.request_timeout(),
             Kind::Upload => self.service.request_timeout() * UPLOAD_PATIENCE,
+            Kind::Wait => self.service.request_timeout() + LONGEST_WAIT,
             Kind::Stream => return Ok(next.run(request).await),
         };
         if self.replay == Replay::Never && request.headers().contains_key(idempotency::KEY) {

@@ -152,7 +152,11 @@ fn tell(conn: &mut AnyConnection, id: JobId, state: JobState, data: Value) -> Re
     events::insert(conn, Topic::Job(id.0), &kind, data, Utc::now().naive_utc()).map(|_| ())
 }
 
-fn unfinished_of_key(conn: &mut AnyConnection, key: &str) -> Result<Option<JobId>, DbError> {
+/// The unfinished job with this key.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn unfinished_of_key(conn: &mut AnyConnection, key: &str) -> Result<Option<JobId>, DbError> {
     let found = jobs::table.filter(jobs::dedup_key.eq(key)).filter(jobs::finished_at.is_null()).select(jobs::id);
     Ok(found.first(conn).optional()?.map(JobId))
 }

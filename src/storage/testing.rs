@@ -129,7 +129,8 @@ on_each_store! {
     async fn a_group_lists_its_objects_whoever_wrote_them(store) {
         let of_12 = [photo(12, b"one"), photo(12, b"two"), photo_by_hash(12, b"one"), annotated(12, 10), annotated(12, 9)];
         let (of_1, of_student, made) = (photo(1, b"one"), sample(12, b"one"), export(12));
-        for key in of_12.iter().chain([&of_1, &of_student, &made, &Key::Probe { number: 12 }]) {
+        let coming = Key::Enrolment { class: 12, number: 12 };
+        for key in of_12.iter().chain([&of_1, &of_student, &made, &coming, &Key::Probe { number: 12 }]) {
             store.put(key, b"bytes").await.unwrap();
         }
         assert_eq!(listed(store, KeyGroup::Session(12)).await, paths(&of_12));
@@ -138,6 +139,7 @@ on_each_store! {
         assert_eq!(listed(store, KeyGroup::Student(12)).await, paths(std::slice::from_ref(&of_student)));
         assert_eq!(listed(store, KeyGroup::Samples).await, paths(&[of_student]));
         assert_eq!(listed(store, KeyGroup::Exports).await, paths(&[made]));
+        assert_eq!(listed(store, KeyGroup::Enrolments).await, paths(&[coming]));
         assert_eq!(listed(store, KeyGroup::Sessions).await.len(), 6);
     }
 
