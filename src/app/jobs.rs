@@ -17,7 +17,6 @@ use crate::queue::store::{self, Among, JobCounts, JobFilter, JobRow};
 use crate::queue::{JobError, JobId, JobState, Stop, backlog};
 use crate::storage::Key;
 
-
 /// Pause between two looks at a job that somebody waits for.
 const LOOK_EVERY: Duration = Duration::from_millis(150);
 

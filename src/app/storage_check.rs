@@ -114,7 +114,8 @@ pub(super) async fn sweep(school: &School) -> Result<u64, Error> {
     sweep_before(school, Utc::now() - GRACE).await
 }
 
-async fn sweep_before(school: &School, old_before: DateTime<Utc>) -> Result<u64, Error> {
+/// The same with another limit of age.
+pub(super) async fn sweep_before(school: &School, old_before: DateTime<Utc>) -> Result<u64, Error> {
     let mut report = StorageReport::default();
     for group in [KeyGroup::Exports, KeyGroup::Enrolments] {
         objects(school, group, (Orphans::Delete, old_before), &mut report).await?;

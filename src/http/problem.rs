@@ -170,9 +170,8 @@ fn status(code: Code) -> StatusCode {
         | PackNotFound | ExportNotFound | RouteNotFound => StatusCode::NOT_FOUND,
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         AmbiguousName | LastAdmin | RosterConflict | SamplesDisagree | NameTaken | SessionConfirmed
-        | SessionNotReady | ExportNotReady | AlreadyExists | InUse | IdempotencyConflict | Cancelled | NoEnrolledStudents => {
-            StatusCode::CONFLICT
-        }
+        | SessionNotReady | ExportNotReady | AlreadyExists | InUse | IdempotencyConflict | Cancelled
+        | NoEnrolledStudents => StatusCode::CONFLICT,
         VersionConflict => StatusCode::PRECONDITION_FAILED,
         ImageTooLarge | RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         UnsupportedFormat => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -12,7 +12,7 @@ mod memory;
 mod photo_label;
 mod s3;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::fmt;
 use std::ops::Range;

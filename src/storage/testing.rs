@@ -11,6 +11,7 @@ use futures_util::TryStreamExt as _;
 use tempfile::TempDir;
 
 use super::s3::tests::new_store;
+pub(crate) use super::s3::tests::public_store;
 use super::{
     Digest, Download, ExportExtension, Extension, Key, KeyGroup, LocalStore, MemoryStore, ObjectStore, PhotoLabel,
     StorageErrorKind,
@@ -202,15 +203,8 @@ on_each_store! {
         assert!(versions.contains(&store.get(&key).await.unwrap()));
     }
 
-    async fn a_link_is_given_by_who_can_be_reached_from_outside(store) {
+    async fn no_link_is_given_where_nobody_reaches_the_store_from_outside(store) {
         store.put(&export(1), b"bytes").await.unwrap();
-        let link = store.presign(&export(1), Duration::from_secs(60)).await.unwrap();
-        assert_eq!(link.is_some(), format!("{store:?}").starts_with("S3Store"));
-        if let Some(link) = link {
-            assert!(!format!("{link:?}").contains("Signature"), "{link:?}");
-            let answer = reqwest::get(link.as_str()).await.unwrap();
-            assert_eq!((answer.status().as_u16(), answer.headers()["content-type"].to_str().unwrap()), (200, "application/zip"));
-            assert_eq!(answer.bytes().await.unwrap(), "bytes");
-        }
+        assert_eq!(store.presign(&export(1), "a.zip", Duration::from_secs(60)).await.unwrap(), None);
     }
 }

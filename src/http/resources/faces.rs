@@ -18,7 +18,7 @@ use crate::db::photos::{self, PhotoRow};
 use crate::db::{AnyConnection, DbError, members, sessions};
 use crate::domain::assign::Ranked;
 use crate::domain::ids::{FaceId, MemberId, PhotoId};
-use crate::http::download::{Served, FileBytes};
+use crate::http::download::{FileBytes, Served};
 use crate::http::extract::{Json, Path, Who};
 use crate::http::face::QualityResponse;
 use crate::http::problem::Problem;

@@ -17,7 +17,7 @@ use crate::app::{annotate, photo};
 use crate::db::photos::{self, PhotoRow};
 use crate::db::sessions;
 use crate::domain::ids::{PhotoId, SessionId};
-use crate::http::download::{Part, Served, FileBytes};
+use crate::http::download::{FileBytes, Part, Served};
 use crate::http::extract::{Path, Who};
 use crate::http::problem::{ErrorCode, Problem};
 use crate::http::service::{LINKS_LAST, Service};
@@ -280,7 +280,9 @@ async fn create_photo_links(
     let expires_at = (Utc::now() + LINKS_LAST).trunc_subsecs(0);
     let link = |what: &str| service.link(&format!("/photos/{id}/{what}"), expires_at, who.actor());
     let original = match kind_of(&row.object_key) {
-        Some((_, extension)) => photo::store_link(&service.school, &row, (&file_name(id, extension), LINKS_LAST)).await?,
+        Some((_, extension)) => {
+            photo::store_link(&service.school, &row, (&file_name(id, extension), LINKS_LAST)).await?
+        }
         None => None,
     };
     let original = original.map_or_else(|| link("original"), |link| link.as_str().to_owned());
