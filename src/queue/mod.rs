@@ -160,6 +160,6 @@ pub trait Handler: Send + Sync + std::fmt::Debug + 'static {
     /// When the database fails; the job then stays as it is and is given up later.
     fn give_up(&self, conn: &mut AnyConnection, job: &Claimed, error: &JobError) -> Result<(), DbError>;
 
-    /// Clears away what jobs have left that are no more. Called at the start and about once an hour, when nothing is due.
-    async fn tidy(&self) {}
+    /// Clears away what jobs have left that are no more. Called when nothing is due, at the start and about once an hour.
+    async fn tidy(&self);
 }

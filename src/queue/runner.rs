@@ -103,12 +103,23 @@ impl<H: Handler> Runner<H> {
     /// What the database said when it was away for longer than the limit.
     pub async fn run(&self, stop: &Stop, ended: &mut (dyn FnMut(JobId) + Send)) -> Result<(), DbError> {
         let renewal = tokio::spawn(renew(self.db.clone(), Arc::clone(&self.in_hand), self.options.lease));
-        let result = self.work(stop, ended).await;
+        let mut tidying = JoinSet::new();
+        let result = self.work(stop, ended, &mut tidying).await;
         renewal.abort();
+        // Whoever is told to stop leaves the rest to the next start.
+        tokio::select! {
+            () = async { while tidying.join_next().await.is_some() {} } => {}
+            () = stop.wait() => {}
+        }
         result
     }
 
-    async fn work(&self, stop: &Stop, ended: &mut (dyn FnMut(JobId) + Send)) -> Result<(), DbError> {
+    async fn work(
+        &self,
+        stop: &Stop,
+        ended: &mut (dyn FnMut(JobId) + Send),
+        tidying: &mut JoinSet<()>,
+    ) -> Result<(), DbError> {
         let mut working: JoinSet<JobId> = JoinSet::new();
         let mut outage = Outage::default();
         let mut pruned: Option<Instant> = None;
@@ -133,6 +144,9 @@ impl<H: Handler> Runner<H> {
             if idle && !outage.lasts() && pruned.is_none_or(|at| at.elapsed() > PRUNE_EVERY) {
                 pruned = Some(Instant::now());
                 self.prune().await;
+                // Not waited for: what it needs may be away, and jobs need not be.
+                let handler = Arc::clone(&self.handler);
+                tidying.spawn(async move { handler.tidy().await });
             }
             if working.is_empty() && (stop.requested() || (idle && !outage.lasts() && self.is_over(&mut until).await?))
             {
@@ -232,7 +246,6 @@ impl<H: Handler> Runner<H> {
             Ok((jobs, events)) => tracing::info!(jobs, events, "old finished jobs and events deleted"),
             Err(error) => tracing::warn!(%error, "old finished jobs and events could not be deleted"),
         }
-        self.handler.tidy().await;
     }
 }
 

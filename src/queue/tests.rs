@@ -355,6 +355,7 @@ struct Counting {
     fails: BTreeMap<&'static str, u32>,
     panics: Option<&'static str>,
     given_up: AtomicU32,
+    tidied: AtomicU32,
     db: Option<Db>,
 }
 
@@ -379,6 +380,10 @@ impl Handler for Counting {
     fn give_up(&self, _: &mut AnyConnection, _: &Claimed, _: &JobError) -> Result<(), DbError> {
         self.given_up.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    async fn tidy(&self) {
+        self.tidied.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -426,7 +431,9 @@ on_each_database! {
         queue(db, &[new("old")]);
         run(db, Counting::default(), options(Until::Drained));
         assert_eq!(db.run_blocking(store::counts).unwrap().done, 1, "kept for an hour");
-        run(db, Counting::default(), RunnerOptions { keep_finished: Duration::ZERO, ..options(Until::Drained) });
+        let at_once = RunnerOptions { keep_finished: Duration::ZERO, ..options(Until::Drained) };
+        let (handler, _) = run(db, Counting::default(), at_once);
+        assert_eq!(handler.tidied.load(Ordering::Relaxed), 1);
         assert_eq!(db.run_blocking(store::counts).unwrap().done, 0);
     }
 
