@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::extract::{ClientAddress, LONGEST_WAIT, Who, header_text};
+use super::extract::{ClientAddress, LONGEST_WAIT, Room, Who, header_text};
 use super::problem::Problem;
 use super::service::Service;
 use super::table::{Audit, Kind, Replay, Row, Rule};
@@ -76,7 +76,7 @@ impl Gate {
         mut request: Request,
         next: Next,
     ) -> Result<Response, Problem> {
-        let _permits = self.permits()?;
+        let room = Room::of(self.permits()?);
         let caller = self.caller(address, request.uri(), request.headers()).await?;
         self.within_rate(address, caller.as_ref())?;
         if let Some(caller) = &caller {
@@ -85,6 +85,7 @@ impl Gate {
         }
         let actor = caller.as_ref().map_or_else(Actor::nobody, |caller| caller.actor.clone());
         request.extensions_mut().insert(ClientAddress(address));
+        request.extensions_mut().insert(room.clone());
         if let Some(caller) = caller.clone() {
             request.extensions_mut().insert(Who { caller });
         }

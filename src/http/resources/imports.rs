@@ -18,7 +18,7 @@ use crate::app::{Mode, enrol, jobs};
 use crate::domain::csv_table::CsvProblems;
 use crate::domain::ids::ClassId;
 use crate::domain::roster_diff::{Membership, RosterDiff, StudentField};
-use crate::http::extract::{Query, WaitQuery, Who};
+use crate::http::extract::{Query, Room, WaitQuery, Who};
 use crate::http::pictures::only_file;
 use crate::http::problem::{ItemProblem, Problem};
 use crate::http::service::Service;
@@ -351,13 +351,15 @@ async fn import_enrolments(
     who: Who,
     Query(query): Query<EnrolmentsQuery>,
     Query(wait): Query<WaitQuery>,
+    room: Room,
     request: Request,
 ) -> Result<Response, Problem> {
     let class = ClassId(query.class_id);
     who.require(class)?;
     let file = only_file(&service, request, &["application/zip", "application/x-zip-compressed"]).await?;
     let id = enrol::queue_archive(&service.school, &service.recogniser, file, class, who.actor().key()).await?;
-    let job = jobs::wait(&service.school, id, wait.patience(), &service.stop).await?;
+    let waiting = room.wait(&service, wait);
+    let job = jobs::wait(&service.school, id, waiting.patience, &service.stop).await?;
     if let (JobState::Failed | JobState::Cancelled, error) = (job.state, job.errors.last()) {
         let code = error.and_then(|error| serde_json::from_value(error.code.clone().into()).ok());
         let detail = error.map_or_else(|| "cancelled".to_owned(), |error| error.message.clone());

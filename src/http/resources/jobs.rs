@@ -86,8 +86,8 @@ pub(super) struct JobResponse {
     /// How far it has come, in the words of its kind.
     #[schema(value_type = Option<Object>)]
     progress: Option<Value>,
-    /// What it has made, in the words of its kind: an `ExportMadeResponse` of an `export`, an `EnrolmentsResponse` of an
-    /// `enrolment`.
+    /// What it has made, in the words of its kind: `export_id`, `file_name` and `bytes` of an `export`, an `EnrolmentsResponse`
+    /// of an `enrolment`.
     #[schema(value_type = Option<Object>)]
     result: Option<Value>,
     /// One for each attempt that failed.

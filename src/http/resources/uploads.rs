@@ -13,7 +13,7 @@ use crate::app::upload::{self, Upload, Uploaded};
 use crate::db::photos::{self, PhotoRow};
 use crate::domain::ids::{PhotoId, SessionId};
 use crate::domain::status::PhotoState;
-use crate::http::extract::{Path, Query, WaitQuery, Who};
+use crate::http::extract::{Path, Query, Room, WaitQuery, Who};
 use crate::http::pictures::{Picture, Pictures};
 use crate::http::problem::{ItemProblem, Problem};
 use crate::http::service::Service;
@@ -95,12 +95,14 @@ async fn upload_photos(
     who: Who,
     Path(id): Path<i64>,
     Query(query): Query<WaitQuery>,
+    room: Room,
     form: Pictures,
 ) -> Result<Response, Problem> {
     let mut upload = Upload::begin(&service.school, &service.recogniser, SessionId(id)).await?;
     store_photos(form, &mut upload).await?;
     let uploaded = upload.finish(who.actor().key()).await?;
-    let complete = upload::wait(&service.school, &uploaded, query.patience(), &service.stop).await?;
+    let waiting = room.wait(&service, query);
+    let complete = upload::wait(&service.school, &uploaded, waiting.patience, &service.stop).await?;
     let ids: Vec<PhotoId> = uploaded.iter().filter_map(|photo| photo.accepted.photo).collect();
     let rows = service.read(move |conn| photos::several(conn, &ids)).await?;
     let photos: Vec<UploadedPhoto> = uploaded.into_iter().map(|photo| described(photo, &rows)).collect();

@@ -58,6 +58,10 @@ impl TestServer {
         Self { school, base, client: Client::new(), stop, _folder: folder }
     }
 
+    pub(super) fn stop(&self) {
+        self.stop.now();
+    }
+
     /// And a worker beside it.
     pub(super) fn with_worker(self) -> Self {
         let (school, recogniser, stop) =
