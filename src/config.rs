@@ -84,7 +84,7 @@ pub struct Queue {
     pub lease_secs: u16,
     /// Attempts before a job is given up. Default: 4.
     pub max_attempts: u32,
-    /// Finished jobs are deleted after so many days. Default: 30.
+    /// Finished jobs are deleted after so many days, and the files of exports with them. Default: 30.
     pub keep_days: u16,
 }
 

@@ -124,6 +124,10 @@ codes! {
     Timeout,
     SampleNotFound,
     PackNotFound,
+    /// There is no such export, or it is over: ask for it again.
+    ExportNotFound,
+    /// It is still being made, or could not be made.
+    ExportNotReady,
     /// Somebody else has changed it since.
     VersionConflict,
     /// It was confirmed; reopen it first.

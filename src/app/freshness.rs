@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::School;
 use super::error::Error;
@@ -70,7 +70,7 @@ impl Class {
 }
 
 /// How many sessions do not follow from what is known now. Confirmed ones do not count: they are left alone.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StaleSessions {
     /// A `rematch` judges them again.
     pub rematch: usize,

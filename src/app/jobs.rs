@@ -1,17 +1,55 @@
 //! The queue as people see it: what waits, runs and failed, and what can be done about it.
 
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::error::{Code, Error};
 use super::session::Matching;
-use super::{School, photo};
-use crate::db::DbError;
+use super::{School, enrol, photo};
 use crate::db::page::{Listed, Page};
-use crate::db::reach::PhotoJobs;
+use crate::db::reach::ClassJobs;
+use crate::db::{AnyConnection, DbError};
 use crate::domain::access::{Caller, Reach};
 use crate::queue::store::{self, Among, JobCounts, JobFilter, JobRow};
-use crate::queue::{JobError, JobId, JobState};
+use crate::queue::{JobError, JobId, JobState, Stop, backlog};
+use crate::storage::Key;
+
+/// Pause between two looks at a job that somebody waits for.
+const LOOK_EVERY: Duration = Duration::from_millis(150);
+
+/// Refuses more work of a kind that enough of waits already.
+///
+/// # Errors
+/// `BUSY`, with when to come again.
+pub(super) fn require_room(conn: &mut AnyConnection, topic: &str, limit: u32) -> Result<(), Error> {
+    if backlog::is_long(conn, topic, limit)? {
+        let error = Error::new(Code::Busy, format!("{limit} wait already; try again in a while"));
+        return Err(error.again_after(Duration::from_secs(30)));
+    }
+    Ok(())
+}
+
+/// Those of the objects that belong to a job: an export as long as its job is kept, portraits on their way as long as theirs is
+/// not finished.
+pub(super) fn accounted(conn: &mut AnyConnection, keys: &[Key]) -> Result<HashSet<Key>, DbError> {
+    let job = |key: &Key| if let Key::Export { job, .. } = key { Some(*job) } else { None };
+    let existing = store::existing(conn, &keys.iter().filter_map(job).collect::<Vec<_>>())?;
+    let mut accounted = HashSet::new();
+    for key in keys {
+        let is_needed = match key {
+            Key::Export { job, .. } => existing.contains(job),
+            Key::Enrolment { .. } => enrol::is_awaited(conn, key)?,
+            _ => false,
+        };
+        if is_needed {
+            accounted.insert(key.clone());
+        }
+    }
+    Ok(accounted)
+}
 
 /// The queue at one moment.
 #[derive(Debug, Serialize)]
@@ -26,12 +64,14 @@ pub struct QueueReport {
 pub struct JobReport {
     pub id: i64,
     pub kind: String,
-    /// Which workers can do it: for photos, those with this pack.
+    /// Which workers can do it: for photos and portraits, those with this pack.
     pub topic: String,
     pub state: JobState,
     pub attempt: i32,
     pub max_attempts: i32,
     pub photo: Option<i64>,
+    /// The class that it is about, where it is about no photo.
+    pub class: Option<i64>,
     pub run_id: Option<String>,
     pub worker: Option<String>,
     /// Not before.
@@ -54,6 +94,7 @@ impl From<JobRow> for JobReport {
             id: row.id,
             state: row.job_state(),
             photo: row.payload.0.get("photo").and_then(serde_json::Value::as_i64),
+            class: row.payload.0.get("class").and_then(serde_json::Value::as_i64),
             kind: row.kind,
             topic: row.topic,
             attempt: row.attempt,
@@ -97,7 +138,7 @@ pub struct JobWish {
 pub enum Whose {
     /// Those that the caller has asked for.
     Own,
-    /// And, for callers who may see only some classes, those about photos of these; for others all.
+    /// And, for callers who may see only some classes, those about these; for others all.
     AllWithinReach,
 }
 
@@ -108,8 +149,8 @@ pub enum Whose {
 pub async fn page(school: &School, wish: JobWish, caller: &Caller, page: Page) -> Result<Listed<JobReport>, Error> {
     let own = caller.actor.key();
     let among = match (wish.whose, &caller.reach) {
-        (Whose::Own, _) => Some(Among { own, photos: PhotoJobs(Vec::new()) }),
-        (Whose::AllWithinReach, Reach::Only(classes)) => Some(Among { own, photos: PhotoJobs(classes.clone()) }),
+        (Whose::Own, _) => Some(Among { own, about: ClassJobs(Vec::new()) }),
+        (Whose::AllWithinReach, Reach::Only(classes)) => Some(Among { own, about: ClassJobs(classes.clone()) }),
         (Whose::AllWithinReach, Reach::All) => None,
     };
     let filter = JobFilter { state: wish.state, kind: wish.kind, among };
@@ -122,6 +163,22 @@ pub async fn page(school: &School, wish: JobWish, caller: &Caller, page: Page) -
 /// `JOB_NOT_FOUND`.
 pub async fn get(school: &School, id: JobId) -> Result<JobReport, Error> {
     school.read(move |conn| Ok(store::get(conn, id).map_err(not_found)?.into())).await
+}
+
+/// The same when it is final, at the latest after `patience` or when a stop is asked for.
+///
+/// # Errors
+/// `JOB_NOT_FOUND`.
+pub async fn wait(school: &School, id: JobId, patience: Duration, stop: &Stop) -> Result<JobReport, Error> {
+    let start = Instant::now();
+    loop {
+        let job = get(school, id).await?;
+        let left = patience.saturating_sub(start.elapsed());
+        if job.finished_at.is_some() || left.is_zero() || stop.requested() {
+            return Ok(job);
+        }
+        tokio::time::sleep(LOOK_EVERY.min(left)).await;
+    }
 }
 
 /// Gives a failed or cancelled job new attempts.

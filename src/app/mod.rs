@@ -17,6 +17,7 @@ pub mod enrol;
 pub mod error;
 pub mod evaluate;
 pub mod events;
+pub mod exports;
 pub mod faces;
 mod freshness;
 pub mod idempotency;

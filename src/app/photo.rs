@@ -10,7 +10,7 @@ mod remove;
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use serde::{Deserialize, Serialize};
@@ -30,7 +30,7 @@ use crate::domain::ids::{MemberId, PhotoId, SessionId};
 use crate::domain::status::{PhotoState, SessionState};
 use crate::queue::store::{self, Held};
 use crate::queue::{self, Claim, Claimed, Failure, JobError, JobId, NewJob, Priority};
-use crate::storage::{Digest, Download, Extension};
+use crate::storage::{Digest, Download, Extension, SignedLink};
 use crate::telemetry::metric;
 use crate::vision::decode::{PhotoFormat, identify};
 
@@ -551,6 +551,19 @@ fn new_face(ordinal: usize, face: &SeenFace) -> NewFace {
 /// `PHOTO_NOT_FOUND` when the bytes are gone, `STORAGE_ERROR` when they were never stored or cannot be read now.
 pub async fn original(school: &School, row: &PhotoRow, part: Option<Range<u64>>) -> Result<Download, Error> {
     school.store.open(&photo_bytes::key(row)?, part).await.map_err(|error| photo_bytes::gone(row, error))
+}
+
+/// A link to a photo in the store itself, where clients reach the store: what the photo is called when it is saved, and how
+/// long it opens.
+///
+/// # Errors
+/// `STORAGE_ERROR` when it was never stored, or without credentials to sign with.
+pub async fn store_link(
+    school: &School,
+    row: &PhotoRow,
+    (saved_as, valid_for): (&str, Duration),
+) -> Result<Option<SignedLink>, Error> {
+    Ok(school.store.presign(&photo_bytes::key(row)?, saved_as, valid_for).await?)
 }
 
 /// The stored bytes of a photo.

@@ -16,6 +16,7 @@ pub enum Named {
     Student(StudentId),
     Sample(SampleId),
     Job(JobId),
+    Export(JobId),
 }
 
 /// Whose a thing is.
@@ -45,10 +46,12 @@ pub fn classes_of(conn: &mut AnyConnection, named: Named, caller: Option<&str>) 
             None => Belongs::To(Vec::new()),
         },
         Named::Job(id) => return of_job(conn, id, caller),
+        // Whoever has asked for it may have lost the class since.
+        Named::Export(id) => return of_job(conn, id, None),
     })
 }
 
-/// A job is of the class whose photo it looks at, and of whoever asked for it.
+/// A job is of the class that it or its photo is about, and of whoever asked for it.
 fn of_job(conn: &mut AnyConnection, id: JobId, caller: Option<&str>) -> Result<Belongs, Error> {
     let job = match store::get(conn, id) {
         Err(DbError::NotFound { .. }) => return Ok(Belongs::To(Vec::new())),
@@ -57,7 +60,10 @@ fn of_job(conn: &mut AnyConnection, id: JobId, caller: Option<&str>) -> Result<B
     if caller.is_some() && job.owner.as_deref() == caller {
         return Ok(Belongs::ToCaller);
     }
-    let photo = job.payload.0.get("photo").and_then(serde_json::Value::as_i64);
-    let class = photo.map(|id| reach::of_photo(conn, PhotoId(id))).transpose()?.flatten();
+    let number = |field: &str| job.payload.0.get(field).and_then(serde_json::Value::as_i64);
+    let class = match number("class") {
+        Some(class) => Some(ClassId(class)),
+        None => number("photo").map(|id| reach::of_photo(conn, PhotoId(id))).transpose()?.flatten(),
+    };
     Ok(Belongs::To(class.into_iter().collect()))
 }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use chrono::{NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
 
 use super::error::{Code, Error};
 use super::freshness::Freshness;
 use super::session::Matching;
 use super::term::{Calendar, ClassWish};
-use super::{School, session};
+use super::{School, blocking, session};
 use crate::config::Config;
 use crate::db::sessions::SessionRow as StoredSession;
 use crate::db::subjects::SubjectRow;
@@ -24,7 +25,8 @@ use crate::domain::status::AttendanceStatus;
 use crate::export::{Bom, class_workbook, register_csv, register_workbook, session_csv, session_workbook};
 
 /// What a file of attendance is written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum SheetFormat {
     Xlsx,
     Csv,
@@ -84,7 +86,7 @@ pub async fn register_file(school: &School, wanted: RegisterWish, format: SheetF
 }
 
 /// The register of a class that is known.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegisterOf {
     pub class: ClassId,
     /// First and last day.
@@ -99,13 +101,8 @@ pub struct RegisterOf {
 /// `CLASS_NOT_FOUND`, `SUBJECT_NOT_FOUND`; `INVALID_REQUEST` when the last day is before the first; and what is wrong with
 /// the settings' labels.
 pub async fn register_of(school: &School, wanted: RegisterOf, format: SheetFormat) -> Result<Vec<u8>, Error> {
+    wanted.require_order()?;
     let RegisterOf { class, days, subject } = wanted;
-    if days.0 > days.1 {
-        return Err(Error::new(
-            Code::InvalidRequest,
-            format!("the last day {} is before the first, {}", days.1, days.0),
-        ));
-    }
     let config = school.config.clone();
     let sheet = school
         .read(move |conn| {
@@ -117,6 +114,37 @@ pub async fn register_of(school: &School, wanted: RegisterOf, format: SheetForma
         SheetFormat::Xlsx => register_workbook(&sheet)?,
         SheetFormat::Csv => register_csv(&sheet, bom(&school.config))?,
     })
+}
+
+/// The same as a workbook that has a page for each session besides, as bytes.
+///
+/// # Errors
+/// As [`register_of`].
+pub async fn workbook_of(school: &School, wanted: RegisterOf) -> Result<Vec<u8>, Error> {
+    wanted.require_order()?;
+    let RegisterOf { class, days, subject } = wanted;
+    let config = school.config.clone();
+    let read = school.read(move |conn| {
+        let subject = subject.map(|name| find_subject(conn, &name)).transpose()?;
+        let stored = sessions_of(conn, class, days, (subject.as_ref(), &config))?;
+        let pages = stored.iter().map(|s| session_sheet(conn, s.id, &config)).collect::<Result<Vec<_>, _>>()?;
+        Ok((register_sheet(conn, class, days, (subject, &config))?, pages))
+    });
+    let (register, pages) = read.await?;
+    // Of a whole year it is work for seconds.
+    blocking(move || Ok(class_workbook(&register, &pages)?)).await
+}
+
+impl RegisterOf {
+    /// # Errors
+    /// `INVALID_REQUEST` when the last day is before the first.
+    pub(super) fn require_order(&self) -> Result<(), Error> {
+        let (first, last) = self.days;
+        if first <= last {
+            return Ok(());
+        }
+        Err(Error::new(Code::InvalidRequest, format!("the last day {last} is before the first, {first}")))
+    }
 }
 
 /// Writes one workbook and one register CSV for each class with sessions among `touched`; returns the paths. The register
@@ -202,7 +230,7 @@ fn one_class(calendar: &Calendar, class: &ClassWish, (from, to): (NaiveDate, Nai
     }
 }
 
-fn find_subject(conn: &mut AnyConnection, name: &str) -> Result<SubjectRow, Error> {
+pub(super) fn find_subject(conn: &mut AnyConnection, name: &str) -> Result<SubjectRow, Error> {
     subjects::find(conn, name)?.ok_or_else(|| {
         let what = format!("there is no subject {name:?}; `rollcall roster subjects list` shows those there are");
         Error::new(Code::SubjectNotFound, what)
@@ -309,10 +337,7 @@ fn register_sheet(
 ) -> Result<RegisterSheet, Error> {
     let zone = config.time_zone;
     let (start, end) = session::utc_range(from, to, zone);
-    let mut stored = sessions::list(conn, class, start, end)?;
-    if let Some(subject) = &subject {
-        stored.retain(|s| s.subject_id == Some(subject.id));
-    }
+    let stored = sessions_of(conn, class, (from, to), (subject.as_ref(), config))?;
     let columns = columns(conn, &stored, config)?;
     let roll = members::between(conn, class, from, to)?;
     let roll = roll.into_iter().map(|row| RegisterMember {
@@ -330,6 +355,21 @@ fn register_sheet(
     let heading = SheetHeading { subject: subject.map(|s| s.name), ..heading(conn, class, config)? };
     let sheet = RegisterSheet::new(heading, rules(config)?, from, to);
     Ok(sheet.filled(roll.collect(), columns, &known))
+}
+
+/// The sessions of a class on some days; of one subject where it is named.
+fn sessions_of(
+    conn: &mut AnyConnection,
+    class: ClassId,
+    (from, to): (NaiveDate, NaiveDate),
+    (subject, config): (Option<&SubjectRow>, &Config),
+) -> Result<Vec<StoredSession>, Error> {
+    let (start, end) = session::utc_range(from, to, config.time_zone);
+    let mut stored = sessions::list(conn, class, start, end)?;
+    if let Some(subject) = subject {
+        stored.retain(|s| s.subject_id == Some(subject.id));
+    }
+    Ok(stored)
 }
 
 /// A column for each session; one that is stale says so beside its name.

@@ -2,8 +2,9 @@
 //! names.
 //!
 //! Bytes are stored before their row is written, so a program that dies in between leaves an object without a row, never a
-//! row without its object. Works page by page: what is in memory does not grow with the school. What exports have made is not
-//! looked at, because people keep files of their own in that folder.
+//! row without its object. What jobs store (exports, portraits on their way) lives as long as they need it; workers sweep away
+//! what is left. An export that is missing is no finding: it can be made again. Works page by page: what is in memory does not
+//! grow with the school.
 
 use std::collections::HashSet;
 
@@ -12,7 +13,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 
 use super::error::Error;
-use super::{School, patiently};
+use super::{School, jobs, patiently};
 use crate::db::photos::ObjectRow;
 use crate::db::{AnyConnection, DbError, photos, samples};
 use crate::domain::ids::PhotoId;
@@ -48,7 +49,7 @@ pub enum Orphans {
 pub struct StorageReport {
     /// Rows of photos and samples that name an object; of samples that share one (of several packs) only the oldest.
     pub rows: u64,
-    /// Objects of photos and samples.
+    /// Objects of photos, samples and jobs.
     pub objects: u64,
     /// Bytes of these objects.
     pub bytes: u64,
@@ -99,23 +100,51 @@ pub async fn check(school: &School, depth: Depth, orphans: Orphans) -> Result<St
         rows(school, table, depth, &mut report).await?;
     }
     let old_before = Utc::now() - GRACE;
-    for group in [KeyGroup::Sessions, KeyGroup::Samples] {
-        let mut pages = school.store.list(group).chunks(PAGE);
-        while let Some(page) = pages.next().await {
-            let page = page.into_iter().collect::<Result<Vec<_>, _>>()?;
-            report.objects += page.len() as u64;
-            report.bytes += page.iter().map(|object| object.head.length).sum::<u64>();
-            let old = page.into_iter().filter(|object| object.head.modified < old_before).collect();
-            for orphan in without_row(school, old).await? {
-                report.orphan_bytes += orphan.head.length;
-                report.orphans.add(orphan.key.to_string());
-                if orphans == Orphans::Delete && delete(school, orphan, old_before).await? {
-                    report.deleted += 1;
-                }
+    for group in [KeyGroup::Sessions, KeyGroup::Samples, KeyGroup::Exports, KeyGroup::Enrolments] {
+        objects(school, group, (orphans, old_before), &mut report).await?;
+    }
+    Ok(report)
+}
+
+/// Deletes what jobs have stored that are no more, unless it is younger than an hour; returns how many objects.
+///
+/// # Errors
+/// As [`check`].
+pub(super) async fn sweep(school: &School) -> Result<u64, Error> {
+    sweep_before(school, Utc::now() - GRACE).await
+}
+
+/// The same with another limit of age.
+pub(super) async fn sweep_before(school: &School, old_before: DateTime<Utc>) -> Result<u64, Error> {
+    let mut report = StorageReport::default();
+    for group in [KeyGroup::Exports, KeyGroup::Enrolments] {
+        objects(school, group, (Orphans::Delete, old_before), &mut report).await?;
+    }
+    Ok(report.deleted)
+}
+
+/// Looks at all objects of a group.
+async fn objects(
+    school: &School,
+    group: KeyGroup,
+    (orphans, old_before): (Orphans, DateTime<Utc>),
+    report: &mut StorageReport,
+) -> Result<(), Error> {
+    let mut pages = school.store.list(group).chunks(PAGE);
+    while let Some(page) = pages.next().await {
+        let page = page.into_iter().collect::<Result<Vec<_>, _>>()?;
+        report.objects += page.len() as u64;
+        report.bytes += page.iter().map(|object| object.head.length).sum::<u64>();
+        let old = page.into_iter().filter(|object| object.head.modified < old_before).collect();
+        for orphan in without_row(school, old).await? {
+            report.orphan_bytes += orphan.head.length;
+            report.orphans.add(orphan.key.to_string());
+            if orphans == Orphans::Delete && delete(school, orphan, old_before).await? {
+                report.deleted += 1;
             }
         }
     }
-    Ok(report)
+    Ok(())
 }
 
 /// The tables that name objects.
@@ -226,8 +255,12 @@ fn accounted(conn: &mut AnyConnection, keys: &[Key]) -> Result<HashSet<Key>, DbE
     let drawn_from = |key: &Key| if let Key::Annotated { photo, .. } = key { Some(PhotoId(*photo)) } else { None };
     let drawn: Vec<PhotoId> = keys.iter().filter_map(drawn_from).collect();
     let existing: HashSet<PhotoId> = photos::existing(conn, &drawn)?.into_iter().collect();
-    let is_accounted =
-        |key: &&Key| named.contains(&key.to_string()) || drawn_from(key).is_some_and(|id| existing.contains(&id));
+    let of_jobs = jobs::accounted(conn, keys)?;
+    let is_accounted = |key: &&Key| {
+        named.contains(&key.to_string())
+            || drawn_from(key).is_some_and(|id| existing.contains(&id))
+            || of_jobs.contains(key)
+    };
     Ok(keys.iter().filter(is_accounted).cloned().collect())
 }
 

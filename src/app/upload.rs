@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::error::{Code, Error};
 use super::photo::{self, Accepted, AcceptedState, Arrival, Order};
-use super::{Recogniser, School};
+use super::{Recogniser, School, jobs};
 use crate::db::{photos, sessions};
 use crate::domain::ids::{PhotoId, SessionId};
 use crate::domain::status::PhotoState;
-use crate::queue::{Priority, Stop, backlog};
+use crate::queue::{Priority, Stop};
 
 /// Longest name kept of a file, characters.
 const MAX_NAME: usize = 200;
@@ -39,14 +39,11 @@ impl Upload {
     /// `SESSION_NOT_FOUND`; `BUSY` when too many photos wait already.
     pub async fn begin(school: &School, recogniser: &Recogniser, session: SessionId) -> Result<Self, Error> {
         let (limit, topic) = (school.config().server.queue_limit, photo::topic(recogniser.key()));
-        let is_long = school.read(move |conn| {
+        let checked = school.read(move |conn| {
             sessions::get(conn, session)?;
-            Ok(backlog::is_long(conn, &topic, limit)?)
+            jobs::require_room(conn, &topic, limit)
         });
-        if is_long.await? {
-            let error = Error::new(Code::Busy, format!("{limit} photos wait already; try again in a while"));
-            return Err(error.again_after(Duration::from_secs(30)));
-        }
+        checked.await?;
         let (school, recogniser) = (school.clone(), recogniser.clone());
         Ok(Self { school, recogniser, session, arrivals: Vec::new(), names: Vec::new() })
     }

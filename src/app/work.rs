@@ -5,8 +5,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 
-use super::error::{Code, Error};
-use super::{Recogniser, School, photo};
+use super::error::{Code, Error, Outlook};
+use super::{Recogniser, School, enrol, exports, photo, storage_check};
 use crate::db::{AnyConnection, DbError};
 use crate::queue::{Claimed, Failure, Handler, JobError, JobId, Runner, RunnerOptions, Stop, Until};
 
@@ -81,22 +81,23 @@ struct Worker {
 
 #[async_trait]
 impl Handler for Worker {
-    fn topic(&self) -> String {
-        photo::topic(self.recogniser.key())
+    fn topics(&self) -> Vec<String> {
+        let pack = self.recogniser.key();
+        vec![photo::topic(pack), enrol::topic(pack), exports::TOPIC.to_owned()]
     }
 
     async fn run(&self, job: &Claimed) -> Result<(), Failure> {
-        match job.kind.as_str() {
-            photo::JOB_KIND => {
-                let result = photo::process(&self.school, &self.recogniser, job).await;
-                self.storage.note(result.as_ref().err());
-                result
-            }
+        let result = match job.kind.as_str() {
+            photo::JOB_KIND => photo::process(&self.school, &self.recogniser, job).await,
+            enrol::JOB_KIND => enrol::process_archive(&self.school, &self.recogniser, job).await,
+            exports::JOB_KIND => exports::make(&self.school, job).await,
             other => Err(Failure::Final {
                 code: Code::ProcessingError.as_str(),
                 message: format!("this program does not know jobs of the kind {other}; update it"),
             }),
-        }
+        };
+        self.storage.note(result.as_ref().err());
+        result
     }
 
     fn give_up(&self, conn: &mut AnyConnection, job: &Claimed, error: &JobError) -> Result<(), DbError> {
@@ -105,6 +106,29 @@ impl Handler for Worker {
             _ => Ok(()),
         }
     }
+
+    async fn tidy(&self) {
+        match storage_check::sweep(&self.school).await {
+            Ok(0) => {}
+            Ok(objects) => tracing::info!(objects, "what old jobs had stored was deleted"),
+            Err(error) => tracing::warn!(code = error.code.as_str(), "old jobs' objects were not deleted: {error}"),
+        }
+    }
+}
+
+/// How the queue takes a failure around the storage: one that is away costs no attempt.
+pub(super) async fn storage_failure(school: &School, error: Error) -> Failure {
+    let is_away = |error: &Error| error.code == Code::StorageError && error.outlook() == Outlook::Passing;
+    if is_away(&error) && school.storage_answers().await.is_err_and(|away| is_away(&away)) {
+        return Failure::Outage { code: error.code.as_str(), message: error.message };
+    }
+    photo::failure(error)
+}
+
+/// A job that another version of the program may have queued.
+pub(super) fn bad_payload(error: &serde_json::Error) -> Failure {
+    let message = format!("the job does not say what it is about: {error}");
+    Failure::Final { code: Code::ProcessingError.as_str(), message }
 }
 
 /// Notes how long the storage has been away, says so once, and ends work that must not wait for ever.

@@ -27,7 +27,7 @@ pub struct Server {
     pub request_timeout_secs: u16,
     /// Requests worked on at a time; others are sent away to come again. Default: 256.
     pub max_requests: u32,
-    /// Waiting photos beyond which no more are accepted. Default: 1000.
+    /// Waiting photos (or exports, or archives of portraits) beyond which no more are accepted. Default: 1000.
     pub queue_limit: u32,
     /// Requests of one token, or of one address without a token, in a minute. Default: 600.
     pub rate_per_minute: u32,

@@ -33,6 +33,9 @@ pub struct S3 {
     pub prefix: String,
     /// Address of the server. Default: Amazon's of the region.
     pub endpoint: String,
+    /// Address at which browsers and other clients reach the server: they are then given links into the bucket that open for
+    /// ten minutes. Default: none, everything is handed out by `rollcall serve`.
+    pub public_endpoint: String,
     /// Default: `us-east-1`.
     pub region: String,
     /// The bucket's name is part of the path, not of the host; most servers other than Amazon's want it. Default: false.
@@ -60,6 +63,7 @@ impl Default for S3 {
             bucket: String::new(),
             prefix: String::new(),
             endpoint: String::new(),
+            public_endpoint: String::new(),
             region: "us-east-1".into(),
             path_style: false,
             encryption: Encryption::None,
@@ -84,14 +88,20 @@ impl Storage {
         let is_prefix = s3.prefix.len() <= 512
             && s3.prefix.chars().all(in_prefix)
             && (s3.prefix.is_empty() || s3.prefix.split('/').all(|part| !part.is_empty() && !part.starts_with('.')));
-        let is_endpoint =
-            s3.endpoint.is_empty() || s3.endpoint.starts_with("https://") || s3.endpoint.starts_with("http://");
+        let is_address = |text: &str| text.is_empty() || text.starts_with("https://") || text.starts_with("http://");
+        let (is_endpoint, is_public) = (is_address(&s3.endpoint), is_address(&s3.public_endpoint));
         let is_region = !s3.region.is_empty() && s3.region.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         let is_key = s3.kms_key.is_empty() || s3.encryption == Encryption::Kms;
         let checks = [
             ("storage.s3.bucket", &s3.bucket, is_bucket, "the name of a bucket: 3 to 63 of a-z, 0-9, . and -"),
             ("storage.s3.prefix", &s3.prefix, is_prefix, "words of a-z, A-Z, 0-9, ., _ and - with / between them"),
             ("storage.s3.endpoint", &s3.endpoint, is_endpoint, "an address that begins with https:// or http://"),
+            (
+                "storage.s3.public_endpoint",
+                &s3.public_endpoint,
+                is_public,
+                "an address that begins with https:// or http://",
+            ),
             ("storage.s3.region", &s3.region, is_region, "the name of a region such as eu-central-1"),
             ("storage.s3.kms_key", &s3.kms_key, is_key, "left out unless storage.s3.encryption is \"kms\""),
         ];
@@ -123,6 +133,7 @@ mod tests {
         assert_eq!(key(|s3| s3.prefix = "/school".into()), "settings: storage.s3.prefix");
         assert_eq!(key(|s3| s3.prefix = "a/../b".into()), "settings: storage.s3.prefix");
         assert_eq!(key(|s3| s3.endpoint = "minio:9000".into()), "settings: storage.s3.endpoint");
+        assert_eq!(key(|s3| s3.public_endpoint = "s3.school".into()), "settings: storage.s3.public_endpoint");
         assert_eq!(key(|s3| s3.region.clear()), "settings: storage.s3.region");
         assert_eq!(key(|s3| s3.kms_key = "alias/school".into()), "settings: storage.s3.kms_key");
     }

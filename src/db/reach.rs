@@ -61,22 +61,25 @@ pub fn student_of_sample(conn: &mut AnyConnection, id: SampleId) -> Result<Optio
     Ok(face_samples::table.find(id).select(face_samples::student_id).first(conn).optional()?)
 }
 
-/// The jobs that look at photos of some classes. `app` queues each under the key `photo:` and the photo's number.
+/// The jobs about some classes: those that look at their photos, which `app` queues under `photo:` and the photo's number, and
+/// others, whose keys begin with `class:` and the class's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PhotoJobs(pub Vec<ClassId>);
+pub struct ClassJobs(pub Vec<ClassId>);
 
-impl PhotoJobs {
+impl ClassJobs {
     /// Whether `column`, the name of a column of keys, holds one of theirs.
     pub(crate) fn have_key(&self, column: &'static str) -> SqlLiteral<Bool> {
         if self.0.is_empty() {
             return sql("FALSE");
         }
         let classes: Vec<String> = self.0.iter().map(|class| class.0.to_string()).collect();
+        let begin: Vec<String> = classes.iter().map(|class| format!("{column} LIKE 'class:{class}:%'")).collect();
         sql(&format!(
-            "{column} IN (SELECT 'photo:' || session_photos.id FROM session_photos \
+            "({column} IN (SELECT 'photo:' || session_photos.id FROM session_photos \
              JOIN attendance_sessions ON attendance_sessions.id = session_photos.session_id \
-             WHERE attendance_sessions.class_id IN ({}))",
-            classes.join(", ")
+             WHERE attendance_sessions.class_id IN ({})) OR {})",
+            classes.join(", "),
+            begin.join(" OR ")
         ))
     }
 }

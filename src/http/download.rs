@@ -1,4 +1,4 @@
-//! Pictures on the wire: entity tags, parts, and names that name nobody.
+//! Files on the wire, most of them pictures: entity tags, parts, and names that name nobody.
 //!
 //! Browsers may keep them, but have to ask each time whether they still may show them: every look is written down.
 
@@ -15,22 +15,22 @@ use super::extract::header_text;
 use super::problem::Problem;
 use crate::app::error::Code;
 
-/// Bytes of a picture. Only described here.
+/// Bytes of a file. Only described here.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct PictureBytes;
+pub(crate) struct FileBytes;
 
-impl PartialSchema for PictureBytes {
+impl PartialSchema for FileBytes {
     fn schema() -> RefOr<Schema> {
         let binary = SchemaFormat::KnownFormat(KnownFormat::Binary);
         ObjectBuilder::new().schema_type(Type::String).format(Some(binary)).into()
     }
 }
 
-impl ToSchema for PictureBytes {}
+impl ToSchema for FileBytes {}
 
-/// A picture that is asked for.
+/// A file that is asked for.
 #[derive(Debug)]
-pub(crate) struct Picture {
+pub(crate) struct Served {
     pub(crate) media_type: &'static str,
     /// As a file that is saved would be called; holds ids, no names.
     pub(crate) file_name: String,
@@ -38,7 +38,7 @@ pub(crate) struct Picture {
     pub(crate) version: String,
 }
 
-/// Which bytes of a picture are asked for.
+/// Which bytes of a file are asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Part {
     Whole,
@@ -48,7 +48,7 @@ pub(crate) enum Part {
     Beyond,
 }
 
-impl Picture {
+impl Served {
     /// What is sent when the client has this version already.
     pub(crate) fn if_known(&self, headers: &HeaderMap) -> Option<Response> {
         let known = header_text(headers, header::IF_NONE_MATCH)?;
@@ -56,7 +56,7 @@ impl Picture {
         known.split(',').any(is_this).then(|| (StatusCode::NOT_MODIFIED, self.caching()).into_response())
     }
 
-    /// The whole picture.
+    /// The whole file.
     pub(crate) fn whole(&self, bytes: impl Into<Body>) -> Response {
         (StatusCode::OK, self.caching(), self.content(), bytes.into()).into_response()
     }
@@ -83,7 +83,7 @@ impl Picture {
                     .into_response()
             }
             Part::Beyond => {
-                let text = format!("the picture has {length} bytes; ask for some of them");
+                let text = format!("the file has {length} bytes; ask for some of them");
                 let problem = Problem::with_status(StatusCode::RANGE_NOT_SATISFIABLE, Code::InvalidRequest, text);
                 ([(header::CONTENT_RANGE, format!("bytes */{length}"))], problem).into_response()
             }
@@ -135,8 +135,8 @@ mod tests {
 
     use super::*;
 
-    fn picture() -> Picture {
-        Picture { media_type: "image/jpeg", file_name: "photo-7.jpg".into(), version: "ab-12".into() }
+    fn file() -> Served {
+        Served { media_type: "image/jpeg", file_name: "photo-7.jpg".into(), version: "ab-12".into() }
     }
 
     fn headers(lines: &[(HeaderName, &str)]) -> HeaderMap {
@@ -171,32 +171,32 @@ mod tests {
 
     #[test]
     fn a_part_of_another_version_is_the_whole() {
-        let of = |tag: &str| picture().part(&headers(&[(header::RANGE, "bytes=0-9"), (header::IF_RANGE, tag)]), 100);
+        let of = |tag: &str| file().part(&headers(&[(header::RANGE, "bytes=0-9"), (header::IF_RANGE, tag)]), 100);
         assert_eq!((of("\"ab-12\""), of("\"other\"")), (Part::Bytes(0..10), Part::Whole));
-        assert_eq!(picture().part(&HeaderMap::new(), 100), Part::Whole);
+        assert_eq!(file().part(&HeaderMap::new(), 100), Part::Whole);
     }
 
     #[test]
     fn a_known_version_is_not_sent_again() {
-        let known = |tags: &str| picture().if_known(&headers(&[(header::IF_NONE_MATCH, tags)]));
+        let known = |tags: &str| file().if_known(&headers(&[(header::IF_NONE_MATCH, tags)]));
         for tags in ["\"ab-12\"", "\"x\", W/\"ab-12\"", "*"] {
             let response = known(tags).unwrap();
             assert_eq!((response.status(), text(&response, header::ETAG)), (StatusCode::NOT_MODIFIED, "\"ab-12\""));
         }
         assert!(known("\"ab\"").is_none() && known("ab-12").is_none());
-        assert!(picture().if_known(&HeaderMap::new()).is_none());
+        assert!(file().if_known(&HeaderMap::new()).is_none());
     }
 
     #[test]
     fn answers_say_what_they_hold() {
-        let whole = picture().partial(Part::Whole, 3, vec![1, 2, 3]);
+        let whole = file().partial(Part::Whole, 3, vec![1, 2, 3]);
         assert_eq!((whole.status(), text(&whole, header::ACCEPT_RANGES)), (StatusCode::OK, "bytes"));
         assert_eq!(text(&whole, header::CONTENT_TYPE), "image/jpeg");
         assert_eq!(text(&whole, header::CONTENT_DISPOSITION), "inline; filename=\"photo-7.jpg\"");
         assert_eq!(text(&whole, header::CACHE_CONTROL), "private, no-cache");
-        let part = picture().partial(Part::Bytes(1..3), 9, vec![2, 3]);
+        let part = file().partial(Part::Bytes(1..3), 9, vec![2, 3]);
         assert_eq!((part.status(), text(&part, header::CONTENT_RANGE)), (StatusCode::PARTIAL_CONTENT, "bytes 1-2/9"));
-        let beyond = picture().partial(Part::Beyond, 9, Body::empty());
+        let beyond = file().partial(Part::Beyond, 9, Body::empty());
         assert_eq!(beyond.status(), StatusCode::RANGE_NOT_SATISFIABLE);
         assert_eq!(text(&beyond, header::CONTENT_RANGE), "bytes */9");
         assert_eq!(text(&beyond, header::CONTENT_TYPE), "application/problem+json");
@@ -204,7 +204,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_part_lies_within_the_picture(range in "bytes=[0-9]{0,4}-[0-9]{0,4}", length in 0_u64..3000) {
+        fn a_part_lies_within_the_file(range in "bytes=[0-9]{0,4}-[0-9]{0,4}", length in 0_u64..3000) {
             if let Part::Bytes(Range { start, end }) = part_of(&range, length) {
                 prop_assert!(start < end && end <= length);
             }

@@ -1,12 +1,18 @@
 //! What handlers take from a request, with our own problems where it cannot be read.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::OwnedSemaphorePermit;
+use utoipa::IntoParams;
 
 use super::observe;
 use super::problem::Problem;
@@ -46,6 +52,58 @@ impl<T: DeserializeOwned> FromRequestParts<Service> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Problem> {
         let read = axum::extract::Query::<T>::from_request_parts(parts, service).await;
         read.map(|query| Self(query.0)).map_err(|e| Problem::new(Code::InvalidRequest, e.body_text()))
+    }
+}
+
+/// How long a client waits at most.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(300);
+
+/// Whether a client waits for work to be finished.
+#[derive(Debug, Clone, Copy, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WaitQuery {
+    /// Answer when the work is finished, or after so many seconds.
+    #[param(minimum = 0, maximum = 300)]
+    wait: Option<u16>,
+}
+
+impl WaitQuery {
+    pub(crate) fn patience(self) -> Duration {
+        Duration::from_secs(self.wait.unwrap_or(0).into()).min(LONGEST_WAIT)
+    }
+}
+
+/// The room that a request takes up. The gate has taken it, and gives it back at the end.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Room(Arc<Mutex<Vec<OwnedSemaphorePermit>>>);
+
+/// Somebody who only waits.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) patience: Duration,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    pub(crate) fn of(permits: Vec<OwnedSemaphorePermit>) -> Self {
+        Self(Arc::new(Mutex::new(permits)))
+    }
+
+    /// Gives the room back to those who have work and takes a place among those who wait. Without one nobody waits.
+    pub(crate) fn wait(self, service: &Service, wait: WaitQuery) -> Waiting {
+        let permit = Some(wait.patience()).filter(|patience| !patience.is_zero());
+        let permit = permit.and_then(|_| service.room_for_stream().ok());
+        let patience = if permit.is_some() { wait.patience() } else { Duration::ZERO };
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        Waiting { patience, _permit: permit }
+    }
+}
+
+impl FromRequestParts<Service> for Room {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Service) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or_default())
     }
 }
 

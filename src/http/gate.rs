@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::Utc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::extract::{ClientAddress, Who, header_text};
+use super::extract::{ClientAddress, LONGEST_WAIT, Room, Who, header_text};
 use super::problem::Problem;
 use super::service::Service;
 use super::table::{Audit, Kind, Replay, Row, Rule};
@@ -76,7 +76,7 @@ impl Gate {
         mut request: Request,
         next: Next,
     ) -> Result<Response, Problem> {
-        let _permits = self.permits()?;
+        let room = Room::of(self.permits()?);
         let caller = self.caller(address, request.uri(), request.headers()).await?;
         self.within_rate(address, caller.as_ref())?;
         if let Some(caller) = &caller {
@@ -85,6 +85,7 @@ impl Gate {
         }
         let actor = caller.as_ref().map_or_else(Actor::nobody, |caller| caller.actor.clone());
         request.extensions_mut().insert(ClientAddress(address));
+        request.extensions_mut().insert(room.clone());
         if let Some(caller) = caller.clone() {
             request.extensions_mut().insert(Who { caller });
         }
@@ -109,6 +110,8 @@ impl Gate {
         let room: &[&Arc<Semaphore>] = match self.kind {
             Kind::Plain => &[&service.requests],
             Kind::Upload => &[&service.requests, &service.uploads],
+            // Whoever only waits does not keep others from being answered.
+            Kind::Wait => &[&service.streams],
             // Streams hold their own permit for as long as they last.
             Kind::Stream => &[],
         };
@@ -195,6 +198,7 @@ impl Gate {
         let limit = match self.kind {
             Kind::Plain => self.service.request_timeout(),
             Kind::Upload => self.service.request_timeout() * UPLOAD_PATIENCE,
+            Kind::Wait => self.service.request_timeout() + LONGEST_WAIT,
             Kind::Stream => return Ok(next.run(request).await),
         };
         if self.replay == Replay::Never && request.headers().contains_key(idempotency::KEY) {

@@ -167,12 +167,11 @@ fn status(code: Code) -> StatusCode {
         Forbidden => StatusCode::FORBIDDEN,
         ClassNotFound | StudentNotFound | MemberNotFound | SessionNotFound | SubjectNotFound | JobNotFound
         | PhotoNotFound | FaceNotFound | DecisionNotFound | SampleNotFound | UserNotFound | TokenNotFound
-        | PackNotFound | RouteNotFound => StatusCode::NOT_FOUND,
+        | PackNotFound | ExportNotFound | RouteNotFound => StatusCode::NOT_FOUND,
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         AmbiguousName | LastAdmin | RosterConflict | SamplesDisagree | NameTaken | SessionConfirmed
-        | SessionNotReady | AlreadyExists | InUse | IdempotencyConflict | Cancelled | NoEnrolledStudents => {
-            StatusCode::CONFLICT
-        }
+        | SessionNotReady | ExportNotReady | AlreadyExists | InUse | IdempotencyConflict | Cancelled
+        | NoEnrolledStudents => StatusCode::CONFLICT,
         VersionConflict => StatusCode::PRECONDITION_FAILED,
         ImageTooLarge | RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         UnsupportedFormat => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -42,6 +42,7 @@ fn named(name: &str, value: &str) -> Option<Named> {
         "student_id" => Named::Student(StudentId(id)),
         "sample_id" => Named::Sample(SampleId(id)),
         "job_id" => Named::Job(JobId(id)),
+        "export_id" => Named::Export(JobId(id)),
         _ => return None,
     })
 }

@@ -35,7 +35,7 @@ pub(crate) struct Shared {
     pub(crate) uploads: Arc<Semaphore>,
     /// Pictures that are fetched, drawn or cut at the moment.
     pub(crate) pictures: Arc<Semaphore>,
-    /// Streams of events; each lasts for minutes.
+    /// Streams of events, and clients that wait; each lasts for minutes.
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) rates: Rates,
     pub(crate) metrics: PrometheusHandle,
@@ -47,6 +47,8 @@ pub(crate) struct Shared {
 const UPLOADS: usize = 8;
 /// Pictures in memory at a time, for people to look at; who comes later waits.
 const PICTURES: usize = 8;
+/// How long a link opens: long enough to load a page, too short to be passed on.
+pub(crate) const LINKS_LAST: Duration = Duration::from_secs(600);
 /// Watchers at a time.
 const STREAMS: usize = 512;
 

@@ -37,6 +37,8 @@ pub(crate) enum Kind {
     Plain,
     /// Brings pictures or tables.
     Upload,
+    /// Answered when something is done, if the client wants to wait for it; with a small body.
+    Wait,
     /// Takes pictures away, or watches: lasts as long as the client listens.
     Stream,
 }
@@ -168,7 +170,7 @@ pub(super) fn build(service: &Service) -> (Router<Service>, OpenApi) {
         let gate_of_row = Gate::of(&row, service.clone());
         let max_body = match row.kind {
             Kind::Upload => service.config().server.max_upload_mb as usize * 1024 * 1024,
-            Kind::Plain | Kind::Stream => MAX_JSON,
+            Kind::Plain | Kind::Wait | Kind::Stream => MAX_JSON,
         };
         let Row { rule, kind, method, routes: (schemas, mut paths, handler), .. } = row;
         paths.paths.values_mut().for_each(|item| openapi::complete(item, rule, kind, &method));

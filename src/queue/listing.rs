@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use super::JobState;
 use super::store::JobRow;
 use crate::db::page::{Listed, Page};
-use crate::db::reach::PhotoJobs;
+use crate::db::reach::ClassJobs;
 use crate::db::schema::jobs;
 use crate::db::{AnyConnection, DbError};
 
@@ -22,8 +22,8 @@ pub struct JobFilter {
 pub struct Among {
     /// Those they asked for, as `user:5`.
     pub own: Option<String>,
-    /// And those about these photos.
-    pub photos: PhotoJobs,
+    /// And those about these classes.
+    pub about: ClassJobs,
 }
 
 /// One page of the jobs, newest first.
@@ -44,8 +44,8 @@ fn wanted(filter: &JobFilter) -> jobs::BoxedQuery<'_, <AnyConnection as Connecti
     if let Some(kind) = &filter.kind {
         query = query.filter(jobs::kind.eq(kind));
     }
-    if let Some(Among { own, photos }) = &filter.among {
-        let about = photos.have_key("jobs.dedup_key");
+    if let Some(Among { own, about }) = &filter.among {
+        let about = about.have_key("jobs.dedup_key");
         // Nobody is called like this, so nothing is theirs.
         let own = own.as_deref().unwrap_or_default();
         query = query.filter(jobs::owner.is_not_null().and(jobs::owner.assume_not_null().eq(own)).or(about));

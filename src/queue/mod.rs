@@ -146,7 +146,7 @@ pub enum Failure {
 #[async_trait]
 pub trait Handler: Send + Sync + std::fmt::Debug + 'static {
     /// Which jobs it can do.
-    fn topic(&self) -> String;
+    fn topics(&self) -> Vec<String>;
 
     /// Does a job and ends it with [`finish`] in the transaction that writes the result.
     ///
@@ -159,4 +159,7 @@ pub trait Handler: Send + Sync + std::fmt::Debug + 'static {
     /// # Errors
     /// When the database fails; the job then stays as it is and is given up later.
     fn give_up(&self, conn: &mut AnyConnection, job: &Claimed, error: &JobError) -> Result<(), DbError>;
+
+    /// Clears away what jobs have left that are no more. Called when nothing is due, at the start and about once an hour.
+    async fn tidy(&self);
 }

@@ -79,7 +79,7 @@ pub struct RunnerOptions {
     pub keep_finished: Duration,
 }
 
-/// Works on the jobs of one topic.
+/// Works on the jobs of its handler's topics.
 #[derive(Debug)]
 pub struct Runner<H> {
     db: Db,
@@ -103,12 +103,23 @@ impl<H: Handler> Runner<H> {
     /// What the database said when it was away for longer than the limit.
     pub async fn run(&self, stop: &Stop, ended: &mut (dyn FnMut(JobId) + Send)) -> Result<(), DbError> {
         let renewal = tokio::spawn(renew(self.db.clone(), Arc::clone(&self.in_hand), self.options.lease));
-        let result = self.work(stop, ended).await;
+        let mut tidying = JoinSet::new();
+        let result = self.work(stop, ended, &mut tidying).await;
         renewal.abort();
+        // Whoever is told to stop leaves the rest to the next start.
+        tokio::select! {
+            () = async { while tidying.join_next().await.is_some() {} } => {}
+            () = stop.wait() => {}
+        }
         result
     }
 
-    async fn work(&self, stop: &Stop, ended: &mut (dyn FnMut(JobId) + Send)) -> Result<(), DbError> {
+    async fn work(
+        &self,
+        stop: &Stop,
+        ended: &mut (dyn FnMut(JobId) + Send),
+        tidying: &mut JoinSet<()>,
+    ) -> Result<(), DbError> {
         let mut working: JoinSet<JobId> = JoinSet::new();
         let mut outage = Outage::default();
         let mut pruned: Option<Instant> = None;
@@ -133,6 +144,9 @@ impl<H: Handler> Runner<H> {
             if idle && !outage.lasts() && pruned.is_none_or(|at| at.elapsed() > PRUNE_EVERY) {
                 pruned = Some(Instant::now());
                 self.prune().await;
+                // Not waited for: what it needs may be away, and jobs need not be.
+                let handler = Arc::clone(&self.handler);
+                tidying.spawn(async move { handler.tidy().await });
             }
             if working.is_empty() && (stop.requested() || (idle && !outage.lasts() && self.is_over(&mut until).await?))
             {
@@ -152,7 +166,7 @@ impl<H: Handler> Runner<H> {
     async fn claim(&self, count: usize) -> Result<Vec<Claimed>, DbError> {
         let handler = Arc::clone(&self.handler);
         let ask = Ask {
-            topic: handler.topic(),
+            topics: handler.topics(),
             worker: self.options.worker.clone(),
             run_id: self.options.run_id.clone(),
             count,
@@ -162,7 +176,7 @@ impl<H: Handler> Runner<H> {
             .db
             .run(move |conn| {
                 take_from_lost_workers(conn, handler.as_ref())?;
-                if !store::is_due(conn, &ask.topic)? {
+                if !store::is_due(conn, &ask.topics)? {
                     return Ok(Vec::new());
                 }
                 transaction::<_, DbError>(conn, |conn| store::claim(conn, &ask))

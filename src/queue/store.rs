@@ -81,7 +81,8 @@ pub struct JobCounts {
 /// What a worker asks for.
 #[derive(Debug, Clone)]
 pub struct Ask {
-    pub topic: String,
+    /// Which jobs it can do.
+    pub topics: Vec<String>,
     pub worker: String,
     /// Jobs of this run first.
     pub run_id: Option<String>,
@@ -151,7 +152,11 @@ fn tell(conn: &mut AnyConnection, id: JobId, state: JobState, data: Value) -> Re
     events::insert(conn, Topic::Job(id.0), &kind, data, Utc::now().naive_utc()).map(|_| ())
 }
 
-fn unfinished_of_key(conn: &mut AnyConnection, key: &str) -> Result<Option<JobId>, DbError> {
+/// The unfinished job with this key.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn unfinished_of_key(conn: &mut AnyConnection, key: &str) -> Result<Option<JobId>, DbError> {
     let found = jobs::table.filter(jobs::dedup_key.eq(key)).filter(jobs::finished_at.is_null()).select(jobs::id);
     Ok(found.first(conn).optional()?.map(JobId))
 }
@@ -179,12 +184,12 @@ fn adopt(conn: &mut AnyConnection, id: JobId, new: &NewJob) -> Result<(), DbErro
 /// [`DbError::Query`] and its like when the database fails.
 pub fn claim(conn: &mut AnyConnection, ask: &Ask) -> Result<Vec<Claimed>, DbError> {
     let now = now(conn)?;
-    let mut ids = match &ask.run_id {
-        Some(run) => due_in_run(conn, &ask.topic, run, now, ask.count)?,
-        None => Vec::new(),
-    };
+    let mut ids = Vec::new();
+    if let Some(run) = &ask.run_id {
+        ids = first_of(&ask.topics, ask.count, |topic| due_in_run(conn, topic, run, now, ask.count))?;
+    }
     if ids.len() < ask.count {
-        let others = due(conn, &ask.topic, now, ask.count)?;
+        let others = first_of(&ask.topics, ask.count, |topic| due(conn, topic, now, ask.count))?;
         ids.extend(others.into_iter().filter(|id| !ids.contains(id)).collect::<Vec<_>>());
         ids.truncate(ask.count);
     }
@@ -212,25 +217,47 @@ pub fn claim(conn: &mut AnyConnection, ask: &Ask) -> Result<Vec<Claimed>, DbErro
 ///
 /// # Errors
 /// [`DbError::Query`] and its like when the database fails.
-pub fn is_due(conn: &mut AnyConnection, topic: &str) -> Result<bool, DbError> {
+pub fn is_due(conn: &mut AnyConnection, topics: &[String]) -> Result<bool, DbError> {
     let now = now(conn)?;
-    let waiting = jobs::table
-        .filter(sql::<Bool>("state = 'queued'"))
-        .filter(jobs::topic.eq(topic))
-        .filter(jobs::due_at.le(now))
-        .order((jobs::topic, jobs::priority, jobs::due_at, jobs::id))
-        .select(jobs::id);
-    Ok(waiting.first::<i64>(conn).optional()?.is_some())
+    for topic in topics {
+        let waiting = jobs::table
+            .filter(sql::<Bool>("state = 'queued'"))
+            .filter(jobs::topic.eq(topic))
+            .filter(jobs::due_at.le(now))
+            .order((jobs::topic, jobs::priority, jobs::due_at, jobs::id))
+            .select(jobs::id);
+        if waiting.first::<i64>(conn).optional()?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
-fn due(conn: &mut AnyConnection, topic: &str, now: NaiveDateTime, count: usize) -> Result<Vec<i64>, DbError> {
+/// A due job and its place among those of other topics.
+type Due = (i32, NaiveDateTime, i64);
+
+/// The first `count` of all topics. Each is asked by itself, because only then its index tells the order.
+fn first_of(
+    topics: &[String],
+    count: usize,
+    mut due: impl FnMut(&str) -> Result<Vec<Due>, DbError>,
+) -> Result<Vec<i64>, DbError> {
+    let mut all = Vec::new();
+    for topic in topics {
+        all.extend(due(topic)?);
+    }
+    all.sort_unstable();
+    Ok(all.into_iter().map(|(_, _, id)| id).take(count).collect())
+}
+
+fn due(conn: &mut AnyConnection, topic: &str, now: NaiveDateTime, count: usize) -> Result<Vec<Due>, DbError> {
     let waiting = jobs::table
         .filter(sql::<Bool>("state = 'queued'"))
         .filter(jobs::topic.eq(topic.to_owned()))
         .filter(jobs::due_at.le(now))
         .order((jobs::topic, jobs::priority, jobs::due_at, jobs::id))
         .limit(count as i64)
-        .select(jobs::id);
+        .select((jobs::priority, jobs::due_at, jobs::id));
     Ok(match conn {
         AnyConnection::Sqlite(sqlite) => waiting.load(sqlite)?,
         AnyConnection::Postgres(server) => waiting.for_update().skip_locked().load(server)?,
@@ -243,7 +270,7 @@ fn due_in_run(
     run: &str,
     now: NaiveDateTime,
     count: usize,
-) -> Result<Vec<i64>, DbError> {
+) -> Result<Vec<Due>, DbError> {
     let waiting = jobs::table
         .filter(sql::<Bool>("state = 'queued'"))
         .filter(jobs::run_id.eq(run.to_owned()))
@@ -251,7 +278,7 @@ fn due_in_run(
         .filter(jobs::due_at.le(now))
         .order((jobs::run_id, jobs::topic, jobs::priority, jobs::due_at, jobs::id))
         .limit(count as i64)
-        .select(jobs::id);
+        .select((jobs::priority, jobs::due_at, jobs::id));
     Ok(match conn {
         AnyConnection::Sqlite(sqlite) => waiting.load(sqlite)?,
         AnyConnection::Postgres(server) => waiting.for_update().skip_locked().load(server)?,
@@ -534,6 +561,14 @@ pub fn cancel_by_key(conn: &mut AnyConnection, key: &str) -> Result<Option<JobId
         Err(DbError::NotFound { .. }) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// Those of some jobs that there are, finished or not.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn existing(conn: &mut AnyConnection, ids: &[i64]) -> Result<Vec<i64>, DbError> {
+    Ok(jobs::table.filter(jobs::id.eq_any(ids)).select(jobs::id).load(conn)?)
 }
 
 /// The job with this number.

@@ -35,7 +35,7 @@ fn new(key: &str) -> NewJob {
 }
 
 fn ask(worker: &str, count: usize) -> Ask {
-    Ask { topic: "tests".into(), worker: worker.into(), run_id: None, count, lease: LEASE }
+    Ask { topics: vec!["tests".into()], worker: worker.into(), run_id: None, count, lease: LEASE }
 }
 
 fn claim(db: &Db, ask: Ask) -> Vec<Claimed> {
@@ -91,8 +91,22 @@ on_each_database! {
     fn a_worker_gets_only_what_it_can_do(db) {
         queue(db, &[NewJob { topic: "other pack".into(), ..new("a") }]);
         assert_eq!(claim(db, ask("w", 1)), []);
-        assert!(!db.run_blocking(|conn| store::is_due(conn, "tests")).unwrap());
-        assert!(db.run_blocking(|conn| store::is_due(conn, "other pack")).unwrap());
+        assert!(!db.run_blocking(|conn| store::is_due(conn, &["tests".into()])).unwrap());
+        assert!(db.run_blocking(|conn| store::is_due(conn, &["tests".into(), "other pack".into()])).unwrap());
+    }
+
+    fn a_worker_of_several_topics_takes_what_is_first_in_all_of_them(db) {
+        let of = |topic: &str, job| NewJob { topic: topic.into(), ..job };
+        queue(db, &[
+            of("a", new("1")), of("b", new("2")), of("c", new("3")), of("a", new("4")),
+            of("b", NewJob { priority: Priority::Person, ..new("5") }),
+        ]);
+        let both = |count| Ask { topics: vec!["b".into(), "a".into()], ..ask("w", count) };
+        assert_eq!(keys(&claim(db, both(3))), ["5", "1", "2"]);
+        assert_eq!(keys(&claim(db, both(3))), ["4"]);
+        let own = NewJob { run_id: Some("run".into()), ..of("b", new("6")) };
+        queue(db, &[of("a", new("7")), own]);
+        assert_eq!(keys(&claim(db, Ask { run_id: Some("run".into()), ..both(3) })), ["6", "7"]);
     }
 
     fn the_same_work_waits_once_and_can_come_again_when_it_is_finished(db) {
@@ -341,13 +355,14 @@ struct Counting {
     fails: BTreeMap<&'static str, u32>,
     panics: Option<&'static str>,
     given_up: AtomicU32,
+    tidied: AtomicU32,
     db: Option<Db>,
 }
 
 #[async_trait]
 impl Handler for Counting {
-    fn topic(&self) -> String {
-        "tests".into()
+    fn topics(&self) -> Vec<String> {
+        vec!["tests".into()]
     }
 
     async fn run(&self, job: &Claimed) -> Result<(), Failure> {
@@ -365,6 +380,10 @@ impl Handler for Counting {
     fn give_up(&self, _: &mut AnyConnection, _: &Claimed, _: &JobError) -> Result<(), DbError> {
         self.given_up.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    async fn tidy(&self) {
+        self.tidied.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -412,7 +431,9 @@ on_each_database! {
         queue(db, &[new("old")]);
         run(db, Counting::default(), options(Until::Drained));
         assert_eq!(db.run_blocking(store::counts).unwrap().done, 1, "kept for an hour");
-        run(db, Counting::default(), RunnerOptions { keep_finished: Duration::ZERO, ..options(Until::Drained) });
+        let at_once = RunnerOptions { keep_finished: Duration::ZERO, ..options(Until::Drained) };
+        let (handler, _) = run(db, Counting::default(), at_once);
+        assert_eq!(handler.tidied.load(Ordering::Relaxed), 1);
         assert_eq!(db.run_blocking(store::counts).unwrap().done, 0);
     }
 

@@ -21,8 +21,10 @@ pub enum Key {
     Annotated { session: i64, photo: i64 },
     /// `samples/<student>/<sha256>.<ext>`: an enrolment photo.
     Sample { student: i64, sha256: Digest, extension: Extension },
-    /// `exports/<job>.<ext>`: what an export has made.
+    /// `exports/by_request/<job>.<ext>`: what the job of an export has made. People keep files of their own in `exports/`.
     Export { job: i64, extension: ExportExtension },
+    /// `enrolments/<class>-<number>.zip`: portraits of a class on their way; gone when they were looked at.
+    Enrolment { class: i64, number: u64 },
     /// `probe/<number>.txt`: written, read and removed again by whoever wants to know whether the store works.
     Probe { number: u64 },
 }
@@ -41,6 +43,8 @@ pub enum KeyGroup {
     Student(i64),
     /// What exports have made.
     Exports,
+    /// Portraits on their way.
+    Enrolments,
 }
 
 /// The kinds of picture that are kept.
@@ -125,6 +129,7 @@ impl Key {
             | Self::Sample { extension, .. } => extension.media_type(),
             Self::Annotated { .. } => Extension::Jpg.media_type(),
             Self::Export { extension, .. } => extension.media_type(),
+            Self::Enrolment { .. } => ExportExtension::Zip.media_type(),
             Self::Probe { .. } => "text/plain",
         }
     }
@@ -137,7 +142,8 @@ impl KeyGroup {
             Self::Sessions | Self::Session(_) => "attendance_photos/".to_owned(),
             Self::Samples => "samples/".to_owned(),
             Self::Student(student) => format!("samples/{student}/"),
-            Self::Exports => "exports/".to_owned(),
+            Self::Exports => "exports/by_request/".to_owned(),
+            Self::Enrolments => "enrolments/".to_owned(),
         }
     }
 
@@ -155,6 +161,7 @@ impl KeyGroup {
             Self::Samples => matches!(key, Key::Sample { .. }),
             Self::Student(wanted) => matches!(key, Key::Sample { student, .. } if *student == wanted),
             Self::Exports => matches!(key, Key::Export { .. }),
+            Self::Enrolments => matches!(key, Key::Enrolment { .. }),
         }
     }
 }
@@ -176,7 +183,8 @@ impl fmt::Display for Key {
             }
             Self::Annotated { session, photo } => write!(f, "attendance_photos/{session}/annotated/{photo}.jpg"),
             Self::Sample { student, sha256, extension } => write!(f, "samples/{student}/{sha256}.{extension}"),
-            Self::Export { job, extension } => write!(f, "exports/{job}.{extension}"),
+            Self::Export { job, extension } => write!(f, "exports/by_request/{job}.{extension}"),
+            Self::Enrolment { class, number } => write!(f, "enrolments/{class}-{number}.zip"),
             Self::Probe { number } => write!(f, "probe/{number}.txt"),
         }
     }
@@ -219,9 +227,14 @@ fn read(path: &str) -> Option<Key> {
             let (sha256, extension) = image_file(file)?;
             Key::Sample { student: student.parse().ok()?, sha256, extension }
         }
-        ["exports", file] => {
+        ["exports", "by_request", file] => {
             let (job, extension) = file.split_once('.')?;
             Key::Export { job: job.parse().ok()?, extension: extension.parse().ok()? }
+        }
+        ["enrolments", file] => {
+            // The minus sign of a class is none that divides.
+            let (class, number) = file.strip_suffix(".zip")?.rsplit_once('-')?;
+            Key::Enrolment { class: class.parse().ok()?, number: number.parse().ok()? }
         }
         ["probe", file] => Key::Probe { number: file.strip_suffix(".txt")?.parse().ok()? },
         _ => return None,
@@ -278,7 +291,7 @@ mod tests {
         let extension = proptest::sample::select(Extension::ALL.to_vec());
         let export = proptest::sample::select(ExportExtension::ALL.to_vec());
         let labels = (any::<String>(), 0..4_000_000_000_i64).prop_map(|(subject, secs)| label(&subject, secs));
-        (0..6, any::<i64>(), any::<i64>(), any::<[u8; 32]>(), extension, (labels, export)).prop_map(
+        (0..7, any::<i64>(), any::<i64>(), any::<[u8; 32]>(), extension, (labels, export)).prop_map(
             |(kind, id, photo, sha256, extension, (label, export))| {
                 let sha256 = Digest::new(sha256);
                 match kind {
@@ -287,6 +300,7 @@ mod tests {
                     2 => Key::Annotated { session: id, photo },
                     3 => Key::Sample { student: id, sha256, extension },
                     4 => Key::Export { job: id, extension: export },
+                    5 => Key::Enrolment { class: id, number: photo.unsigned_abs() },
                     _ => Key::Probe { number: id.unsigned_abs() },
                 }
             },
@@ -298,7 +312,8 @@ mod tests {
                          |attendance_photos/[+-]?[0-9]{1,3}/annotated/[+-]?[0-9]{1,3}\\.jpg\
                          |attendance_photos/[A-Z]_[a-z-]{0,3}_A_202[0-9]-[01]?[0-9]-[01][0-9]_[01]900_[+-]?[0-9]{1,2}-\
                           [0-9a-f]{11}[0-9a-fA-F]\\.png\
-                         |exports/[+-]?[0-9]{1,3}\\.zip";
+                         |exports/by_request/[+-]?[0-9]{1,3}\\.zip\
+                         |enrolments/[+-]?[0-9]{1,3}-[+-]?[0-9]{1,3}\\.zip";
 
     proptest! {
         #[test]
@@ -323,7 +338,8 @@ mod tests {
         #[test]
         fn a_key_is_in_a_group_only_below_its_prefix(key in keys(), id: i64) {
             let of_one = [KeyGroup::Session(id), KeyGroup::Student(id)];
-            for group in [KeyGroup::Sessions, KeyGroup::Samples, KeyGroup::Exports].into_iter().chain(of_one) {
+            let whole = [KeyGroup::Sessions, KeyGroup::Samples, KeyGroup::Exports, KeyGroup::Enrolments];
+            for group in whole.into_iter().chain(of_one) {
                 prop_assert!(!group.contains(&key) || key.to_string().starts_with(&group.prefix()));
             }
         }
@@ -342,7 +358,9 @@ mod tests {
         assert_eq!(Key::Annotated { session: 12, photo: 7 }.to_string(), "attendance_photos/12/annotated/7.jpg");
         let sample = Key::Sample { student: 3, sha256, extension: Extension::Png };
         assert_eq!(sample.to_string(), format!("samples/3/{hex}.png"));
-        assert_eq!(Key::Export { job: 5, extension: ExportExtension::Xlsx }.to_string(), "exports/5.xlsx");
+        let export = Key::Export { job: 5, extension: ExportExtension::Xlsx };
+        assert_eq!(export.to_string(), "exports/by_request/5.xlsx");
+        assert_eq!(Key::Enrolment { class: 3, number: 77 }.to_string(), "enrolments/3-77.zip");
         assert_eq!(Key::Probe { number: 5 }.to_string(), "probe/5.txt");
     }
 
@@ -364,8 +382,10 @@ mod tests {
             format!("/samples/3/{hex}.jpg"),
             format!("samples/asha/{hex}.jpg"),
             "attendance_photos/12/annotated/x.jpg".into(),
-            "exports/november.xlsx".into(),
-            "exports/5.pdf".into(),
+            "exports/5.xlsx".into(),
+            "exports/by_request/november.xlsx".into(),
+            "exports/by_request/5.pdf".into(),
+            "enrolments/3.zip".into(),
             "rollcall.db".into(),
         ] {
             assert!(path.parse::<Key>().is_err(), "{path}");

@@ -108,7 +108,7 @@ impl ObjectStore for LocalStore {
         stream::unfold(listed, |mut listed| async { Some((listed.recv().await?, listed)) }).boxed()
     }
 
-    async fn presign(&self, _: &Key, _: Duration) -> Result<Option<SignedLink>, StorageError> {
+    async fn presign(&self, _: &Key, _: &str, _: Duration) -> Result<Option<SignedLink>, StorageError> {
         Ok(None)
     }
 }

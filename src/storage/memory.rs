@@ -89,7 +89,7 @@ impl ObjectStore for MemoryStore {
         stream::iter(listed).boxed()
     }
 
-    async fn presign(&self, _: &Key, _: Duration) -> Result<Option<SignedLink>, StorageError> {
+    async fn presign(&self, _: &Key, _: &str, _: Duration) -> Result<Option<SignedLink>, StorageError> {
         Ok(None)
     }
 }

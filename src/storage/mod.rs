@@ -12,7 +12,7 @@ mod memory;
 mod photo_label;
 mod s3;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::fmt;
 use std::ops::Range;
@@ -88,12 +88,14 @@ pub trait ObjectStore: fmt::Debug + Send + Sync {
     /// hand, the rest of an interrupted write) is passed over. The stream ends after its first error.
     fn list(&self, group: KeyGroup) -> BoxStream<'static, Result<Listed, StorageError>>;
 
-    /// A link under which anybody can read the object for so long, from the store itself. `None` for a store that nobody
-    /// reaches from outside: the program then hands the bytes out. Does not look whether there is an object.
+    /// A link under which anybody can read the object for so long, from the store itself; what is saved from it is called
+    /// `saved_as`, of plain letters, digits, dots and dashes. `None` for a store that nobody reaches from outside: the program
+    /// then hands the bytes out. Does not look whether there is an object.
     ///
     /// # Errors
     /// [`StorageErrorKind::Denied`] without credentials to sign with.
-    async fn presign(&self, key: &Key, valid_for: Duration) -> Result<Option<SignedLink>, StorageError>;
+    async fn presign(&self, key: &Key, saved_as: &str, valid_for: Duration)
+    -> Result<Option<SignedLink>, StorageError>;
 }
 
 /// What is known of an object without reading it.

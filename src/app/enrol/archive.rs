@@ -31,16 +31,18 @@ const NAMED: usize = 5;
 /// What every entry of an archive's list begins with (APPNOTE.TXT 6.3.10, 4.3.12).
 const ENTRY_SIGNATURE: &[u8] = b"PK\x01\x02";
 
-/// Enrols the portraits of an archive for one class; students without recorded consent are refused.
+/// Enrols the portraits of an archive for one class; students without recorded consent are refused. `progress` is told (done,
+/// all).
 ///
 /// # Errors
 /// `CLASS_NOT_FOUND`; `UNSUPPORTED_FORMAT` for bytes that are no zip archive, `REQUEST_TOO_LARGE` for one with too much in
 /// it. What is wrong with single files is in the report.
-pub async fn run_archive(
+pub(super) async fn run_archive(
     school: &School,
     recogniser: &Recogniser,
     archive: Bytes,
     class: ClassId,
+    progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<EnrolReport, Error> {
     let roster = roster_of_class(school, class).await?;
     let (entries, limits) = (roster.entries.clone(), *recogniser.limits());
@@ -48,7 +50,7 @@ pub async fn run_archive(
     let (tasks, mut reports, warnings) = found;
     let mut touched = Touched::default();
     tasks.iter().for_each(|task| touched.add(&task.entry));
-    let enrolled = in_flight(tasks, &|_, _| {}, |task| {
+    let enrolled = in_flight(tasks, progress, |task| {
         let (school, recogniser) = (school.clone(), recogniser.clone());
         async move {
             let (path, roll_no) = (task.path.clone(), task.entry.roll_no.clone());
@@ -63,18 +65,18 @@ pub async fn run_archive(
 
 /// An archive in memory. Clones share its bytes and its list.
 #[derive(Clone)]
-struct Archive {
+pub(super) struct Archive {
     zip: ZipArchive<Cursor<Bytes>>,
 }
 
 /// A file in an archive.
-struct Packed {
+pub(super) struct Packed {
     archive: Archive,
     index: usize,
 }
 
 impl Archive {
-    fn open(bytes: Bytes) -> Result<Self, Error> {
+    pub(super) fn open(bytes: Bytes) -> Result<Self, Error> {
         // Every entry of the list has its own signature, so no list is longer than this, whatever its header says.
         if bytes.windows(ENTRY_SIGNATURE.len()).filter(|window| *window == ENTRY_SIGNATURE).nth(MAX_FILES).is_some() {
             return Err(too_much(format!("more than {MAX_FILES} files")));
@@ -86,7 +88,7 @@ impl Archive {
     }
 
     /// The pictures in students' folders, at any depth, with whose they are.
-    fn portraits(mut self, roster: &[RosterEntry], limits: &DecodeLimits) -> Result<Found<Packed>, Error> {
+    pub(super) fn portraits(mut self, roster: &[RosterEntry], limits: &DecodeLimits) -> Result<Found<Packed>, Error> {
         let mut shelf = Shelf { roster, folders: BTreeMap::new(), tasks: Vec::new(), reports: Vec::new() };
         let (mut unpacked, mut aside) = (0, Vec::new());
         for index in 0..self.zip.len() {

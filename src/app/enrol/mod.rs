@@ -4,6 +4,7 @@
 //! otherwise it is refused with the reason and the measure. Refusals are results, not failures: the rest goes on.
 
 mod archive;
+mod archive_job;
 mod health;
 mod npy;
 mod one;
@@ -15,7 +16,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 
 use super::batch_report::ErrorReport;
@@ -31,7 +32,8 @@ use crate::domain::folder_name::RosterEntry;
 use crate::domain::ids::{ClassId, MemberId, SampleId, StudentId};
 use crate::domain::photo_name::looks_like_photo;
 use crate::domain::quality::{EnrolLines, FaceQuality, Shortfall};
-pub use archive::run_archive;
+pub use archive_job::{JOB_KIND, queue_archive};
+pub(super) use archive_job::{is_awaited, process_archive, topic};
 pub use npy::run_npy;
 pub use re_embed::re_embed;
 pub use upload::{Portrait, StoredPicture, add_sample, conclude, delete_sample, picture_of};
@@ -70,7 +72,7 @@ pub struct Options<'a> {
 }
 
 /// What became of every portrait.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct EnrolReport {
     pub pack: String,
     pub provider: String,
@@ -86,14 +88,14 @@ pub struct EnrolReport {
 }
 
 /// One portrait.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct PortraitReport {
     pub path: String,
     pub roll_no: Option<String>,
     #[serde(skip)]
     member: Option<MemberId>,
     /// What was kept of it, or what is known from it.
-    #[serde(skip)]
+    #[serde(rename = "sample_id")]
     pub sample: Option<SampleId>,
     pub status: PortraitStatus,
     pub error: Option<ErrorReport>,
@@ -113,7 +115,7 @@ impl PortraitReport {
 }
 
 /// What became of a portrait.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PortraitStatus {
     Enrolled,

@@ -105,7 +105,7 @@ mod tests {
             let admission = Admission { session: class.session, matching: class.matching.clone(), order, max_attempts: 3 };
             let job = admission.job(photo);
             let ask = store::Ask {
-                topic: job.topic.clone(),
+                topics: vec![job.topic.clone()],
                 worker: "w".into(),
                 run_id: None,
                 count: 1,

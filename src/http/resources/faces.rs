@@ -18,7 +18,7 @@ use crate::db::photos::{self, PhotoRow};
 use crate::db::{AnyConnection, DbError, members, sessions};
 use crate::domain::assign::Ranked;
 use crate::domain::ids::{FaceId, MemberId, PhotoId};
-use crate::http::download::{Picture, PictureBytes};
+use crate::http::download::{FileBytes, Served};
 use crate::http::extract::{Json, Path, Who};
 use crate::http::face::QualityResponse;
 use crate::http::problem::Problem;
@@ -261,7 +261,7 @@ async fn undo_face_decision(
         ("If-None-Match" = Option<String>, Header, description = "Versions that are known already"),
     ),
     responses(
-        (status = 200, description = "The face", content((PictureBytes = "image/jpeg")), headers(("ETag" = String))),
+        (status = 200, description = "The face", content((FileBytes = "image/jpeg")), headers(("ETag" = String))),
         (status = 304, description = "It is known already"),
     ))]
 async fn get_face_crop(
@@ -270,7 +270,7 @@ async fn get_face_crop(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let found = crop::find(&service.school, FaceId(id)).await?;
-    let picture = Picture { media_type: "image/jpeg", file_name: format!("face-{id}.jpg"), version: found.version() };
+    let picture = Served { media_type: "image/jpeg", file_name: format!("face-{id}.jpg"), version: found.version() };
     if let Some(known) = picture.if_known(&headers) {
         return Ok(known);
     }

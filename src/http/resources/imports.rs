@@ -2,23 +2,28 @@
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+use super::jobs::{JobResponse, location};
 use super::samples::{PortraitResponse, outcome};
 use super::students::ConsentState;
+use crate::app::enrol::EnrolReport;
 use crate::app::error::{Code, Error};
 use crate::app::roster::{self, RosterOutcome};
-use crate::app::{Mode, enrol};
+use crate::app::{Mode, enrol, jobs};
 use crate::domain::csv_table::CsvProblems;
 use crate::domain::ids::ClassId;
 use crate::domain::roster_diff::{Membership, RosterDiff, StudentField};
-use crate::http::extract::{Query, Who};
+use crate::http::extract::{Query, Room, WaitQuery, Who};
 use crate::http::pictures::only_file;
 use crate::http::problem::{ItemProblem, Problem};
 use crate::http::service::Service;
 use crate::http::table::{CHANGE_ROSTER, ENROL, Kind, Row, row};
+use crate::queue::JobState;
 
 pub(super) fn rows() -> Vec<Row> {
     vec![row!(CHANGE_ROSTER, import_roster).kind(Kind::Upload), row!(ENROL, import_enrolments).kind(Kind::Upload)]
@@ -312,39 +317,61 @@ fn by_row(error: Error) -> Problem {
     Problem::from(error).with_errors(errors)
 }
 
-/// Enrols the portraits of a zip archive of `<Student_Name>_<Roll_No>/*.jpg`, as the command line does with such a folder. A
-/// picture that cannot be used spoils no other. Answers 201 when any was taken, 200 when all of use were known, 422 with
-/// `errors` when none can be used.
-#[utoipa::path(post, path = "/enrolments", tag = "enrolment", params(EnrolmentsQuery),
-    request_body(content((Vec<u8> = "application/zip"), (FileForm = "multipart/form-data"))),
-    responses((status = 200, body = EnrolmentsResponse), (status = 201, body = EnrolmentsResponse)))]
-async fn import_enrolments(
-    State(service): State<Service>,
-    who: Who,
-    Query(query): Query<EnrolmentsQuery>,
-    request: Request,
-) -> Result<(StatusCode, axum::Json<EnrolmentsResponse>), Problem> {
-    let class = ClassId(query.class_id);
-    who.require(class)?;
-    let file = only_file(&service, request, &["application/zip", "application/x-zip-compressed"]).await?;
-    let report = enrol::run_archive(&service.school, &service.recogniser, file, class).await?;
-    let photos: Vec<PortraitResponse> = report.photos.into_iter().map(PortraitResponse::from).collect();
-    if photos.is_empty() {
-        let detail = format!("there is no picture in a student's folder; {}", report.warnings.join("; "));
-        return Err(Problem::with_status(StatusCode::UNPROCESSABLE_ENTITY, Code::InvalidRequest, detail));
-    }
-    let status = outcome(&photos, Mode::Apply)?;
-    Ok((
-        status,
-        axum::Json(EnrolmentsResponse {
+impl From<EnrolReport> for EnrolmentsResponse {
+    fn from(report: EnrolReport) -> Self {
+        Self {
             pack: report.pack,
             provider: report.provider,
             students: report.students,
             students_enrolled: report.students_enrolled,
-            photos,
+            photos: report.photos.into_iter().map(PortraitResponse::from).collect(),
             warnings: report.warnings,
-        }),
-    ))
+        }
+    }
+}
+
+/// What the job of an archive has made, as clients read it.
+pub(super) fn enrolled(result: Value) -> Option<Value> {
+    let report: EnrolReport = serde_json::from_value(result).ok()?;
+    serde_json::to_value(EnrolmentsResponse::from(report)).ok()
+}
+
+/// Enrols the portraits of a zip archive of `<Student_Name>_<Roll_No>/*.jpg`, as the command line does with such a folder. A
+/// picture that cannot be used spoils no other.
+///
+/// It is done in the background: 202 names the job, whose `result` is an `EnrolmentsResponse`. With `wait` the answer comes
+/// when it is done: 201 when any picture was taken, 200 when all of use were known, 422 with `errors` when none can be used.
+#[utoipa::path(post, path = "/enrolments", tag = "enrolment", params(EnrolmentsQuery, WaitQuery),
+    request_body(content((Vec<u8> = "application/zip"), (FileForm = "multipart/form-data"))),
+    responses((status = 200, body = EnrolmentsResponse), (status = 201, body = EnrolmentsResponse),
+        (status = 202, description = "It waits", body = JobResponse,
+         headers(("Location" = String, description = "The job")))))]
+async fn import_enrolments(
+    State(service): State<Service>,
+    who: Who,
+    Query(query): Query<EnrolmentsQuery>,
+    Query(wait): Query<WaitQuery>,
+    room: Room,
+    request: Request,
+) -> Result<Response, Problem> {
+    let class = ClassId(query.class_id);
+    who.require(class)?;
+    let file = only_file(&service, request, &["application/zip", "application/x-zip-compressed"]).await?;
+    let id = enrol::queue_archive(&service.school, &service.recogniser, file, class, who.actor().key()).await?;
+    let waiting = room.wait(&service, wait);
+    let job = jobs::wait(&service.school, id, waiting.patience, &service.stop).await?;
+    if let (JobState::Failed | JobState::Cancelled, error) = (job.state, job.errors.last()) {
+        let code = error.and_then(|error| serde_json::from_value(error.code.clone().into()).ok());
+        let detail = error.map_or_else(|| "cancelled".to_owned(), |error| error.message.clone());
+        return Err(Problem::new(code.unwrap_or(Code::Cancelled), detail));
+    }
+    let report = job.result.clone().and_then(|result| serde_json::from_value::<EnrolReport>(result).ok());
+    let Some(report) = report else {
+        return Ok((StatusCode::ACCEPTED, [location(id.0)], axum::Json(JobResponse::from(job))).into_response());
+    };
+    let response = EnrolmentsResponse::from(report);
+    let status = outcome(&response.photos, Mode::Apply)?;
+    Ok((status, [location(id.0)], axum::Json(response)).into_response())
 }
 
 #[cfg(test)]

@@ -1,23 +1,26 @@
-//! Jobs: work that goes on after a request was answered. Teachers see their own and those about photos of their classes.
+//! Jobs: work that goes on after a request was answered. Teachers see their own and those about their classes.
 
 use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, header};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
+use super::imports::enrolled;
+use crate::app::enrol;
 use crate::app::jobs::{self, JobReport, JobWish, Whose};
-use crate::http::extract::{Path, Query, Who};
+use crate::http::extract::{Path, Query, WaitQuery, Who};
 use crate::http::page::{Page, PageQuery};
 use crate::http::problem::Problem;
 use crate::http::service::Service;
-use crate::http::table::{READ_ATTENDANCE, RECORD, Row, row};
+use crate::http::table::{Kind, READ_ATTENDANCE, RECORD, ROOT, Row, row};
 use crate::queue::{JobError, JobId, JobState};
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
         row!(READ_ATTENDANCE, list_jobs),
-        row!(READ_ATTENDANCE, get_job),
+        row!(READ_ATTENDANCE, get_job).kind(Kind::Wait),
         row!(RECORD, cancel_job),
         row!(RECORD, retry_job),
     ]
@@ -67,6 +70,8 @@ pub(super) struct JobResponse {
     state: JobStage,
     /// The photo that it looks at.
     photo_id: Option<i64>,
+    /// The class that it is about, where it is about no photo.
+    class_id: Option<i64>,
     /// Attempts so far.
     #[schema(minimum = 0)]
     attempt: i32,
@@ -81,7 +86,8 @@ pub(super) struct JobResponse {
     /// How far it has come, in the words of its kind.
     #[schema(value_type = Option<Object>)]
     progress: Option<Value>,
-    /// What it has made, in the words of its kind.
+    /// What it has made, in the words of its kind: `export_id`, `file_name` and `bytes` of an `export`, an `EnrolmentsResponse`
+    /// of an `enrolment`.
     #[schema(value_type = Option<Object>)]
     result: Option<Value>,
     /// One for each attempt that failed.
@@ -105,11 +111,16 @@ impl From<JobError> for AttemptErrorResponse {
 
 impl From<JobReport> for JobResponse {
     fn from(job: JobReport) -> Self {
+        let result = match job.kind.as_str() {
+            enrol::JOB_KIND => job.result.and_then(enrolled),
+            _ => job.result,
+        };
         Self {
             id: job.id,
             kind: job.kind,
             state: job.state.into(),
             photo_id: job.photo,
+            class_id: job.class,
             attempt: job.attempt,
             max_attempts: job.max_attempts,
             created_at: job.created_at,
@@ -117,7 +128,7 @@ impl From<JobReport> for JobResponse {
             finished_at: job.finished_at,
             owner: job.owner,
             progress: job.progress,
-            result: job.result,
+            result,
             errors: job.errors.into_iter().map(AttemptErrorResponse::from).collect(),
         }
     }
@@ -150,11 +161,21 @@ async fn list_jobs(
     Ok(axum::Json(page.of(listed)))
 }
 
-/// A job.
-#[utoipa::path(get, path = "/jobs/{job_id}", tag = "jobs", params(("job_id" = i64, Path)),
+/// A job. With `wait` the answer comes when it is finished.
+#[utoipa::path(get, path = "/jobs/{job_id}", tag = "jobs", params(("job_id" = i64, Path), WaitQuery),
     responses((status = 200, body = JobResponse)))]
-async fn get_job(State(service): State<Service>, Path(id): Path<i64>) -> Result<axum::Json<JobResponse>, Problem> {
-    Ok(axum::Json(jobs::get(&service.school, JobId(id)).await?.into()))
+async fn get_job(
+    State(service): State<Service>,
+    Path(id): Path<i64>,
+    Query(query): Query<WaitQuery>,
+) -> Result<axum::Json<JobResponse>, Problem> {
+    Ok(axum::Json(jobs::wait(&service.school, JobId(id), query.patience(), &service.stop).await?.into()))
+}
+
+/// Where a job is to be asked for.
+pub(super) fn location(job: i64) -> (HeaderName, HeaderValue) {
+    let address = format!("{ROOT}/jobs/{job}");
+    (header::LOCATION, HeaderValue::try_from(address).expect("an address of words and a number"))
 }
 
 /// Ends a job that waits or runs. Its photo fails as `CANCELLED`, so that its session marks nobody absent.

@@ -4,6 +4,7 @@ mod audit;
 mod auth;
 mod classes;
 mod events;
+mod exports;
 mod faces;
 mod imports;
 mod jobs;
@@ -48,6 +49,7 @@ pub(super) fn rows() -> Vec<Row> {
         events::rows(),
         jobs::rows(),
         sheets::rows(),
+        exports::rows(),
         tools::rows(),
         model::rows(),
         packs::rows(),

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use futures_util::StreamExt;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,14 +17,11 @@ use crate::app::{annotate, photo};
 use crate::db::photos::{self, PhotoRow};
 use crate::db::sessions;
 use crate::domain::ids::{PhotoId, SessionId};
-use crate::http::download::{Part, Picture, PictureBytes};
+use crate::http::download::{FileBytes, Part, Served};
 use crate::http::extract::{Path, Who};
 use crate::http::problem::{ErrorCode, Problem};
-use crate::http::service::Service;
+use crate::http::service::{LINKS_LAST, Service};
 use crate::http::table::{Audit, Kind, READ_ATTENDANCE, RECORD, Replay, Row, SEE_PHOTOS, row};
-
-/// Long enough to load a page, too short to be passed on.
-const LINKS_LAST: TimeDelta = TimeDelta::minutes(10);
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
@@ -145,8 +142,9 @@ pub(super) struct PhotoWithFacesResponse {
 /// Addresses that show one photo to whoever has them, for a short time.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct PhotoLinksResponse {
-    /// Without host where the server's settings have no `public_url`.
+    /// Of the bucket, where clients reach it (`storage.s3.public_endpoint`); otherwise of this server, like the other.
     original: String,
+    /// Without host where the server's settings have no `public_url`.
     annotated: String,
     expires_at: DateTime<Utc>,
 }
@@ -201,12 +199,12 @@ async fn delete_photo(State(service): State<Service>, Path(id): Path<i64>) -> Re
     ),
     responses(
         (status = 200, description = "The photo",
-            content((PictureBytes = "image/jpeg"), (PictureBytes = "image/png"), (PictureBytes = "image/webp"),
-                (PictureBytes = "image/gif"), (PictureBytes = "image/bmp"), (PictureBytes = "image/tiff")),
+            content((FileBytes = "image/jpeg"), (FileBytes = "image/png"), (FileBytes = "image/webp"),
+                (FileBytes = "image/gif"), (FileBytes = "image/bmp"), (FileBytes = "image/tiff")),
             headers(("ETag" = String), ("Accept-Ranges" = String))),
         (status = 206, description = "Part of it",
-            content((PictureBytes = "image/jpeg"), (PictureBytes = "image/png"), (PictureBytes = "image/webp"),
-                (PictureBytes = "image/gif"), (PictureBytes = "image/bmp"), (PictureBytes = "image/tiff")),
+            content((FileBytes = "image/jpeg"), (FileBytes = "image/png"), (FileBytes = "image/webp"),
+                (FileBytes = "image/gif"), (FileBytes = "image/bmp"), (FileBytes = "image/tiff")),
             headers(("ETag" = String), ("Content-Range" = String))),
         (status = 304, description = "It is known already"),
     ))]
@@ -222,8 +220,8 @@ async fn get_photo_original(
             format!("photo {id} could not be read when it came; no bytes are kept"),
         ));
     };
-    let file_name = format!("photo-{id}.{extension}");
-    let picture = Picture { media_type, file_name, version: row.sha256.clone() };
+    let file_name = file_name(id, extension);
+    let picture = Served { media_type, file_name, version: row.sha256.clone() };
     if let Some(known) = picture.if_known(&headers) {
         return Ok(known);
     }
@@ -249,7 +247,7 @@ async fn get_photo_original(
         ("If-None-Match" = Option<String>, Header, description = "Versions that are known already"),
     ),
     responses(
-        (status = 200, description = "The drawing", content((PictureBytes = "image/jpeg")), headers(("ETag" = String))),
+        (status = 200, description = "The drawing", content((FileBytes = "image/jpeg")), headers(("ETag" = String))),
         (status = 304, description = "It is known already"),
         (status = 409, description = "The photo was not looked at yet",
             content((Problem = "application/problem+json"))),
@@ -261,7 +259,7 @@ async fn get_photo_annotated(
 ) -> Result<Response, Problem> {
     let sketch = annotate::sketch(&service.school, PhotoId(id)).await?;
     let file_name = format!("photo-{id}-annotated.jpg");
-    let picture = Picture { media_type: "image/jpeg", file_name, version: sketch.version().to_owned() };
+    let picture = Served { media_type: "image/jpeg", file_name, version: sketch.version().to_owned() };
     if let Some(known) = picture.if_known(&headers) {
         return Ok(known);
     }
@@ -269,8 +267,8 @@ async fn get_photo_annotated(
     Ok(picture.whole(sketch.draw(&service.school).await?))
 }
 
-/// Makes links to a photo for places that cannot send a token, such as an `img` of a page. They last ten minutes; looks by
-/// them are written down, with whom they were made for.
+/// Makes links to a photo for places that cannot send a token, such as an `img` of a page. They last ten minutes. That they were
+/// made is written down, and looks by links of this server are, with whom they were made for; a bucket keeps its own log.
 #[utoipa::path(post, path = "/photos/{photo_id}/links", tag = "photos", params(("photo_id" = i64, Path)),
     responses((status = 200, body = PhotoLinksResponse)))]
 async fn create_photo_links(
@@ -278,10 +276,22 @@ async fn create_photo_links(
     who: Who,
     Path(id): Path<i64>,
 ) -> Result<axum::Json<PhotoLinksResponse>, Problem> {
-    service.read(move |conn| photos::get(conn, PhotoId(id))).await?;
+    let row = service.read(move |conn| photos::get(conn, PhotoId(id))).await?;
     let expires_at = (Utc::now() + LINKS_LAST).trunc_subsecs(0);
     let link = |what: &str| service.link(&format!("/photos/{id}/{what}"), expires_at, who.actor());
-    Ok(axum::Json(PhotoLinksResponse { original: link("original"), annotated: link("annotated"), expires_at }))
+    let original = match kind_of(&row.object_key) {
+        Some((_, extension)) => {
+            photo::store_link(&service.school, &row, (&file_name(id, extension), LINKS_LAST)).await?
+        }
+        None => None,
+    };
+    let original = original.map_or_else(|| link("original"), |link| link.as_str().to_owned());
+    Ok(axum::Json(PhotoLinksResponse { original, annotated: link("annotated"), expires_at }))
+}
+
+/// As a photo that is saved is called.
+fn file_name(id: i64, extension: &str) -> String {
+    format!("photo-{id}.{extension}")
 }
 
 /// Media type and file ending, from the key that a photo is stored under; none for one that was not stored.

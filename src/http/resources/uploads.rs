@@ -1,24 +1,23 @@
 //! Class photos on their way in.
 
-use std::time::Duration;
-
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::jobs::location;
 use crate::app::error::Code;
 use crate::app::photo::AcceptedState;
 use crate::app::upload::{self, Upload, Uploaded};
 use crate::db::photos::{self, PhotoRow};
 use crate::domain::ids::{PhotoId, SessionId};
 use crate::domain::status::PhotoState;
-use crate::http::extract::{Path, Query, Who};
+use crate::http::extract::{Path, Query, Room, WaitQuery, Who};
 use crate::http::pictures::{Picture, Pictures};
 use crate::http::problem::{ItemProblem, Problem};
 use crate::http::service::Service;
-use crate::http::table::{Kind, RECORD, ROOT, Row, row};
+use crate::http::table::{Kind, RECORD, Row, row};
 
 pub(super) fn rows() -> Vec<Row> {
     vec![row!(RECORD, upload_photos).kind(Kind::Upload)]
@@ -73,14 +72,6 @@ pub(super) struct UploadResponse {
     photos: Vec<UploadedPhoto>,
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(super) struct WaitQuery {
-    /// Answer when every photo was looked at, or after so many seconds.
-    #[param(minimum = 0, maximum = 300)]
-    wait: Option<u16>,
-}
-
 /// A class photo or several, as files of a form.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "describes the form; the files are read as a stream")]
@@ -104,21 +95,19 @@ async fn upload_photos(
     who: Who,
     Path(id): Path<i64>,
     Query(query): Query<WaitQuery>,
+    room: Room,
     form: Pictures,
 ) -> Result<Response, Problem> {
     let mut upload = Upload::begin(&service.school, &service.recogniser, SessionId(id)).await?;
     store_photos(form, &mut upload).await?;
     let uploaded = upload.finish(who.actor().key()).await?;
-    let wait = Duration::from_secs(query.wait.unwrap_or(0).min(300).into());
-    let complete = upload::wait(&service.school, &uploaded, wait, &service.stop).await?;
+    let waiting = room.wait(&service, query);
+    let complete = upload::wait(&service.school, &uploaded, waiting.patience, &service.stop).await?;
     let ids: Vec<PhotoId> = uploaded.iter().filter_map(|photo| photo.accepted.photo).collect();
     let rows = service.read(move |conn| photos::several(conn, &ids)).await?;
     let photos: Vec<UploadedPhoto> = uploaded.into_iter().map(|photo| described(photo, &rows)).collect();
-    let mut headers = HeaderMap::new();
     let job = photos.iter().find_map(|photo| photo.job_id);
-    if let Some(job) = job.and_then(|job| HeaderValue::from_str(&format!("{ROOT}/jobs/{job}")).ok()) {
-        headers.insert(header::LOCATION, job);
-    }
+    let headers = job.map(location).into_iter().collect::<HeaderMap>();
     let status = if complete { StatusCode::OK } else { StatusCode::ACCEPTED };
     Ok((status, headers, axum::Json(UploadResponse { session_id: id, complete, photos })).into_response())
 }

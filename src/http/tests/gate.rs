@@ -203,6 +203,34 @@ async fn uploads_wait_their_turn_and_a_long_queue_takes_no_more() {
 }
 
 #[tokio::test]
+async fn whoever_waits_for_their_photos_does_not_keep_others_from_uploading() {
+    let server = TestServer::start().await;
+    let session = server.school.change(|conn| Ok(crate::db::testing::session(conn)?)).await.unwrap().0;
+    let token = server.token(&[Scope::Record]).await;
+    let mut waiting = tokio::task::JoinSet::new();
+    // Eight uploads are taken at a time.
+    for shade in 1..=10 {
+        let part = reqwest::multipart::Part::bytes(picture(shade)).file_name("a.png");
+        let form = reqwest::multipart::Form::new().part("photo", part);
+        let request = server.post(&format!("/api/v1/sessions/{session}/photos?wait=300")).bearer_auth(&token);
+        waiting.spawn(request.multipart(form).send());
+        let queued = || async {
+            let kinds = server.school.read(|conn| Ok(crate::queue::backlog::backlog(conn)?)).await.unwrap();
+            kinds.first().map_or(0, |kind| kind.queued)
+        };
+        while queued().await < i64::from(shade) {
+            assert!(waiting.try_join_next().is_none(), "upload {shade} was not taken");
+            tokio::task::yield_now().await;
+        }
+    }
+    // Nobody looks at the photos; a server that stops answers those who wait.
+    server.stop();
+    while let Some(answer) = waiting.join_next().await {
+        assert_eq!(answer.unwrap().unwrap().status(), 202);
+    }
+}
+
+#[tokio::test]
 async fn an_upload_without_a_usable_photo_changes_nothing() {
     let server = TestServer::start().await;
     let session = server.school.change(|conn| Ok(crate::db::testing::session(conn)?)).await.unwrap();

@@ -1,5 +1,6 @@
 //! The service as its clients meet it: a real server on loopback, real requests, a fake engine.
 
+mod exports;
 mod gate;
 mod openapi;
 mod pictures;

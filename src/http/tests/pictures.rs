@@ -1,5 +1,7 @@
 //! Photos, faces and what people say about them, over the wire.
 
+use std::sync::Arc;
+
 use reqwest::Response;
 use serde_json::{Value, json};
 
@@ -13,6 +15,7 @@ use crate::db::{faces, photos};
 use crate::domain::access::{ActorKind, Role};
 use crate::domain::ids::PhotoId;
 use crate::storage::Key;
+use crate::storage::testing::{public_store, s3_server};
 use crate::vision::annotate::encode_jpeg;
 
 /// A server with a photo that was looked at: one face, and a class of three of whom nobody is enrolled.
@@ -29,7 +32,10 @@ struct Scene {
 
 impl Scene {
     async fn start() -> Self {
-        let server = TestServer::start().await;
+        Self::on(TestServer::start().await).await
+    }
+
+    async fn on(server: TestServer) -> Self {
         let pack = Matching::of_settings(server.school.config()).unwrap().pack;
         let bytes = encode_jpeg(&image::RgbImage::from_pixel(320, 320, image::Rgb([90, 60, 30])), 90).unwrap();
         let length = bytes.len() as i64;
@@ -143,6 +149,22 @@ async fn links_show_one_photo_to_whoever_has_them_and_looks_are_written_down() {
     let looks: Vec<_> = lines.rows.iter().filter(|line| line.actor_kind == ActorKind::Link).collect();
     assert!(looks.iter().any(|line| line.action == "get_photo_original" && line.object_id == Some(scene.photo)));
     assert!(looks.iter().all(|line| line.actor.starts_with("user:")), "{looks:?}");
+}
+
+#[tokio::test]
+async fn a_link_leads_into_the_bucket_where_clients_reach_it() {
+    let store = Arc::new(public_store(s3_server::Server::shared()));
+    let scene = Scene::on(TestServer::on(|_| {}, Some(store)).await).await;
+    let path = format!("/api/v1/photos/{}/links", scene.photo);
+    let links: Value = scene.server.post(&path).bearer_auth(&scene.token).send().await.unwrap().json().await.unwrap();
+    let original = links["original"].as_str().unwrap();
+    assert!(original.starts_with("http://localhost:"), "{original}");
+    assert_eq!(reqwest::get(original).await.unwrap().bytes().await.unwrap(), scene.bytes);
+    let annotated = links["annotated"].as_str().unwrap();
+    assert_eq!(scene.server.get(annotated).send().await.unwrap().status(), 200, "drawn by this server");
+    let school = scene.server.school.clone();
+    let lines = school.read(|conn| Ok(audit::list(conn, &AuditFilter::default(), Page::first(50))?)).await.unwrap();
+    assert!(lines.rows.iter().any(|line| line.action == "create_photo_links" && line.object_id == Some(scene.photo)));
 }
 
 #[tokio::test]

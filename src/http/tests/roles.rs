@@ -51,8 +51,8 @@ impl Things {
 
 /// Whether a row's path names something that belongs to a class.
 fn is_bound(row: &Row) -> bool {
-    let bound = ["class_id", "student_id", "member_id", "session_id", "photo_id", "face_id", "sample_id", "job_id"];
-    row.parameters().any(|name| bound.contains(&name))
+    let bound = ["class_id", "student_id", "member_id", "session_id", "photo_id", "face_id", "sample_id"];
+    row.parameters().any(|name| bound.contains(&name) || ["job_id", "export_id"].contains(&name))
 }
 
 fn access(rule: Rule) -> Option<Access> {

@@ -1,5 +1,7 @@
 //! A server of its own for each test.
 
+use std::sync::Arc;
+
 use chrono::Utc;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
@@ -9,12 +11,14 @@ use crate::app::audit::By;
 use crate::app::auth::tokens::{self, TokenWish};
 use crate::app::auth::users::{self, Newcomer};
 use crate::app::auth::{Keys, Password};
+use crate::app::work::{Shift, work};
 use crate::app::{Recogniser, School};
 use crate::config::Config;
 use crate::domain::access::{Role, Scope};
 use crate::domain::ids::ClassId;
 use crate::http::Server;
 use crate::queue::Stop;
+use crate::storage::ObjectStore;
 
 pub(super) const PASSWORD: &str = "correct horse battery";
 
@@ -33,12 +37,18 @@ impl TestServer {
 
     /// With other settings than the defaults; the rate is high, so that tests meet it only where they mean to.
     pub(super) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::on(change, None).await
+    }
+
+    /// On another store than a folder.
+    pub(super) async fn on(change: impl FnOnce(&mut Config), store: Option<Arc<dyn ObjectStore>>) -> Self {
         let folder = TempDir::new().unwrap();
         let mut config = Config { data_dir: folder.path().into(), ..Config::default() };
         config.server.listen = "127.0.0.1:0".parse().unwrap();
         config.server.rate_per_minute = 1_000_000;
         change(&mut config);
-        let school = School::create(&config).await.unwrap();
+        let mut school = School::create(&config).await.unwrap();
+        school.store = store.unwrap_or(school.store);
         let keys = Keys::of(&school).await.unwrap();
         let stop = Stop::default();
         let recogniser = Recogniser::fake(&config);
@@ -46,6 +56,20 @@ impl TestServer {
         let base = format!("http://{}", server.address().unwrap());
         tokio::spawn(server.run());
         Self { school, base, client: Client::new(), stop, _folder: folder }
+    }
+
+    pub(super) fn stop(&self) {
+        self.stop.now();
+    }
+
+    /// And a worker beside it.
+    pub(super) fn with_worker(self) -> Self {
+        let (school, recogniser, stop) =
+            (self.school.clone(), Recogniser::fake(self.school.config()), self.stop.clone());
+        tokio::spawn(async move {
+            work(&school, &recogniser, Shift::Endless, &stop, &mut |_| {}).await.unwrap();
+        });
+        self
     }
 
     pub(super) async fn user(&self, name: &str, role: Role, classes: &[ClassId]) -> String {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::db::events::{self, Topic};
 use crate::db::page::{Listed, Page};
-use crate::db::reach::PhotoJobs;
+use crate::db::reach::ClassJobs;
 use crate::db::testing::{new_photo, school};
 use crate::db::{DbError, photos};
 use crate::queue::store::{Among, JobFilter, JobRow};
@@ -119,13 +119,16 @@ on_each_database! {
         assert_eq!(page(db, &JobFilter { kind: Some("export".into()), ..any() }, all).0, [ids[2]]);
         assert_eq!(page(db, &JobFilter { state: Some(JobState::Cancelled), ..any() }, all).0, [ids[1]]);
         let seen = |own: Option<&str>, classes| {
-            let among = Among { own: own.map(str::to_owned), photos: PhotoJobs(classes) };
+            let among = Among { own: own.map(str::to_owned), about: ClassJobs(classes) };
             page(db, &JobFilter { among: Some(among), ..any() }, all).0
         };
         assert_eq!(seen(Some("user:6"), vec![of_other]), [ids[3], ids[0]]);
         assert_eq!(seen(Some("user:5"), vec![]), [ids[2], ids[1]]);
+        let about = queue(db, &[owned(&format!("class:{}:export:x", of_other.0), "user:7")])[0].0;
+        queue(db, &[owned(&format!("class:{}0:export:x", of_other.0), "user:7")]);
+        assert_eq!(seen(Some("user:6"), vec![of_other]), [about, ids[3], ids[0]], "and no class that begins alike");
         assert_eq!(seen(None, vec![]), Vec::<i64>::new(), "a job of nobody is not the job of whoever is nobody");
-        let own = Among { own: Some("user:5".into()), photos: PhotoJobs(vec![]) };
+        let own = Among { own: Some("user:5".into()), about: ClassJobs(vec![]) };
         let cancelled = JobFilter { state: Some(JobState::Cancelled), among: Some(own), ..any() };
         assert_eq!(page(db, &cancelled, all).0, [ids[1]], "all of the filter holds");
     }

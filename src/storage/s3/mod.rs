@@ -51,6 +51,8 @@ const LONGEST_LINK: Duration = Duration::from_secs(7 * 24 * 3600);
 #[derive(Debug, Clone)]
 pub struct S3Store {
     client: Client,
+    /// Signs links at the address that others reach; never sends anything itself.
+    public: Option<Client>,
     bucket: String,
     /// Empty, or ending with `/`.
     prefix: String,
@@ -72,22 +74,25 @@ impl S3Store {
             .with_max_attempts(ATTEMPTS)
             .with_initial_backoff(FIRST_PAUSE)
             .with_max_backoff(LONGEST_PAUSE);
-        let mut config = Builder::from(shared)
+        let config = Builder::from(shared)
             .retry_config(retry)
             .timeout_config(time_limits(ANSWER))
             .force_path_style(settings.path_style)
             // We send a SHA-256 of our own; servers other than Amazon's do not always know the trailers of the SDK's.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired);
-        if !settings.endpoint.is_empty() {
-            config = config.endpoint_url(&settings.endpoint);
-        }
+        let at = |endpoint: &str| {
+            let config = config.clone();
+            // Without one, that of the profile or of Amazon's region.
+            Client::from_conf(if endpoint.is_empty() { config } else { config.endpoint_url(endpoint) }.build())
+        };
         let encryption = match settings.encryption {
             Encryption::None => None,
             Encryption::Aes256 => Some(ServerSideEncryption::Aes256),
             Encryption::Kms => Some(ServerSideEncryption::AwsKms),
         };
         Self {
-            client: Client::from_conf(config.build()),
+            client: at(&settings.endpoint),
+            public: (!settings.public_endpoint.is_empty()).then(|| at(&settings.public_endpoint)),
             bucket: settings.bucket.clone(),
             prefix: if settings.prefix.is_empty() { String::new() } else { format!("{}/", settings.prefix) },
             encryption,
@@ -218,10 +223,18 @@ impl ObjectStore for S3Store {
             .boxed()
     }
 
-    async fn presign(&self, key: &Key, valid_for: Duration) -> Result<Option<SignedLink>, StorageError> {
+    async fn presign(
+        &self,
+        key: &Key,
+        saved_as: &str,
+        valid_for: Duration,
+    ) -> Result<Option<SignedLink>, StorageError> {
+        let Some(public) = &self.public else { return Ok(None) };
         let times = PresigningConfig::expires_in(valid_for.min(LONGEST_LINK));
         let times = times.expect("the longest validity was respected");
-        let signed = self.reading(key).presigned(times).await.map_err(|error| storage_error(key, error))?;
+        let request = public.get_object().bucket(&self.bucket).key(self.path(key));
+        let request = request.response_content_disposition(format!("inline; filename=\"{saved_as}\""));
+        let signed = request.presigned(times).await.map_err(|error| storage_error(key, error))?;
         Ok(Some(SignedLink(signed.uri().to_owned())))
     }
 }

@@ -11,6 +11,12 @@ pub(in crate::storage) fn new_store(server: &Server) -> S3Store {
     store_of(&settings(server), SECRET_KEY)
 }
 
+/// The same, and clients reach it under another name.
+pub(crate) fn public_store(server: &Server) -> S3Store {
+    let public_endpoint = server.endpoint().replace("127.0.0.1", "localhost");
+    store_of(&S3 { public_endpoint, ..settings(server) }, SECRET_KEY)
+}
+
 fn settings(server: &Server) -> S3 {
     S3 { bucket: server.new_bucket(), endpoint: server.endpoint(), path_style: true, ..S3::default() }
 }
@@ -56,6 +62,25 @@ async fn a_bucket_that_is_not_there_is_said_to_be_missing() {
     let error = store.list(KeyGroup::Samples).next().await.unwrap().unwrap_err();
     assert_eq!(error.kind, StorageErrorKind::Denied);
     assert!(error.to_string().contains("there is no such bucket"), "{error}");
+}
+
+#[tokio::test]
+async fn a_link_opens_one_object_without_credentials_until_it_is_over() {
+    let store = public_store(Server::shared());
+    let (key, other) = (photo(1, b"one"), photo(2, b"two"));
+    store.put(&key, b"one").await.unwrap();
+    store.put(&other, b"two").await.unwrap();
+    let link = store.presign(&key, "photo-1.jpg", Duration::from_secs(3)).await.unwrap().unwrap();
+    assert!(link.as_str().starts_with("http://localhost:") && link.as_str().contains("photo-1.jpg"), "{link:?}");
+    assert!(!format!("{link:?}").contains("Signature"), "{link:?}");
+    let answer = reqwest::get(link.as_str()).await.unwrap();
+    assert_eq!((answer.status().as_u16(), &answer.headers()["content-type"]), (200, &"image/jpeg".parse().unwrap()));
+    assert_eq!(answer.bytes().await.unwrap(), "one");
+    let elsewhere = link.as_str().replace(&key.to_string(), &other.to_string());
+    assert_ne!(elsewhere, link.as_str());
+    assert_eq!(reqwest::get(elsewhere).await.unwrap().status(), 403);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(reqwest::get(link.as_str()).await.unwrap().status(), 403, "it is over");
 }
 
 #[tokio::test]

@@ -4,7 +4,8 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::*;
-use crate::app::enrol::{PortraitStatus, run_archive};
+use crate::app::enrol::PortraitStatus;
+use crate::app::enrol::archive::run_archive;
 use crate::app::recogniser::testing::{settings, starter};
 use crate::app::roster::{self, ClassEntry, MemberEntry, StudentEdit, StudentEntry};
 use crate::config::Config;
@@ -112,7 +113,7 @@ async fn students_that_look_alike_are_warned_of_and_consent_comes_first() {
     let fixture = Fixture::new().await;
     let school = &fixture.school;
     let archive = zipped(&[("Devan_Moonfield_CSE-A-05/face.jpg", DEVAN), ("Ananya_Foxglove_CSE-A-03/face.jpg", DEVAN)]);
-    let report = run_archive(school, starter(), archive.into(), fixture.class).await.unwrap();
+    let report = run_archive(school, starter(), archive.into(), fixture.class, &|_, _| {}).await.unwrap();
     assert_eq!((report.students, report.students_enrolled, report.photos.len()), (2, 2, 2));
     assert!(report.warnings.iter().any(|w| w.contains("look alike")), "{:?}", report.warnings);
     let warnings = conclude(school, starter(), fixture.ananya, &mut []).await.unwrap();
