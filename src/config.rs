@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::quality::EnrolLines;
 use crate::domain::score::DEFAULT_MEMBER_PRIOR;
-pub use service::{Auth, Secret, Server};
+pub use service::{Auth, Secret, Server, Worker};
 
 pub use storage::{Encryption, S3, Storage, StorageKind};
 
@@ -55,6 +55,7 @@ pub struct Config {
     pub enrol: EnrolLines,
     pub report: Report,
     pub server: Server,
+    pub worker: Worker,
     pub auth: Auth,
     pub storage: Storage,
     pub log: Log,
@@ -171,6 +172,7 @@ impl Default for Config {
             enrol: EnrolLines::default(),
             report: Report::default(),
             server: Server::default(),
+            worker: Worker::default(),
             auth: Auth::default(),
             storage: Storage::default(),
             log: Log::default(),

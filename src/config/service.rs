@@ -1,4 +1,4 @@
-//! Settings of the service: `[server]` and `[auth]`.
+//! Settings of the service: `[server]`, `[worker]` and `[auth]`.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -31,6 +31,24 @@ pub struct Server {
     pub queue_limit: u32,
     /// Requests of one token, or of one address without a token, in a minute. Default: 600.
     pub rate_per_minute: u32,
+}
+
+/// What a worker answers.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Worker {
+    /// Address and port at which `rollcall work` tells its health, `/livez`, `/readyz` and `/metrics`. Default: none.
+    #[serde(deserialize_with = "address_or_none")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// An empty text is no address.
+fn address_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty());
+    text.map(|text| {
+        text.parse().map_err(|_| serde::de::Error::custom("must be address and port, such as 0.0.0.0:8081"))
+    })
+    .transpose()
 }
 
 /// How people and programs show who they are.
@@ -173,6 +191,14 @@ mod tests {
         assert!(config.server.trusted_proxies[0].contains(&"10.2.3.4".parse::<std::net::IpAddr>().unwrap()));
         assert_eq!(config.auth.secret.expose(), Some("an example of more than 32 characters"));
         assert_eq!(Auth::default().secret.expose(), None);
+    }
+
+    #[test]
+    fn a_worker_listens_only_where_it_is_told_to() {
+        let listen = |text: &str| checked(&format!("[worker]\nlisten = '{text}'\n")).map(|config| config.worker.listen);
+        assert_eq!(listen("0.0.0.0:8081").unwrap(), Some("0.0.0.0:8081".parse().unwrap()));
+        assert_eq!((listen("").unwrap(), Config::default().worker.listen), (None, None));
+        assert!(listen("8081").unwrap_err().contains("address and port"));
     }
 
     #[test]

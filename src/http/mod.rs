@@ -34,6 +34,7 @@ use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderValue, Method};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use chrono::Utc;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -45,7 +46,9 @@ use crate::app::auth::{self, Keys};
 use crate::app::error::{Code, Error};
 use crate::app::{Recogniser, School, idempotency as answers};
 use crate::queue::Stop;
+pub use health::HealthServer;
 use problem::Problem;
+use resources::model::get_health;
 use service::Service;
 
 /// How long requests in flight may last after a stop was asked for.
@@ -69,9 +72,7 @@ impl Server {
     /// # Errors
     /// `INVALID_SETTINGS` when the address cannot be listened at, or an origin is none.
     pub async fn bind(school: School, recogniser: Recogniser, keys: Keys, stop: Stop) -> Result<Self, Error> {
-        let address = school.config().server.listen;
-        let cannot = |e: std::io::Error| Error::new(Code::InvalidSettings, format!("cannot listen at {address}: {e}"));
-        let listener = TcpListener::bind(address).await.map_err(cannot)?;
+        let listener = listen_at(school.config().server.listen).await?;
         let service = Service::start(school.clone(), recogniser, keys, stop.clone()).await;
         Ok(Self { listener, router: router(service)?, school, stop })
     }
@@ -81,7 +82,7 @@ impl Server {
     /// # Errors
     /// `PROCESSING_ERROR` when the system does not know.
     pub fn address(&self) -> Result<SocketAddr, Error> {
-        self.listener.local_addr().map_err(|e| Error::new(Code::ProcessingError, format!("no address: {e}")))
+        address_of(&self.listener)
     }
 
     /// Answers until the stop; requests in flight are finished, for half a minute at most.
@@ -107,6 +108,15 @@ impl Server {
     }
 }
 
+async fn listen_at(address: SocketAddr) -> Result<TcpListener, Error> {
+    let cannot = |e| Error::new(Code::InvalidSettings, format!("cannot listen at {address}: {e}"));
+    TcpListener::bind(address).await.map_err(cannot)
+}
+
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, Error> {
+    listener.local_addr().map_err(|e| Error::new(Code::ProcessingError, format!("no address: {e}")))
+}
+
 /// Deletes tokens and stored answers that are over, for as long as the server lives.
 async fn sweep(school: School) {
     loop {
@@ -128,6 +138,7 @@ fn router(service: Service) -> Result<Router, Error> {
     Ok(Router::new()
         .merge(api)
         .merge(health::routes())
+        .route("/health", get(get_health))
         .merge(openapi::routes(document))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)

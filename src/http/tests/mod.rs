@@ -1,6 +1,7 @@
 //! The service as its clients meet it: a real server on loopback, real requests, a fake engine.
 
 mod gate;
+mod health;
 mod openapi;
 mod pictures;
 mod roles;
