@@ -27,7 +27,7 @@ use crate::db::faces::{FaceRow, NewFace};
 use crate::db::photos::{NewPhoto, PhotoResult, PhotoRow};
 use crate::db::{AnyConnection, DbError, Json, faces, members, photos, sessions};
 use crate::domain::ids::{MemberId, PhotoId, SessionId};
-use crate::domain::status::{PhotoState, SessionState};
+use crate::domain::status::{PhotoState, SessionState, Verdict};
 use crate::queue::store::{self, Held};
 use crate::queue::{self, Claim, Claimed, Failure, JobError, JobId, NewJob, Priority};
 use crate::storage::{Digest, Download, Extension};
@@ -152,7 +152,10 @@ pub async fn admit(
         order: order.clone(),
         max_attempts: school.config.queue.max_attempts,
     };
-    school.change_patiently(move |conn| admission.admit(conn, &arrivals)).await
+    let accepted = school.change_patiently(move |conn| admission.admit(conn, &arrivals)).await?;
+    let refused = accepted.iter().filter(|photo| matches!(photo.state, AcceptedState::Refused(_))).count();
+    metrics::counter!(metric::PHOTOS, "state" => "refused").increment(refused as u64);
+    Ok(accepted)
 }
 
 /// What the photos of one session are admitted with.
@@ -345,9 +348,11 @@ pub(crate) async fn process(school: &School, recogniser: &Recogniser, job: &Clai
     require_candidates(school, &row, &matching).await.map_err(failure)?;
     let bytes = photo_bytes::in_turn(school, &row).await?;
     let seen = look(recogniser, bytes).await.map_err(failure)?;
-    let (session, faces) = (row.session_id.0, seen.faces.len());
-    let timings = finish(school, recogniser, job.claim.clone(), row, seen).await.map_err(failure)?;
-    log_done((session, photo), faces, &timings.ok_or(Failure::LeaseLost)?, start);
+    let session = row.session_id;
+    let done = finish(school, recogniser, job.claim.clone(), row, seen).await.map_err(failure)?;
+    let done = done.ok_or(Failure::LeaseLost)?;
+    done.count();
+    done.log((session, photo), start);
     Ok(())
 }
 
@@ -393,6 +398,11 @@ pub(crate) fn fail(
     error: &Error,
 ) -> Result<(), DbError> {
     fail_as(conn, payload, matching, (&error.code.as_str(), &error.message))
+}
+
+/// Counts a photo that was given up, once that is certain.
+pub(crate) fn count_given_up() {
+    metrics::counter!(metric::PHOTOS, "state" => "failed").increment(1);
 }
 
 fn fail_as(
@@ -441,28 +451,45 @@ fn photo_of(conn: &mut AnyConnection, payload: &serde_json::Value) -> Result<Opt
     }
 }
 
-/// One line for each photo: ids and whole milliseconds.
-fn log_done((session, photo): (i64, PhotoId), faces: usize, timings: &TimingsMs, start: Instant) {
-    let [decode_ms, detect_ms, align_ms, embed_ms, match_ms, store_ms] =
-        timings.named().map(|(_, ms)| ms.round() as u64);
-    let total_ms = start.elapsed().as_millis() as u64;
-    for (stage, ms) in timings.named() {
-        metrics::histogram!(metric::STAGE_SECONDS, "stage" => stage).record(f64::from(ms) / 1000.0);
+/// A photo whose result is in the database.
+struct Done {
+    faces: usize,
+    verdicts: Vec<(Verdict, u64)>,
+    timings: TimingsMs,
+}
+
+impl Done {
+    /// For monitoring.
+    fn count(&self) {
+        for (stage, ms) in self.timings.named() {
+            metrics::histogram!(metric::STAGE_SECONDS, "stage" => stage).record(f64::from(ms) / 1000.0);
+        }
+        metrics::counter!(metric::PHOTOS, "state" => "done").increment(1);
+        metrics::counter!(metric::FACES).increment(self.faces as u64);
+        for (verdict, count) in &self.verdicts {
+            metrics::counter!(metric::VERDICTS, "verdict" => verdict.as_str()).increment(*count);
+        }
     }
-    metrics::counter!(metric::FACES).increment(faces as u64);
-    tracing::info!(
-        session,
-        photo = photo.0,
-        faces,
-        decode_ms,
-        detect_ms,
-        align_ms,
-        embed_ms,
-        match_ms,
-        store_ms,
-        total_ms,
-        "photo done"
-    );
+
+    /// One line for each photo: ids and whole milliseconds.
+    fn log(&self, (session, photo): (SessionId, PhotoId), start: Instant) {
+        let [decode_ms, detect_ms, align_ms, embed_ms, match_ms, store_ms] =
+            self.timings.named().map(|(_, ms)| ms.round() as u64);
+        let total_ms = start.elapsed().as_millis() as u64;
+        tracing::info!(
+            session = session.0,
+            photo = photo.0,
+            faces = self.faces,
+            decode_ms,
+            detect_ms,
+            align_ms,
+            embed_ms,
+            match_ms,
+            store_ms,
+            total_ms,
+            "photo done"
+        );
+    }
 }
 
 /// A class in which nobody can be found is an error before any face is looked for: there is no wider search.
@@ -483,14 +510,18 @@ async fn finish(
     claim: Claim,
     row: PhotoRow,
     seen: SeenPhoto,
-) -> Result<Option<TimingsMs>, Error> {
+) -> Result<Option<Done>, Error> {
     let matching = recogniser.matching(school);
     let result = result(school, recogniser, &seen);
     let again = move |conn: &mut AnyConnection| {
-        let mut timings = seen.timings;
+        let (mut timings, photo, faces) = (seen.timings, row.id, seen.faces.len());
+        let done = |conn: &mut AnyConnection, timings| {
+            Ok(Some(Done { faces, verdicts: faces::count_verdicts(conn, photo)?, timings }))
+        };
         match store::hold(conn, &claim)? {
             Held::Yes => {}
-            Held::Finished => return Ok(Some(timings)),
+            // An earlier try, whose success was not heard of.
+            Held::Finished => return done(conn, timings),
             Held::No => return Ok(None),
         }
         let (start, now) = (Instant::now(), Utc::now().naive_utc());
@@ -505,7 +536,7 @@ async fn finish(
         timings.matching = ms_since(start);
         photos::set_timings(conn, row.id, &Json(serde_json::json!(timings)))?;
         queue::finish(conn, &claim)?;
-        Ok(Some(timings))
+        done(conn, timings)
     };
     school.change_patiently(again).await
 }

@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 
 use super::doctor::recognition::DRAWN_FACE;
 use super::error::{Code, Error};
-use super::{Recogniser, School};
+use super::{Recogniser, School, photo};
 use crate::queue::backlog::{self, Backlog};
 use crate::storage::{Digest, Extension, Key};
 use crate::telemetry::metric;
@@ -52,7 +52,8 @@ pub struct Probe {
     recogniser: Recogniser,
     recognition: Part,
     seen: Arc<Mutex<Option<(Instant, Readiness)>>>,
-    /// Kinds of jobs whose number was told: one of which nothing is left is 0, not what it was.
+    /// Kinds of jobs whose number was told: one of which nothing is left is 0, not what it was. Photos are told
+    /// from the start.
     told: Arc<SyncMutex<BTreeSet<String>>>,
 }
 
@@ -63,6 +64,8 @@ impl Probe {
         let seen = super::blocking(move || nets.analyse_portrait(DRAWN_FACE)).await;
         let labels = [("pack", recogniser.pack()), ("provider", recogniser.provider())];
         metrics::gauge!(metric::ENGINE, &labels).set(1.0);
+        // Told from the start, so that the first error is seen as one.
+        metrics::counter!(metric::PROVIDER_ERRORS, "provider" => recogniser.provider()).absolute(0);
         let recognition = part(seen.and_then(|photo| {
             let is_seen = photo.faces.iter().any(|face| face.embedding.is_ok());
             let blind =
@@ -74,7 +77,7 @@ impl Probe {
             recogniser: recogniser.clone(),
             recognition,
             seen: Arc::default(),
-            told: Arc::default(),
+            told: Arc::new(SyncMutex::new(BTreeSet::from([photo::JOB_KIND.to_owned()]))),
         }
     }
 

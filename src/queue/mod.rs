@@ -159,4 +159,7 @@ pub trait Handler: Send + Sync + std::fmt::Debug + 'static {
     /// # Errors
     /// When the database fails; the job then stays as it is and is given up later.
     fn give_up(&self, conn: &mut AnyConnection, job: &Claimed, error: &JobError) -> Result<(), DbError>;
+
+    /// Told once that is certain. For figures only.
+    fn given_up(&self, _job: &Claimed) {}
 }

@@ -1,6 +1,7 @@
 //! The queue on both databases: what is claimed, kept, lost and given up.
 
 mod people;
+mod stop;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -376,6 +377,7 @@ fn options(until: Until) -> RunnerOptions {
         run_id: None,
         until,
         outage_limit: Some(Duration::from_secs(60)),
+        stop_grace: Duration::from_secs(3600),
         keep_finished: Duration::from_secs(3600),
     }
 }

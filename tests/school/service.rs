@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -33,6 +34,17 @@ impl Service {
         let mut processes: Vec<Child> = (0..workers).map(|_| worker()).collect();
         processes.push(server);
         Self { url, processes }
+    }
+
+    /// What monitoring reads.
+    fn figures(&self) -> String {
+        use std::io::{Read as _, Write as _};
+
+        let mut stream = TcpStream::connect(self.url.trim_start_matches("http://")).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.0\r\nhost: localhost\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
     }
 
     /// A program that is given the address and the credentials.
@@ -121,6 +133,27 @@ fn a_lesson_is_taken_over_rest() {
     let school = School::empty();
     let service = Service::start(&school, 0);
     take_attendance(&school, &service);
+
+    let figures = service.figures();
+    let figure = |name: &str| -> f64 {
+        let line = figures.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name} in {figures}")).parse().unwrap()
+    };
+    assert_eq!(figure("rollcall_photos_total{state=\"done\"}"), 3.0);
+    let matches = figure("rollcall_verdicts_total{verdict=\"match\"}");
+    assert!(matches >= 7.0 && matches <= figure("rollcall_faces_total"), "{figures}");
+    assert_eq!(figure("rollcall_jobs_total{kind=\"photo\",outcome=\"done\"}"), 3.0);
+    assert_eq!(figure("rollcall_queue_jobs{kind=\"photo\",state=\"queued\"}"), 0.0);
+    assert_eq!(figure("rollcall_provider_errors_total{provider=\"cpu\"}"), 0.0);
+    assert_eq!(figure("rollcall_stage_seconds_count{stage=\"embed\"}"), 3.0);
+    for part in [
+        "rollcall_engine_info{",
+        "provider=\"cpu\"",
+        "rollcall_queue_oldest_seconds{",
+        "rollcall_net_batch_size_bucket{",
+    ] {
+        assert!(figures.contains(part), "{part} in {figures}");
+    }
 }
 
 #[test]
