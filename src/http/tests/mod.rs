@@ -2,8 +2,10 @@
 
 mod gate;
 mod health;
+mod limits;
 mod openapi;
 mod pictures;
+mod proxy;
 mod roles;
 mod server;
 
