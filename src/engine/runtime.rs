@@ -4,7 +4,6 @@
 //! not a program that does not start. Where to look is given by the caller; nothing here reads the environment.
 
 use std::fmt;
-use std::iter;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once, PoisonError};
@@ -62,9 +61,6 @@ pub struct ProviderReport {
     pub fallback_reason: Option<String>,
 }
 
-/// Needed by cuFFT; not in the list of `ort`, which has everything else of CUDA 13 and cuDNN 9.
-const NV_JIT_LINK: &str = "libnvJitLink.so.13";
-
 static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
 
 impl Runtime {
@@ -102,7 +98,7 @@ impl Runtime {
     }
 
     /// Loads the libraries of CUDA and cuDNN that lie beside ONNX Runtime, once: its provider then finds them by their names,
-    /// wherever the system's loader would look. Those that are not there are the loader's business.
+    /// wherever the system's loader would look. Those that are not there are left to the system's loader.
     pub(super) fn load_cuda(&self) {
         static LOADED: Once = Once::new();
         LOADED.call_once(|| {
@@ -176,13 +172,14 @@ fn open(path: &Path) -> Result<PathBuf, String> {
     ort::init_from(&path).map(|_| path).map_err(|e| e.to_string())
 }
 
-/// The libraries of CUDA and cuDNN in `dir`, each after those that it needs. None in a folder that is named from where
+/// The libraries of CUDA and cuDNN in `dir` that ONNX Runtime asks for by name, each after those that it needs; their own parts
+/// they find beside themselves. None in a folder that is named from where
 /// somebody happens to work: a library that the system's loader found has no other.
 fn cuda_libraries_in(dir: &Path) -> Vec<PathBuf> {
     if !dir.is_absolute() {
         return Vec::new();
     }
-    let names = iter::once(&NV_JIT_LINK).chain(ep::cuda::CUDA_DYLIBS).chain(ep::cuda::CUDNN_DYLIBS);
+    let names = ep::cuda::CUDA_DYLIBS.iter().chain(ep::cuda::CUDNN_DYLIBS.first());
     names.map(|name| dir.join(name)).filter(|path| path.is_file()).collect()
 }
 
@@ -249,7 +246,7 @@ mod tests {
     #[test]
     fn libraries_of_cuda_are_taken_from_the_folder_in_the_order_of_their_needs() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["libcudnn.so.9", "libcublas.so.13", "libcublasLt.so.13", "libnvJitLink.so.13", "libonnxruntime.so"]
+        for name in ["libcudnn.so.9", "libcublas.so.13", "libcublasLt.so.13", "libcudnn_ops.so.9", "libonnxruntime.so"]
         {
             std::fs::write(dir.path().join(name), "").unwrap();
         }
@@ -257,7 +254,7 @@ mod tests {
         std::fs::create_dir(dir.path().join("libcufft.so.12")).unwrap();
         let found = cuda_libraries_in(dir.path());
         let names: Vec<_> = found.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
-        assert_eq!(names, ["libnvJitLink.so.13", "libcublasLt.so.13", "libcublas.so.13", "libcudnn.so.9"]);
+        assert_eq!(names, ["libcublasLt.so.13", "libcublas.so.13", "libcudnn.so.9"]);
         assert!(found.iter().all(|path| path.starts_with(dir.path())));
         let up = Path::new(env!("CARGO_MANIFEST_DIR")).components().skip(1).map(|_| "..").collect::<PathBuf>();
         let from_here = up.join(dir.path().strip_prefix("/").unwrap());
