@@ -342,6 +342,8 @@ struct Counting {
     fails: BTreeMap<&'static str, u32>,
     panics: Option<&'static str>,
     given_up: AtomicU32,
+    /// Those of them that it was told of afterwards.
+    told: AtomicU32,
     db: Option<Db>,
 }
 
@@ -366,6 +368,10 @@ impl Handler for Counting {
     fn give_up(&self, _: &mut AnyConnection, _: &Claimed, _: &JobError) -> Result<(), DbError> {
         self.given_up.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    fn given_up(&self, _: &Claimed) {
+        self.told.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -408,6 +414,7 @@ on_each_database! {
         let (handler, ended) = run(db, handler, options(Until::Finished(ids)));
         assert_eq!(*handler.started.lock().unwrap(), BTreeMap::from([("good".into(), 1), ("late".into(), 2)]));
         assert_eq!((ended.len(), handler.given_up.load(Ordering::Relaxed)), (3, 0));
+        assert_eq!(handler.told.load(Ordering::Relaxed), 0, "it may still go well");
     }
 
     fn a_runner_deletes_old_finished_jobs(db) {
@@ -422,7 +429,7 @@ on_each_database! {
         let ids = queue(db, &[NewJob { max_attempts: 1, ..new("bad") }, new("good")]);
         let handler = Counting { panics: Some("bad"), ..Counting::default() };
         let (handler, _) = run(db, handler, options(Until::Finished(ids.clone())));
-        assert_eq!(handler.given_up.load(Ordering::Relaxed), 1);
+        assert_eq!([&handler.given_up, &handler.told].map(|count| count.load(Ordering::Relaxed)), [1, 1]);
         let rows = db.run_blocking::<_, DbError>(|conn| ids.iter().map(|id| store::get(conn, *id)).collect::<Result<Vec<_>, _>>());
         let rows = rows.unwrap();
         assert_eq!([rows[0].state.as_str(), rows[1].state.as_str()], ["failed", "done"]);
@@ -435,6 +442,7 @@ on_each_database! {
         let_leases_run_out(db);
         let (handler, ended) = run(db, Counting::default(), options(Until::Finished(vec![id])));
         assert_eq!((handler.given_up.load(Ordering::Relaxed), ended), (1, vec![]));
+        assert_eq!(handler.told.load(Ordering::Relaxed), 1);
         let row = db.run_blocking(|conn| store::get(conn, id)).unwrap();
         assert_eq!((row.state.as_str(), row.errors.0[0].code.as_str()), ("failed", WORKER_LOST));
     }

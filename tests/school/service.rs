@@ -38,13 +38,7 @@ impl Service {
 
     /// What monitoring reads.
     fn figures(&self) -> String {
-        use std::io::{Read as _, Write as _};
-
-        let mut stream = TcpStream::connect(self.url.trim_start_matches("http://")).unwrap();
-        stream.write_all(b"GET /metrics HTTP/1.0\r\nhost: localhost\r\n\r\n").unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        get(self.url.trim_start_matches("http://"), "/metrics")
     }
 
     /// A program that is given the address and the credentials.
@@ -54,6 +48,17 @@ impl Service {
         client.env("ROLLCALL_USER", "ann").env("ROLLCALL_PASSWORD", PASSWORD);
         client
     }
+}
+
+/// The whole answer of a program that listens at `address`.
+fn get(address: &str, path: &str) -> String {
+    use std::io::{Read as _, Write as _};
+
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 impl Drop for Service {
@@ -154,6 +159,25 @@ fn a_lesson_is_taken_over_rest() {
     ] {
         assert!(figures.contains(part), "{part} in {figures}");
     }
+}
+
+#[test]
+fn a_worker_tells_its_health_where_it_is_told_to() {
+    let school = School::empty();
+    let mut worker = school.command(&["work", "--listen", "127.0.0.1:0"]);
+    let mut worker = worker.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(worker.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let address = lines.find_map(|line| line.split_once("health is told at http://").map(|(_, at)| at.to_owned()));
+    let address = address.expect("the worker says where");
+    assert!(get(&address, "/livez").starts_with("HTTP/1.0 200"));
+    let ready = get(&address, "/readyz");
+    assert!(ready.starts_with("HTTP/1.0 200") && ready.contains("\"recognition\":{\"ok\":true}"), "{ready}");
+    let figures = get(&address, "/metrics");
+    for part in ["rollcall_engine_info{", "rollcall_queue_jobs{kind=\"photo\",state=\"queued\"} 0"] {
+        assert!(figures.contains(part), "{figures}");
+    }
+    assert!(Command::new("kill").arg(worker.id().to_string()).status().unwrap().success());
+    assert!(worker.wait().unwrap().success());
 }
 
 #[test]
