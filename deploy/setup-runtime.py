@@ -149,7 +149,7 @@ def set_up_gpu(folder, wheels):
                 wheel.unlink()
     lines += ["# %s %s sha256:%s\n" % (project, version, digest) for project, version, _, digest in GPU_WHEELS]
     listed.write_text("".join(lines))
-    print("ONNX Runtime %s for GPUs is now in %s; start rollcall with LD_LIBRARY_PATH=%s" % (VERSION, folder, folder.resolve()))
+    print("ONNX Runtime %s for GPUs is now in %s" % (VERSION, folder))
 
 
 def gpu_is_complete(folder):

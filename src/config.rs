@@ -4,6 +4,7 @@
 //! are what users type, so they are part of the contract; in the environment a section and its key are joined by two
 //! underscores (`ROLLCALL_PHOTOS__MAX_MB=20`).
 
+mod environment;
 mod service;
 mod storage;
 
@@ -13,12 +14,13 @@ use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
 use figment::Figment;
-use figment::providers::{Env, Format, Serialized, Toml};
+use figment::providers::{Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::quality::EnrolLines;
 use crate::domain::score::DEFAULT_MEMBER_PRIOR;
-pub use service::{Auth, Secret, Server};
+use environment::Environment;
+pub use service::{Audit, Auth, Secret, Server, Worker};
 
 pub use storage::{Encryption, S3, Storage, StorageKind};
 
@@ -55,7 +57,9 @@ pub struct Config {
     pub enrol: EnrolLines,
     pub report: Report,
     pub server: Server,
+    pub worker: Worker,
     pub auth: Auth,
+    pub audit: Audit,
     pub storage: Storage,
     pub log: Log,
 }
@@ -84,6 +88,8 @@ pub struct Queue {
     pub lease_secs: u16,
     /// Attempts before a job is given up. Default: 4.
     pub max_attempts: u32,
+    /// Photos in hand may go on for so long after a stop, seconds; then they are put back. Default: 25.
+    pub stop_grace_secs: u16,
     /// Finished jobs are deleted after so many days, and the files of exports with them. Default: 30.
     pub keep_days: u16,
 }
@@ -171,7 +177,9 @@ impl Default for Config {
             enrol: EnrolLines::default(),
             report: Report::default(),
             server: Server::default(),
+            worker: Worker::default(),
             auth: Auth::default(),
+            audit: Audit::default(),
             storage: Storage::default(),
             log: Log::default(),
         }
@@ -187,7 +195,7 @@ impl Default for Photos {
 
 impl Default for Queue {
     fn default() -> Self {
-        Self { lease_secs: 30, max_attempts: 4, keep_days: 30 }
+        Self { lease_secs: 30, max_attempts: 4, stop_grace_secs: 25, keep_days: 30 }
     }
 }
 
@@ -262,10 +270,10 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], naming the key and the layer.
     pub fn load(file: Option<&Path>, flags: &Overrides) -> Result<Self, ConfigError> {
-        Self::layered(file, flags, Env::prefixed("ROLLCALL_").split("__"))
+        Self::layered(file, flags, Environment::of_process())
     }
 
-    fn layered(file: Option<&Path>, flags: &Overrides, env: Env) -> Result<Self, ConfigError> {
+    fn layered(file: Option<&Path>, flags: &Overrides, env: Environment) -> Result<Self, ConfigError> {
         let base = Figment::from(Serialized::defaults(Self::default()));
         let file = match file {
             Some(named) if !named.is_file() => return Err(ConfigError::NoSuchFile(named.to_owned())),
@@ -290,6 +298,7 @@ impl Config {
             ("photos.min_face_px", f64::from(photos.min_face_px), 12.0..=1000.0, "from 12 to 1000"),
             ("queue.lease_secs", f64::from(self.queue.lease_secs), 1.0..=3600.0, "from 1 to 3600"),
             ("queue.max_attempts", f64::from(self.queue.max_attempts), 1.0..=100.0, "from 1 to 100"),
+            ("queue.stop_grace_secs", f64::from(self.queue.stop_grace_secs), 0.0..=3600.0, "from 0 to 3600"),
             ("matching.member_prior", f64::from(self.matching.member_prior), 0.01..=0.99, "from 0.01 to 0.99"),
             ("report.low_attendance_percent", self.report.low_attendance_percent, 0.0..=100.0, "from 0 to 100"),
             ("session_gap_min", f64::from(self.session_gap_min), 0.0..=720.0, "from 0 to 720 minutes"),
@@ -298,6 +307,8 @@ impl Config {
             ("server.max_requests", f64::from(server.max_requests), 1.0..=100_000.0, "from 1 to 100000"),
             ("server.queue_limit", f64::from(server.queue_limit), 1.0..=1e6, "from 1 to 1000000"),
             ("server.rate_per_minute", f64::from(server.rate_per_minute), 1.0..=1e6, "from 1 to 1000000"),
+            ("server.stop_grace_secs", f64::from(server.stop_grace_secs), 0.0..=3600.0, "from 0 to 3600"),
+            ("audit.keep_days", f64::from(self.audit.keep_days), 0.0..=36_500.0, "from 0 to 36500"),
             ("auth.access_minutes", f64::from(auth.access_minutes), 1.0..=1440.0, "from 1 to 1440"),
             ("auth.refresh_days", f64::from(auth.refresh_days), 1.0..=365.0, "from 1 to 365"),
         ];
@@ -382,8 +393,8 @@ pub fn redacted(url: &str) -> String {
 mod tests {
     use super::*;
 
-    fn no_env() -> Env {
-        Env::prefixed("ROLLCALL_NO_SUCH_PREFIX_")
+    fn no_env() -> Environment {
+        Environment::default()
     }
 
     fn with_file(text: &str) -> Result<Config, ConfigError> {

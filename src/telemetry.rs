@@ -33,14 +33,20 @@ pub mod metric {
     pub const JOBS: &str = "rollcall_jobs_total";
     /// Time of one stage of a photo's work, by stage.
     pub const STAGE_SECONDS: &str = "rollcall_stage_seconds";
+    /// Photos that came to an end, by state: `done`, `failed` (given up by the queue), `refused` (never looked at).
+    pub const PHOTOS: &str = "rollcall_photos_total";
     /// Faces found in class photos.
     pub const FACES: &str = "rollcall_faces_total";
+    /// What was said of them when their photo was done, by verdict: `match`, `doubt`, `stranger`.
+    pub const VERDICTS: &str = "rollcall_verdicts_total";
     /// Items in one run of a net, by net.
     pub const BATCH_SIZE: &str = "rollcall_net_batch_size";
     /// Time of one run of a net, by net.
     pub const NET_SECONDS: &str = "rollcall_net_seconds";
     /// Runs of a net that failed, by net.
     pub const NET_ERRORS: &str = "rollcall_net_errors_total";
+    /// Runs of a net that ONNX Runtime gave up, by provider: those of `cuda` and `tensorrt` are errors of the GPU.
+    pub const PROVIDER_ERRORS: &str = "rollcall_provider_errors_total";
     /// 1 for the pack and provider in use.
     pub const ENGINE: &str = "rollcall_engine_info";
 }

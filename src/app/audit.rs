@@ -1,9 +1,9 @@
-//! Who did what: a line for every change and every look at a photo.
+//! Who did what: a line for every change and every look at a photo, for as long as the settings keep them.
 //!
 //! [`record`] adds a line inside the transaction that does what it says, so there is never one without the other. Lines hold
 //! ids, roles and counts; names of students, passwords and tokens stay out of them. Actions are written `object.verb`.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -169,4 +169,61 @@ impl From<AuditRow> for AuditLine {
 /// Database failures.
 pub async fn list(school: &School, filter: AuditFilter, page: Page) -> Result<Listed<AuditLine>, Error> {
     school.read(move |conn| Ok(audit::list(conn, &filter, page)?.map(AuditLine::from))).await
+}
+
+/// Lines that one statement deletes, so that none of them lasts long.
+const PRUNED: u32 = 1000;
+
+/// Deletes lines that are older than the settings keep them; returns how many. For servers, now and then.
+///
+/// # Errors
+/// Database failures.
+pub async fn prune(school: &School, now: DateTime<Utc>) -> Result<usize, Error> {
+    let keep = match school.config.audit.keep_days {
+        0 => return Ok(0),
+        days => TimeDelta::days(days.into()),
+    };
+    let before = (now - keep).naive_utc();
+    let mut deleted = 0;
+    loop {
+        let portion = school.read(move |conn| Ok(audit::prune(conn, before, PRUNED)?)).await?;
+        deleted += portion;
+        if portion < PRUNED as usize {
+            return Ok(deleted);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::testing::{run, school};
+    use crate::db::testing::on_each_database;
+
+    on_each_database! {
+        fn lines_are_kept_for_as_long_as_the_settings_say(db) {
+            let mut school = school(db);
+            let now = Utc::now();
+            run(async {
+                for days in [0, 9, 10, 11, 400] {
+                    let at = now - TimeDelta::days(days) - TimeDelta::seconds(1);
+                    school.change(move |conn| Ok(record(conn, &Entry::new(&By::command(), "test.done", at))?)).await.unwrap();
+                }
+                let left = async |school: &School| {
+                    list(school, AuditFilter::default(), Page::first(9)).await.unwrap().total
+                };
+                set_keep_days(&mut school, 0);
+                assert_eq!((prune(&school, now).await.unwrap(), left(&school).await), (0, 5), "0 is for ever");
+                set_keep_days(&mut school, 10);
+                assert_eq!((prune(&school, now).await.unwrap(), left(&school).await), (3, 2));
+                assert_eq!(prune(&school, now).await.unwrap(), 0);
+            });
+        }
+    }
+
+    fn set_keep_days(school: &mut School, days: u16) {
+        let mut config = school.config().clone();
+        config.audit.keep_days = days;
+        school.config = std::sync::Arc::new(config);
+    }
 }

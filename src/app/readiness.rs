@@ -1,7 +1,8 @@
 //! Whether this process can do its work now: database, tables, storage, pack, a real recognition. For `/readyz` and for figures
 //! that are asked of the database.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -9,8 +10,8 @@ use tokio::sync::Mutex;
 
 use super::doctor::recognition::DRAWN_FACE;
 use super::error::{Code, Error};
-use super::{Recogniser, School};
-use crate::queue::backlog;
+use super::{Recogniser, School, photo};
+use crate::queue::backlog::{self, Backlog};
 use crate::storage::{Digest, Extension, Key};
 use crate::telemetry::metric;
 
@@ -51,6 +52,9 @@ pub struct Probe {
     recogniser: Recogniser,
     recognition: Part,
     seen: Arc<Mutex<Option<(Instant, Readiness)>>>,
+    /// Kinds of jobs whose number was told: one of which nothing is left is 0, not what it was. Photos are told
+    /// from the start.
+    told: Arc<SyncMutex<BTreeSet<String>>>,
 }
 
 impl Probe {
@@ -60,13 +64,21 @@ impl Probe {
         let seen = super::blocking(move || nets.analyse_portrait(DRAWN_FACE)).await;
         let labels = [("pack", recogniser.pack()), ("provider", recogniser.provider())];
         metrics::gauge!(metric::ENGINE, &labels).set(1.0);
+        // Told from the start, so that the first error is seen as one.
+        metrics::counter!(metric::PROVIDER_ERRORS, "provider" => recogniser.provider()).absolute(0);
         let recognition = part(seen.and_then(|photo| {
             let is_seen = photo.faces.iter().any(|face| face.embedding.is_ok());
             let blind =
                 || Error::new(Code::ProcessingError, "the nets do not see the face that was drawn for this check");
             is_seen.then_some(()).ok_or_else(blind)
         }));
-        Self { school: school.clone(), recogniser: recogniser.clone(), recognition, seen: Arc::default() }
+        Self {
+            school: school.clone(),
+            recogniser: recogniser.clone(),
+            recognition,
+            seen: Arc::default(),
+            told: Arc::new(SyncMutex::new(BTreeSet::from([photo::JOB_KIND.to_owned()]))),
+        }
     }
 
     /// How everything is now.
@@ -106,6 +118,26 @@ impl Probe {
         let nobody = Key::Sample { student: 0, sha256: Digest::new([0; 32]), extension: Extension::Jpg };
         Ok(self.school.store.exists(&nobody).await.map(|_| ())?)
     }
+
+    /// Brings the figures of the queue up to date; they are asked of the database, because many programs share it.
+    ///
+    /// # Errors
+    /// Database failures.
+    pub async fn measure_queue(&self) -> Result<(), Error> {
+        let mut waiting = self.school.read(|conn| Ok(backlog::backlog(conn)?)).await?;
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.extend(waiting.iter().map(|kind| kind.kind.clone()));
+        let is_over = |kind: &&String| waiting.iter().all(|of| of.kind != **kind);
+        let over: Vec<Backlog> = told.iter().filter(is_over).map(Backlog::empty).collect();
+        waiting.extend(over);
+        for kind in waiting {
+            let gauge = |state: &'static str| metrics::gauge!(metric::QUEUE_JOBS, "kind" => kind.kind.clone(), "state" => state);
+            gauge("queued").set(kind.queued as f64);
+            gauge("running").set(kind.running as f64);
+            metrics::gauge!(metric::QUEUE_OLDEST, "kind" => kind.kind.clone()).set(kind.oldest_secs);
+        }
+        Ok(())
+    }
 }
 
 async fn within(work: impl Future<Output = Result<(), Error>>) -> Part {
@@ -118,20 +150,4 @@ fn part(done: Result<(), Error>) -> Part {
         Ok(()) => Part { ok: true, problem: None },
         Err(error) => Part { ok: false, problem: Some(format!("{error} [{}]", error.code.as_str())) },
     }
-}
-
-/// Brings the figures of the queue up to date; they are asked of the database, because many programs share it.
-///
-/// # Errors
-/// Database failures.
-pub async fn measure_queue(school: &School) -> Result<(), Error> {
-    let waiting = school.read(|conn| Ok(backlog::backlog(conn)?)).await?;
-    for kind in waiting {
-        let gauge =
-            |state: &'static str| metrics::gauge!(metric::QUEUE_JOBS, "kind" => kind.kind.clone(), "state" => state);
-        gauge("queued").set(kind.queued as f64);
-        gauge("running").set(kind.running as f64);
-        metrics::gauge!(metric::QUEUE_OLDEST, "kind" => kind.kind.clone()).set(kind.oldest_secs);
-    }
-    Ok(())
 }

@@ -48,6 +48,7 @@ pub async fn work(
         outage_limit,
         until,
         run_id,
+        stop_grace: Duration::from_secs(settings.stop_grace_secs.into()),
         keep_finished: Duration::from_secs(u64::from(settings.keep_days) * 24 * 3600),
     };
     let storage = StorageWatch { limit: outage_limit, stop: stop.clone(), away: Mutex::default() };
@@ -112,6 +113,12 @@ impl Handler for Worker {
             Ok(0) => {}
             Ok(objects) => tracing::info!(objects, "what old jobs had stored was deleted"),
             Err(error) => tracing::warn!(code = error.code.as_str(), "old jobs' objects were not deleted: {error}"),
+        }
+    }
+
+    fn given_up(&self, job: &Claimed) {
+        if job.kind == photo::JOB_KIND {
+            photo::count_given_up();
         }
     }
 }

@@ -22,6 +22,7 @@ mod work;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -163,6 +164,9 @@ fn log_causes(error: &Error) {
     }
 }
 
+/// How long calls may go on that nobody waits for any more when a command has ended.
+const LAST_CALLS: Duration = Duration::from_secs(2);
+
 fn start(cli: &Cli, output: &Output) -> Result<Outcome, Error> {
     let config = match settings(&cli.global) {
         Ok(config) => config,
@@ -174,7 +178,10 @@ fn start(cli: &Cli, output: &Output) -> Result<Outcome, Error> {
         .enable_all()
         .build()
         .map_err(|e| Error::new(Code::ProcessingError, format!("the program's threads could not be started: {e}")))?;
-    runtime.block_on(dispatch(&cli.command, &config, output))
+    let outcome = runtime.block_on(dispatch(&cli.command, &config, output));
+    // A call that hangs, such as one to a dead network drive, would otherwise hold the program for ever.
+    runtime.shutdown_timeout(LAST_CALLS);
+    outcome
 }
 
 /// Reads the settings and starts logging by them.

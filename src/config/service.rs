@@ -1,4 +1,4 @@
-//! Settings of the service: `[server]` and `[auth]`.
+//! Settings of the service: `[server]`, `[worker]`, `[auth]` and `[audit]`.
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -17,7 +17,8 @@ pub struct Server {
     /// The address that users type, such as `https://rollcall.school.example`; links begin with it. Default: none, links are
     /// relative.
     pub public_url: String,
-    /// Networks (CIDR) whose `X-Forwarded-*` headers are believed. Default: none.
+    /// Networks (CIDR) whose `X-Forwarded-For` is believed. What they say of scheme and host is not needed: addresses in
+    /// answers begin with `public_url`, or are relative. Default: none.
     pub trusted_proxies: Vec<IpNet>,
     /// Other sites whose pages may call the service, such as `https://portal.school.example`. Default: none.
     pub cors_origins: Vec<String>,
@@ -25,12 +26,32 @@ pub struct Server {
     pub max_upload_mb: u32,
     /// A request that takes longer is ended, seconds. Default: 60.
     pub request_timeout_secs: u16,
+    /// Requests in flight may go on for so long after a stop, seconds. Default: 25.
+    pub stop_grace_secs: u16,
     /// Requests worked on at a time; others are sent away to come again. Default: 256.
     pub max_requests: u32,
     /// Waiting photos (or exports, or archives of portraits) beyond which no more are accepted. Default: 1000.
     pub queue_limit: u32,
     /// Requests of one token, or of one address without a token, in a minute. Default: 600.
     pub rate_per_minute: u32,
+}
+
+/// What a worker answers.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Worker {
+    /// Address and port at which `rollcall work` tells its health, `/livez`, `/readyz` and `/metrics`. Default: none.
+    #[serde(deserialize_with = "address_or_none")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// An empty text is no address.
+fn address_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?.filter(|text| !text.is_empty());
+    text.map(|text| {
+        text.parse().map_err(|_| serde::de::Error::custom("must be address and port, such as 0.0.0.0:8081"))
+    })
+    .transpose()
 }
 
 /// How people and programs show who they are.
@@ -46,6 +67,15 @@ pub struct Auth {
     pub refresh_days: u16,
 }
 
+/// The log of who did what.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Audit {
+    /// Lines are deleted after so many days; 0 keeps them for ever. Default: 730, so that a school year can be looked at
+    /// until the next one is over.
+    pub keep_days: u16,
+}
+
 impl Default for Server {
     fn default() -> Self {
         Self {
@@ -55,10 +85,17 @@ impl Default for Server {
             cors_origins: Vec::new(),
             max_upload_mb: 64,
             request_timeout_secs: 60,
+            stop_grace_secs: 25,
             max_requests: 256,
             queue_limit: 1000,
             rate_per_minute: 600,
         }
+    }
+}
+
+impl Default for Audit {
+    fn default() -> Self {
+        Self { keep_days: 730 }
     }
 }
 
@@ -101,7 +138,7 @@ impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match serde_json::Value::deserialize(deserializer) {
             Ok(serde_json::Value::String(text)) => Ok(Self(text)),
-            _ => Err(serde::de::Error::custom("must be text; a number needs quotes, in the environment as well")),
+            _ => Err(serde::de::Error::custom("must be text; a number needs quotes")),
         }
     }
 }
@@ -173,6 +210,14 @@ mod tests {
         assert!(config.server.trusted_proxies[0].contains(&"10.2.3.4".parse::<std::net::IpAddr>().unwrap()));
         assert_eq!(config.auth.secret.expose(), Some("an example of more than 32 characters"));
         assert_eq!(Auth::default().secret.expose(), None);
+    }
+
+    #[test]
+    fn a_worker_listens_only_where_it_is_told_to() {
+        let listen = |text: &str| checked(&format!("[worker]\nlisten = '{text}'\n")).map(|config| config.worker.listen);
+        assert_eq!(listen("0.0.0.0:8081").unwrap(), Some("0.0.0.0:8081".parse().unwrap()));
+        assert_eq!((listen("").unwrap(), Config::default().worker.listen), (None, None));
+        assert!(listen("8081").unwrap_err().contains("address and port"));
     }
 
     #[test]

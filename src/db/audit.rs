@@ -1,4 +1,4 @@
-//! Who did what, and when. Lines are added and read, never changed.
+//! Who did what, and when. Lines are added, read and, when they are old, deleted; never changed.
 
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
@@ -133,6 +133,20 @@ pub fn last_times(
         .filter(audit_log::object_id.eq(object_id))
         .filter(audit_log::action.eq(action));
     Ok(lines.order(audit_log::id.desc()).limit(i64::from(count)).select(audit_log::at).load(conn)?)
+}
+
+/// Deletes up to `count` lines that are older; returns how many.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn prune(conn: &mut AnyConnection, before: NaiveDateTime, count: u32) -> Result<usize, DbError> {
+    let old: Vec<i64> = audit_log::table
+        .filter(audit_log::at.lt(before))
+        .order(audit_log::at)
+        .limit(i64::from(count))
+        .select(audit_log::id)
+        .load(conn)?;
+    Ok(diesel::delete(audit_log::table.filter(audit_log::id.eq_any(old))).execute(conn)?)
 }
 
 #[cfg(test)]

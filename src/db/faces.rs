@@ -2,6 +2,7 @@
 //!
 //! Detections are written per photo, verdicts per session, because a verdict looks at all photos of the session.
 
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use super::column::Json;
@@ -142,6 +143,20 @@ pub fn list_for_session(conn: &mut AnyConnection, session: SessionId) -> Result<
         .order((faces::photo_id, faces::ordinal))
         .select(FaceRow::as_select())
         .load(conn)?)
+}
+
+/// How many faces of a photo have each verdict.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn count_verdicts(conn: &mut AnyConnection, photo: PhotoId) -> Result<Vec<(Verdict, u64)>, DbError> {
+    let counted: Vec<(Option<Verdict>, i64)> = faces::table
+        .filter(faces::photo_id.eq(photo))
+        .filter(faces::verdict.is_not_null())
+        .group_by(faces::verdict)
+        .select((faces::verdict, count_star()))
+        .load(conn)?;
+    Ok(counted.into_iter().filter_map(|(verdict, count)| Some((verdict?, u64::try_from(count).ok()?))).collect())
 }
 
 /// Replaces the verdicts of a session: faces that are not named have none afterwards. Belongs into a transaction.

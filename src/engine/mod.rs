@@ -93,6 +93,9 @@ impl Engine {
     /// # Errors
     /// [`EngineError::ModelNotLoaded`] naming the net and what was found, [`EngineError::ProviderUnavailable`].
     pub fn open(runtime: &Runtime, pack: &Pack, options: EngineOptions) -> Result<Self, EngineError> {
+        if options.provider != ProviderChoice::Cpu {
+            runtime.load_cuda();
+        }
         let open = |provider| Self::open_on(runtime, pack, options, provider);
         match options.provider {
             ProviderChoice::Cpu => open(Provider::Cpu),

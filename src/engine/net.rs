@@ -9,6 +9,7 @@ use ort::value::{Outlet, Shape, TensorElementType, TensorRef, ValueType};
 
 use super::error::EngineError;
 use super::runtime::{Provider, Runtime};
+use crate::telemetry::metric;
 
 /// Numbers with a shape, row-major; axis 0 is the batch.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +72,7 @@ pub enum BatchAxis {
 #[derive(Debug)]
 pub struct Net {
     spec: NetSpec,
+    provider: Provider,
     session: Session,
     /// Position in the file of each output of the spec.
     picks: Vec<usize>,
@@ -120,7 +122,7 @@ impl Net {
                 (other, picks)
             }
         };
-        Ok(Self { spec, session, picks })
+        Ok(Self { spec, provider, session, picks })
     }
 
     /// Whether it runs more than one item at a time.
@@ -142,7 +144,11 @@ impl Net {
         let failed = |reason: String| EngineError::Inference { net: name.to_owned(), reason };
         let view = TensorRef::from_array_view((input.shape.as_slice(), input.data.as_slice()))
             .map_err(|e| failed(e.to_string()))?;
-        let outputs = self.session.run(ort::inputs![view]).map_err(|e| failed(e.to_string()))?;
+        let provider = self.provider;
+        let outputs = self.session.run(ort::inputs![view]).map_err(|e| {
+            metrics::counter!(metric::PROVIDER_ERRORS, "provider" => provider.to_string()).increment(1);
+            failed(e.to_string())
+        })?;
         let mut tensors = Vec::with_capacity(self.picks.len());
         for (pick, (_, dims)) in self.picks.iter().zip(&self.spec.outputs) {
             let (shape, data) = outputs[*pick].try_extract_tensor::<f32>().map_err(|e| failed(e.to_string()))?;

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, Once, PoisonError};
 
 use ort::environment::{Environment, GlobalThreadPoolOptions};
 use ort::ep::{self, ExecutionProviderDispatch};
@@ -97,6 +97,20 @@ impl Runtime {
         ort::info()
     }
 
+    /// Loads the libraries of CUDA and cuDNN that lie beside ONNX Runtime, once: its provider then finds them by their names,
+    /// wherever the system's loader would look. Those that are not there are left to the system's loader.
+    pub(super) fn load_cuda(&self) {
+        static LOADED: Once = Once::new();
+        LOADED.call_once(|| {
+            for path in self.library.parent().into_iter().flat_map(cuda_libraries_in) {
+                // The provider will say that it does not start; this says why.
+                if let Err(error) = ort::util::preload_dylib(&path) {
+                    tracing::warn!(library = %path.display(), %error, "a library of CUDA cannot be loaded");
+                }
+            }
+        });
+    }
+
     pub(super) fn environment(&self) -> &Environment {
         &self.environment
     }
@@ -158,6 +172,17 @@ fn open(path: &Path) -> Result<PathBuf, String> {
     ort::init_from(&path).map(|_| path).map_err(|e| e.to_string())
 }
 
+/// The libraries of CUDA and cuDNN in `dir` that ONNX Runtime asks for by name, each after those that it needs; their own parts
+/// they find beside themselves. None in a folder that is named from where
+/// somebody happens to work: a library that the system's loader found has no other.
+fn cuda_libraries_in(dir: &Path) -> Vec<PathBuf> {
+    if !dir.is_absolute() {
+        return Vec::new();
+    }
+    let names = ep::cuda::CUDA_DYLIBS.iter().chain(ep::cuda::CUDNN_DYLIBS.first());
+    names.map(|name| dir.join(name)).filter(|path| path.is_file()).collect()
+}
+
 fn unusable(path: &Path, reason: String) -> EngineError {
     EngineError::RuntimeUnusable { path: path.display().to_string(), reason }
 }
@@ -216,6 +241,24 @@ mod tests {
         }
         let found: Vec<_> = libraries_in(dir.path()).into_iter().map(|p| p.file_name().unwrap().to_owned()).collect();
         assert_eq!(found, ["libonnxruntime.so.1.31.1", "libonnxruntime.so.1.9.0", "libonnxruntime.so"]);
+    }
+
+    #[test]
+    fn libraries_of_cuda_are_taken_from_the_folder_in_the_order_of_their_needs() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["libcudnn.so.9", "libcublas.so.13", "libcublasLt.so.13", "libcudnn_ops.so.9", "libonnxruntime.so"]
+        {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        // A folder of that name is no library.
+        std::fs::create_dir(dir.path().join("libcufft.so.12")).unwrap();
+        let found = cuda_libraries_in(dir.path());
+        let names: Vec<_> = found.iter().map(|path| path.file_name().unwrap().to_str().unwrap()).collect();
+        assert_eq!(names, ["libcublasLt.so.13", "libcublas.so.13", "libcudnn.so.9"]);
+        assert!(found.iter().all(|path| path.starts_with(dir.path())));
+        let up = Path::new(env!("CARGO_MANIFEST_DIR")).components().skip(1).map(|_| "..").collect::<PathBuf>();
+        let from_here = up.join(dir.path().strip_prefix("/").unwrap());
+        assert!(from_here.is_dir() && cuda_libraries_in(&from_here).is_empty(), "{}", from_here.display());
     }
 
     #[test]

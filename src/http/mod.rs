@@ -34,6 +34,7 @@ use axum::http::header::{self, HeaderName};
 use axum::http::{HeaderValue, Method};
 use axum::middleware::from_fn;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use chrono::Utc;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -43,13 +44,12 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use crate::app::auth::{self, Keys};
 use crate::app::error::{Code, Error};
-use crate::app::{Recogniser, School, idempotency as answers};
+use crate::app::{Recogniser, School, audit, idempotency as answers};
 use crate::queue::Stop;
+pub use health::HealthServer;
 use problem::Problem;
+use resources::model::get_health;
 use service::Service;
-
-/// How long requests in flight may last after a stop was asked for.
-const GRACE: Duration = Duration::from_secs(30);
 
 /// How often what is over is deleted.
 const SWEEP_EVERY: Duration = Duration::from_secs(3600);
@@ -69,9 +69,7 @@ impl Server {
     /// # Errors
     /// `INVALID_SETTINGS` when the address cannot be listened at, or an origin is none.
     pub async fn bind(school: School, recogniser: Recogniser, keys: Keys, stop: Stop) -> Result<Self, Error> {
-        let address = school.config().server.listen;
-        let cannot = |e: std::io::Error| Error::new(Code::InvalidSettings, format!("cannot listen at {address}: {e}"));
-        let listener = TcpListener::bind(address).await.map_err(cannot)?;
+        let listener = listen_at(school.config().server.listen).await?;
         let service = Service::start(school.clone(), recogniser, keys, stop.clone()).await;
         Ok(Self { listener, router: router(service)?, school, stop })
     }
@@ -81,10 +79,10 @@ impl Server {
     /// # Errors
     /// `PROCESSING_ERROR` when the system does not know.
     pub fn address(&self) -> Result<SocketAddr, Error> {
-        self.listener.local_addr().map_err(|e| Error::new(Code::ProcessingError, format!("no address: {e}")))
+        address_of(&self.listener)
     }
 
-    /// Answers until the stop; requests in flight are finished, for half a minute at most.
+    /// Answers until the stop; requests in flight are finished, for as long as the settings let them.
     ///
     /// # Errors
     /// `PROCESSING_ERROR` when the system takes the listener away.
@@ -92,28 +90,44 @@ impl Server {
         let (stop, ended) = (self.stop.clone(), self.stop.clone());
         let make = self.router.into_make_service_with_connect_info::<SocketAddr>();
         let serving = axum::serve(self.listener, make).with_graceful_shutdown(async move { stop.wait().await });
+        let grace = Duration::from_secs(self.school.config().server.stop_grace_secs.into());
         let overdue = async move {
             ended.wait().await;
-            tokio::time::sleep(GRACE).await;
+            tokio::time::sleep(grace).await;
         };
         tokio::select! {
             () = sweep(self.school) => Ok(()),
             served = serving => served.map_err(|e| Error::new(Code::ProcessingError, format!("serving ended: {e}"))),
             () = overdue => {
-                tracing::warn!("requests still in flight after {} s were cut off", GRACE.as_secs());
+                tracing::warn!("requests still in flight after {} s were cut off", grace.as_secs());
                 Ok(())
             }
         }
     }
 }
 
-/// Deletes tokens and stored answers that are over, for as long as the server lives.
+async fn listen_at(address: SocketAddr) -> Result<TcpListener, Error> {
+    let cannot = |e| Error::new(Code::InvalidSettings, format!("cannot listen at {address}: {e}"));
+    TcpListener::bind(address).await.map_err(cannot)
+}
+
+fn address_of(listener: &TcpListener) -> Result<SocketAddr, Error> {
+    listener.local_addr().map_err(|e| Error::new(Code::ProcessingError, format!("no address: {e}")))
+}
+
+/// Deletes tokens, stored answers and lines of the audit log that are over, for as long as the server lives.
 async fn sweep(school: School) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
-        for swept in [auth::prune(&school, Utc::now()).await, answers::prune(&school, Utc::now()).await] {
+        let now = Utc::now();
+        let swept = [
+            ("tokens", auth::prune(&school, now).await),
+            ("answers", answers::prune(&school, now).await),
+            ("lines of the audit log", audit::prune(&school, now).await),
+        ];
+        for (what, swept) in swept {
             match swept {
-                Ok(rows) => tracing::debug!(rows, "old tokens or answers deleted"),
+                Ok(rows) => tracing::debug!(rows, what, "old rows deleted"),
                 Err(error) => tracing::warn!(code = error.code.as_str(), "old rows could not be deleted: {error}"),
             }
         }
@@ -128,6 +142,7 @@ fn router(service: Service) -> Result<Router, Error> {
     Ok(Router::new()
         .merge(api)
         .merge(health::routes())
+        .route("/health", get(get_health))
         .merge(openapi::routes(document))
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)

@@ -19,6 +19,13 @@ pub struct Backlog {
     pub oldest_secs: f64,
 }
 
+impl Backlog {
+    /// Of a kind of which there are none.
+    pub fn empty(kind: impl Into<String>) -> Self {
+        Self { kind: kind.into(), queued: 0, running: 0, oldest_secs: 0.0 }
+    }
+}
+
 /// The unfinished jobs, by kind.
 ///
 /// # Errors
@@ -34,7 +41,7 @@ pub fn backlog(conn: &mut AnyConnection) -> Result<Vec<Backlog>, DbError> {
     let mut kinds: Vec<Backlog> = Vec::new();
     for (kind, state, count, oldest) in rows {
         if kinds.last().is_none_or(|last| last.kind != kind) {
-            kinds.push(Backlog { kind, queued: 0, running: 0, oldest_secs: 0.0 });
+            kinds.push(Backlog::empty(kind));
         }
         let of = kinds.last_mut().expect("one was pushed");
         if state == JobState::Queued.as_str() {

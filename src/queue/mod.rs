@@ -162,4 +162,7 @@ pub trait Handler: Send + Sync + std::fmt::Debug + 'static {
 
     /// Clears away what jobs have left that are no more. Called when nothing is due, at the start and about once an hour.
     async fn tidy(&self);
+
+    /// Told once that is certain. For figures only.
+    fn given_up(&self, _job: &Claimed) {}
 }

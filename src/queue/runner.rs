@@ -21,10 +21,12 @@ const OUTAGE_POLL: Duration = Duration::from_secs(5);
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
 /// Events are deleted after so long: nobody watches from so far back.
 const KEEP_EVENTS: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Longest time that a worker which ends may take to put its jobs back.
+const PUT_BACK: Duration = Duration::from_secs(5);
 /// Rows that one statement prunes or one look takes over, so that none of them lasts long.
 const PORTION: usize = 500;
 
-/// Asks workers to stop: jobs in hand are finished, no more are taken. Clones are one.
+/// Asks workers to stop: jobs in hand are finished or put back, no more are taken. Clones are one.
 #[derive(Debug, Clone)]
 pub struct Stop(watch::Sender<bool>);
 
@@ -75,6 +77,8 @@ pub struct RunnerOptions {
     pub until: Until,
     /// How long the database may be away before the runner ends with its error; `None` waits for ever.
     pub outage_limit: Option<Duration>,
+    /// How long jobs in hand may go on after a stop; they are put back then, which costs them no attempt.
+    pub stop_grace: Duration,
     /// Finished jobs are deleted after so long.
     pub keep_finished: Duration,
 }
@@ -89,15 +93,15 @@ pub struct Runner<H> {
 }
 
 /// What is being worked on; shared with the task that renews the leases.
-type InHand = Arc<Mutex<BTreeMap<JobId, Claim>>>;
+type InHand = Arc<Mutex<BTreeMap<JobId, Arc<Claimed>>>>;
 
 impl<H: Handler> Runner<H> {
     pub fn new(db: Db, handler: Arc<H>, options: RunnerOptions) -> Self {
         Self { db, handler, options, in_hand: InHand::default() }
     }
 
-    /// Works until [`RunnerOptions::until`] or `stop`; jobs in hand are finished first. `ended` is told every job that ended
-    /// here, whether done, failed or put back.
+    /// Works until [`RunnerOptions::until`] or `stop`; jobs in hand are finished first, those that take too long after a stop
+    /// are put back. `ended` is told every job that ended here, whether done, failed or put back.
     ///
     /// # Errors
     /// What the database said when it was away for longer than the limit.
@@ -124,6 +128,7 @@ impl<H: Handler> Runner<H> {
         let mut outage = Outage::default();
         let mut pruned: Option<Instant> = None;
         let mut until = self.options.until.clone();
+        let mut deadline: Option<Instant> = None;
         loop {
             let wanted = self.options.slots.saturating_sub(working.len());
             let taken = if wanted == 0 || stop.requested() { Ok(Vec::new()) } else { self.claim(wanted).await };
@@ -157,13 +162,18 @@ impl<H: Handler> Runner<H> {
                     ended(landed.expect("a job's panic is caught where it runs"));
                 }
                 () = tokio::time::sleep(outage.pause()), if idle || wanted == 0 => {}
-                () = stop.wait(), if !stop.requested() => {}
+                () = stop.wait(), if deadline.is_none() => deadline = Some(Instant::now() + self.options.stop_grace),
+                () = until_then(deadline), if deadline.is_some() => {
+                    working.abort_all();
+                    self.put_back().await.into_iter().for_each(ended);
+                    return Ok(());
+                }
             }
         }
     }
 
     /// Jobs that are due, after those of lost workers were taken from them.
-    async fn claim(&self, count: usize) -> Result<Vec<Claimed>, DbError> {
+    async fn claim(&self, count: usize) -> Result<Vec<Arc<Claimed>>, DbError> {
         let handler = Arc::clone(&self.handler);
         let ask = Ask {
             topics: handler.topics(),
@@ -183,18 +193,20 @@ impl<H: Handler> Runner<H> {
             })
             .await?;
         let mut in_hand = lock(&self.in_hand);
-        in_hand.extend(jobs.iter().map(|job| (job.claim.id, job.claim.clone())));
+        let jobs: Vec<Arc<Claimed>> = jobs.into_iter().map(Arc::new).collect();
+        in_hand.extend(jobs.iter().map(|job| (job.claim.id, Arc::clone(job))));
         Ok(jobs)
     }
 
-    fn start(&self, working: &mut JoinSet<JobId>, job: Claimed) {
+    fn start(&self, working: &mut JoinSet<JobId>, job: Arc<Claimed>) {
         let (db, handler, in_hand) = (self.db.clone(), Arc::clone(&self.handler), Arc::clone(&self.in_hand));
         working.spawn(async move {
             let id = job.claim.id;
-            let job = Arc::new(job);
-            // A task of its own, so that a panic is a failed attempt and not the end of the worker.
-            let (doer, task) = (Arc::clone(&handler), Arc::clone(&job));
-            let result = tokio::spawn(async move { doer.run(&task).await }).await;
+            // A task of its own, so that a panic is a failed attempt and not the end of the worker; in a set, so that it does
+            // not outlive this one.
+            let (doer, task, mut doing) = (Arc::clone(&handler), Arc::clone(&job), JoinSet::new());
+            doing.spawn(async move { doer.run(&task).await });
+            let result = doing.join_next().await.expect("one task was begun");
             let failure = match result {
                 Ok(Ok(())) => None,
                 Ok(Err(failure)) => Some(failure),
@@ -213,6 +225,28 @@ impl<H: Handler> Runner<H> {
             lock(&in_hand).remove(&id);
             id
         });
+    }
+
+    /// Gives what is still in hand back to the queue; returns what it was. Whatever is made of it here from now on comes too
+    /// late to count: the lease is gone.
+    async fn put_back(&self) -> Vec<JobId> {
+        let jobs: Vec<Arc<Claimed>> = std::mem::take(&mut *lock(&self.in_hand)).into_values().collect();
+        let ids: Vec<JobId> = jobs.iter().map(|job| job.claim.id).collect();
+        let count = jobs.len();
+        for job in &jobs {
+            metrics::counter!(metric::JOBS, "kind" => job.kind.clone(), "outcome" => "put_back").increment(1);
+        }
+        let written = self.db.transaction::<_, DbError>(move |conn| {
+            jobs.iter().try_for_each(|job| store::fail(conn, job, &Failure::PutBack).map(drop))
+        });
+        match tokio::time::timeout(PUT_BACK, written).await {
+            Ok(Ok(())) => tracing::warn!(jobs = count, "jobs took too long after the stop and were put back"),
+            Ok(Err(error)) => {
+                tracing::error!(%error, jobs = count, "jobs in hand could not be put back; their leases run out")
+            }
+            Err(_) => tracing::error!(jobs = count, "jobs in hand could not be put back in time; their leases run out"),
+        }
+        ids
     }
 
     /// Whether there is nothing left to wait for; forgets what it has seen finished.
@@ -249,6 +283,13 @@ impl<H: Handler> Runner<H> {
     }
 }
 
+/// Returns at that time.
+async fn until_then(deadline: Option<Instant>) {
+    if let Some(deadline) = deadline {
+        tokio::time::sleep_until(deadline.into()).await;
+    }
+}
+
 /// Deletes what is older than `keep` in portions; returns how many there were.
 fn prune_older(
     conn: &mut AnyConnection,
@@ -272,24 +313,28 @@ fn take_from_lost_workers(conn: &mut AnyConnection, handler: &dyn Handler) -> Re
     if store::expired(conn, 1)?.is_empty() {
         return Ok(());
     }
-    transaction(conn, |conn| {
+    let given_up = transaction::<_, DbError>(conn, |conn| {
+        let mut given_up = Vec::new();
         for job in store::expired(conn, PORTION)? {
             tracing::warn!(job = job.claim.id.0, worker = job.claim.worker, attempt = job.claim.attempt, "worker lost");
-            fail(conn, handler, &job, &store::worker_lost(&job.claim))?;
+            if let Failed::GivenUp(_) = fail(conn, handler, &job, &store::worker_lost(&job.claim))? {
+                given_up.push(job);
+            }
         }
-        Ok(())
-    })
+        Ok(given_up)
+    })?;
+    given_up.iter().for_each(|job| handler.given_up(job));
+    Ok(())
 }
 
-fn fail(conn: &mut AnyConnection, handler: &dyn Handler, job: &Claimed, failure: &Failure) -> Result<(), DbError> {
-    match store::fail(conn, job, failure)? {
-        Failed::GivenUp(error) => handler.give_up(conn, job, &error),
-        Failed::Again(due_at) => {
-            tracing::debug!(job = job.claim.id.0, %due_at, "job waits again");
-            Ok(())
-        }
-        Failed::NotHeld => Ok(()),
+fn fail(conn: &mut AnyConnection, handler: &dyn Handler, job: &Claimed, failure: &Failure) -> Result<Failed, DbError> {
+    let failed = store::fail(conn, job, failure)?;
+    match &failed {
+        Failed::GivenUp(error) => handler.give_up(conn, job, error)?,
+        Failed::Again(due_at) => tracing::debug!(job = job.claim.id.0, %due_at, "job waits again"),
+        Failed::NotHeld => {}
     }
+    Ok(failed)
 }
 
 /// Writes down a failure, for as long as it takes: while the database is away the lease may run out, and then the job is
@@ -301,10 +346,11 @@ async fn record<H: Handler>(db: &Db, handler: Arc<H>, job: Arc<Claimed>, failure
     let failure = Arc::new(failure);
     let mut outage = Outage::default();
     loop {
-        let (handler, job, failure) = (Arc::clone(&handler), Arc::clone(&job), Arc::clone(&failure));
-        let written = db.transaction::<_, DbError>(move |conn| fail(conn, handler.as_ref(), &job, &failure)).await;
+        let (doer, task, failure) = (Arc::clone(&handler), Arc::clone(&job), Arc::clone(&failure));
+        let written = db.transaction::<_, DbError>(move |conn| fail(conn, doer.as_ref(), &task, &failure)).await;
         match written {
-            Ok(()) => return,
+            Ok(Failed::GivenUp(_)) => return handler.given_up(&job),
+            Ok(_) => return,
             Err(error) => {
                 // Not even the failure can be written: the lease runs out and the job is claimed again.
                 if let Err(error) = outage.goes_on(error, Some(OUTAGE_POLL * 12)) {
@@ -322,7 +368,7 @@ async fn renew(db: Db, in_hand: InHand, lease: Duration) {
     let mut ticks = tokio::time::interval(lease / 3);
     loop {
         ticks.tick().await;
-        let claims: Vec<Claim> = lock(&in_hand).values().cloned().collect();
+        let claims: Vec<Claim> = lock(&in_hand).values().map(|job| job.claim.clone()).collect();
         if claims.is_empty() {
             continue;
         }
@@ -341,7 +387,7 @@ async fn renew(db: Db, in_hand: InHand, lease: Duration) {
     }
 }
 
-fn lock(in_hand: &InHand) -> std::sync::MutexGuard<'_, BTreeMap<JobId, Claim>> {
+fn lock(in_hand: &InHand) -> std::sync::MutexGuard<'_, BTreeMap<JobId, Arc<Claimed>>> {
     in_hand.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,6 +1,7 @@
 //! The queue on both databases: what is claimed, kept, lost and given up.
 
 mod people;
+mod stop;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -356,6 +357,8 @@ struct Counting {
     panics: Option<&'static str>,
     given_up: AtomicU32,
     tidied: AtomicU32,
+    /// Those of them that it was told of afterwards.
+    told: AtomicU32,
     db: Option<Db>,
 }
 
@@ -385,6 +388,10 @@ impl Handler for Counting {
     async fn tidy(&self) {
         self.tidied.fetch_add(1, Ordering::Relaxed);
     }
+
+    fn given_up(&self, _: &Claimed) {
+        self.told.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 fn options(until: Until) -> RunnerOptions {
@@ -395,6 +402,7 @@ fn options(until: Until) -> RunnerOptions {
         run_id: None,
         until,
         outage_limit: Some(Duration::from_secs(60)),
+        stop_grace: Duration::from_secs(3600),
         keep_finished: Duration::from_secs(3600),
     }
 }
@@ -425,6 +433,7 @@ on_each_database! {
         let (handler, ended) = run(db, handler, options(Until::Finished(ids)));
         assert_eq!(*handler.started.lock().unwrap(), BTreeMap::from([("good".into(), 1), ("late".into(), 2)]));
         assert_eq!((ended.len(), handler.given_up.load(Ordering::Relaxed)), (3, 0));
+        assert_eq!(handler.told.load(Ordering::Relaxed), 0, "it may still go well");
     }
 
     fn a_runner_deletes_old_finished_jobs(db) {
@@ -441,7 +450,7 @@ on_each_database! {
         let ids = queue(db, &[NewJob { max_attempts: 1, ..new("bad") }, new("good")]);
         let handler = Counting { panics: Some("bad"), ..Counting::default() };
         let (handler, _) = run(db, handler, options(Until::Finished(ids.clone())));
-        assert_eq!(handler.given_up.load(Ordering::Relaxed), 1);
+        assert_eq!([&handler.given_up, &handler.told].map(|count| count.load(Ordering::Relaxed)), [1, 1]);
         let rows = db.run_blocking::<_, DbError>(|conn| ids.iter().map(|id| store::get(conn, *id)).collect::<Result<Vec<_>, _>>());
         let rows = rows.unwrap();
         assert_eq!([rows[0].state.as_str(), rows[1].state.as_str()], ["failed", "done"]);
@@ -454,6 +463,7 @@ on_each_database! {
         let_leases_run_out(db);
         let (handler, ended) = run(db, Counting::default(), options(Until::Finished(vec![id])));
         assert_eq!((handler.given_up.load(Ordering::Relaxed), ended), (1, vec![]));
+        assert_eq!(handler.told.load(Ordering::Relaxed), 1);
         let row = db.run_blocking(|conn| store::get(conn, id)).unwrap();
         assert_eq!((row.state.as_str(), row.errors.0[0].code.as_str()), ("failed", WORKER_LOST));
     }

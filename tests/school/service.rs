@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -38,6 +39,11 @@ impl Service {
         Self { url, processes }
     }
 
+    /// What monitoring reads.
+    fn figures(&self) -> String {
+        get(self.url.trim_start_matches("http://"), "/metrics")
+    }
+
     /// A program that is given the address and the credentials.
     fn client(&self, program: &str, script: &str) -> Command {
         let mut client = Command::new(program);
@@ -50,6 +56,17 @@ impl Service {
 /// A program that looks at photos.
 pub(crate) fn worker(school: &School) -> Child {
     school.command(&["work"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+}
+
+/// The whole answer of a program that listens at `address`.
+fn get(address: &str, path: &str) -> String {
+    use std::io::{Read as _, Write as _};
+
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.0\r\nhost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 impl Drop for Service {
@@ -212,6 +229,46 @@ fn a_lesson_is_taken_over_rest() {
     let school = School::empty();
     let service = Service::start(&school, 0);
     take_attendance(&school, &service);
+
+    let figures = service.figures();
+    let figure = |name: &str| -> f64 {
+        let line = figures.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name} in {figures}")).parse().unwrap()
+    };
+    assert_eq!(figure("rollcall_photos_total{state=\"done\"}"), 3.0);
+    let matches = figure("rollcall_verdicts_total{verdict=\"match\"}");
+    assert!(matches >= 7.0 && matches <= figure("rollcall_faces_total"), "{figures}");
+    assert_eq!(figure("rollcall_jobs_total{kind=\"photo\",outcome=\"done\"}"), 3.0);
+    assert_eq!(figure("rollcall_queue_jobs{kind=\"photo\",state=\"queued\"}"), 0.0);
+    assert_eq!(figure("rollcall_provider_errors_total{provider=\"cpu\"}"), 0.0);
+    assert_eq!(figure("rollcall_stage_seconds_count{stage=\"embed\"}"), 3.0);
+    for part in [
+        "rollcall_engine_info{",
+        "provider=\"cpu\"",
+        "rollcall_queue_oldest_seconds{",
+        "rollcall_net_batch_size_bucket{",
+    ] {
+        assert!(figures.contains(part), "{part} in {figures}");
+    }
+}
+
+#[test]
+fn a_worker_tells_its_health_where_it_is_told_to() {
+    let school = School::empty();
+    let mut worker = school.command(&["work", "--listen", "127.0.0.1:0"]);
+    let mut worker = worker.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(worker.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let address = lines.find_map(|line| line.split_once("health is told at http://").map(|(_, at)| at.to_owned()));
+    let address = address.expect("the worker says where");
+    assert!(get(&address, "/livez").starts_with("HTTP/1.0 200"));
+    let ready = get(&address, "/readyz");
+    assert!(ready.starts_with("HTTP/1.0 200") && ready.contains("\"recognition\":{\"ok\":true}"), "{ready}");
+    let figures = get(&address, "/metrics");
+    for part in ["rollcall_engine_info{", "rollcall_queue_jobs{kind=\"photo\",state=\"queued\"} 0"] {
+        assert!(figures.contains(part), "{figures}");
+    }
+    assert!(Command::new("kill").arg(worker.id().to_string()).status().unwrap().success());
+    assert!(worker.wait().unwrap().success());
 }
 
 #[test]

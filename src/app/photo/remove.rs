@@ -55,7 +55,7 @@ mod tests {
     use super::*;
     use crate::app::error::Code;
     use crate::app::faces::{Decision, decide};
-    use crate::app::photo::{Admission, Order};
+    use crate::app::photo::{Order, fail, job};
     use crate::app::testing::{Class, noon, wait};
     use crate::db::sessions::SessionChange;
     use crate::db::testing::on_each_database;
@@ -102,8 +102,7 @@ mod tests {
             let class = Class::new(db);
             let (photo, _) = class.photo(1, &[]);
             let order = Order { priority: Priority::Person, run_id: None, owner: None };
-            let admission = Admission { session: class.session, matching: class.matching.clone(), order, max_attempts: 3 };
-            let job = admission.job(photo);
+            let job = job(photo, &class.matching, &order, 3);
             let ask = store::Ask {
                 topics: vec![job.topic.clone()],
                 worker: "w".into(),
@@ -118,7 +117,7 @@ mod tests {
             take_away(&class, photo).unwrap();
             assert_eq!(class.run(|conn| store::hold(conn, &claimed[0].claim)), store::Held::No);
             assert_eq!(class.run(|conn| store::get(conn, claimed[0].claim.id)).state, "cancelled");
-            assert!(class.run(|conn| crate::app::photo::photo_of(conn, &claimed[0].payload)).is_none());
+            assert!(class.run(|conn| fail::photo_of(conn, &claimed[0].payload)).is_none());
         }
 
         fn a_confirmed_session_keeps_its_photos(db) {

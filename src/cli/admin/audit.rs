@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::app::School;
 use crate::app::audit::{self, AuditFilter, AuditLine};
 use crate::app::error::Error;
-use crate::cli::output::{Output, table};
+use crate::cli::output::{Output, count, table};
 use crate::config::Config;
 use crate::db::Page;
 
@@ -30,6 +30,10 @@ pub(super) async fn run(args: &AuditArgs, config: &Config, output: &Output) -> R
         _ => table(&header, &[], lines.rows.iter().map(row)).to_string(),
     };
     output.result(&lines, text);
+    output.note(match config.audit.keep_days {
+        0 => "lines are kept for ever (audit.keep_days)".to_owned(),
+        days => format!("lines older than {} are deleted by the server (audit.keep_days)", count(days.into(), "day")),
+    });
     Ok(())
 }
 

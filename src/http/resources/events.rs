@@ -6,7 +6,6 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::extract::State;
@@ -103,8 +102,7 @@ async fn watch_job(
 }
 
 async fn watch(service: &Service, topic: Topic, query: &EventQuery, headers: &HeaderMap) -> Result<Response, Problem> {
-    let busy = |_| Problem::new(Code::Busy, "too many are watching at the moment").retry_after(10);
-    let permit = Arc::clone(&service.streams).try_acquire_owned().map_err(busy)?;
+    let permit = service.room_for_stream()?;
     let mut watch = Watch::after(topic, last_id(query, headers)?);
     let seen = watch.look(&service.school).await?;
     Ok(Watcher::new(service.school.clone(), service.stop.clone(), watch, permit).answer(seen))
@@ -193,6 +191,8 @@ fn told(event: EventRow) -> Event {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use axum::http::HeaderValue;
     use http_body_util::BodyExt;
     use serde_json::json;

@@ -195,6 +195,8 @@ async fn uploads_wait_their_turn_and_a_long_queue_takes_no_more() {
         taken["photos"].as_array().unwrap().iter().map(|photo| photo["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["queued", "failed", "queued"]);
     assert_eq!(taken["photos"][1]["error"]["code"], "UNSUPPORTED_FORMAT");
+    let figures = server.get("/metrics").send().await.unwrap().text().await.unwrap();
+    assert!(figures.contains("rollcall_photos_total{state=\"refused\"} "), "{figures}");
     let refused = upload(vec![picture(3)]).await.unwrap();
     assert!(refused.headers().contains_key("retry-after"));
     assert_eq!(problem(refused).await, (503, "BUSY".into()));

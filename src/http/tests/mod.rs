@@ -2,8 +2,11 @@
 
 mod exports;
 mod gate;
+mod health;
+mod limits;
 mod openapi;
 mod pictures;
+mod proxy;
 mod roles;
 mod server;
 

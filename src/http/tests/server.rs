@@ -6,11 +6,13 @@ use chrono::Utc;
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::Value;
 use tempfile::TempDir;
+use tokio::task::JoinHandle;
 
 use crate::app::audit::By;
 use crate::app::auth::tokens::{self, TokenWish};
 use crate::app::auth::users::{self, Newcomer};
 use crate::app::auth::{Keys, Password};
+use crate::app::error::Error;
 use crate::app::work::{Shift, work};
 use crate::app::{Recogniser, School};
 use crate::config::Config;
@@ -27,6 +29,7 @@ pub(super) struct TestServer {
     base: String,
     client: Client,
     stop: Stop,
+    running: JoinHandle<Result<(), Error>>,
     _folder: TempDir,
 }
 
@@ -54,8 +57,19 @@ impl TestServer {
         let recogniser = Recogniser::fake(&config);
         let server = Server::bind(school.clone(), recogniser, keys, stop.clone()).await.unwrap();
         let base = format!("http://{}", server.address().unwrap());
-        tokio::spawn(server.run());
-        Self { school, base, client: Client::new(), stop, _folder: folder }
+        let running = tokio::spawn(server.run());
+        Self { school, base, client: Client::new(), stop, running, _folder: folder }
+    }
+
+    /// Host and port.
+    pub(super) fn address(&self) -> &str {
+        self.base.trim_start_matches("http://")
+    }
+
+    /// Tells it to stop, and returns when it has.
+    pub(super) async fn stop_and_wait(mut self) {
+        self.stop.now();
+        (&mut self.running).await.unwrap().unwrap();
     }
 
     pub(super) fn stop(&self) {
