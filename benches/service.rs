@@ -3,7 +3,7 @@
 //! Each client asks again as soon as it is answered: mostly lists and records, some pictures and sheets, few uploads, as on a
 //! morning when every teacher of a college takes attendance in the same minute. Printed are the answers by kind, the times in
 //! which they came, and the memory of the server before, at its peak and after. The school is the demo school, in SQLite and a
-//! folder. CLIENTS and SECONDS change the size of the run.
+//! folder. CLIENTS and SECONDS change the size of the run; PROGRAM is another build to measure.
 
 #![expect(clippy::unwrap_used, reason = "a failed step ends the run")]
 
@@ -51,6 +51,10 @@ struct Answers {
     wrong: BTreeMap<String, u32>,
 }
 
+fn program() -> Command {
+    Command::new(std::env::var("PROGRAM").as_deref().unwrap_or(env!("CARGO_BIN_EXE_rollcall")))
+}
+
 struct Server {
     process: Child,
     url: String,
@@ -62,7 +66,7 @@ impl Server {
         let school = tempfile::tempdir().unwrap();
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
         let program = |args: &[&str]| {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+            let mut command = program();
             command.current_dir(repository).args(["--provider", "cpu", "--data-dir"]).arg(school.path()).args(args);
             command
         };
@@ -88,7 +92,7 @@ impl Server {
 
     fn token(&self) -> String {
         let scopes = ["roster", "attendance", "record"].iter().flat_map(|scope| ["--scope", scope]);
-        let mut add = Command::new(env!("CARGO_BIN_EXE_rollcall"));
+        let mut add = program();
         add.arg("--data-dir").arg(self._school.path()).args(["--json", "admin", "token", "add", "load"]).args(scopes);
         let output = add.stderr(Stdio::inherit()).output().unwrap();
         serde_json::from_slice::<Value>(&output.stdout).unwrap()["token"].as_str().unwrap().to_owned()

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::error::{Code, Error};
+use super::photo::AdviceReport;
 
 /// One run over a folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -46,6 +47,8 @@ pub struct PhotoReport {
     /// Faces found beyond the limit and not looked at.
     pub faces_left_out: u32,
     pub warnings: Vec<String>,
+    /// What could be done about it while the class is there.
+    pub advice: Vec<AdviceReport>,
     /// Largest first.
     pub faces: Vec<FaceReport>,
     pub timings_ms: TimingsMs,

@@ -7,6 +7,7 @@
 //! photo.
 
 mod admit;
+mod advise;
 mod fail;
 mod known;
 mod process;
@@ -19,6 +20,7 @@ use chrono::Utc;
 use serde::{Deserialize, Serialize};
 
 pub use admit::{Accepted, AcceptedState, Arrival, admit};
+pub use advise::{AdviceReport, advise};
 pub(crate) use fail::{count_given_up, fail, give_up, wait_again};
 pub(crate) use known::known;
 pub(crate) use process::process;

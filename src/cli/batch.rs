@@ -124,6 +124,9 @@ pub(super) fn describe(report: &BatchReport) -> String {
     for photo in report.photos.iter().filter(|p| p.status == PhotoStatus::Failed) {
         text.push_str(&format!("\n{}", photo_line(photo)));
     }
+    for photo in &report.photos {
+        photo.advice.iter().for_each(|advice| text.push_str(&format!("\n{}: {}", photo.path, advice.text)));
+    }
     for file in &report.exports {
         text.push_str(&format!("\nwritten: {file}"));
     }

@@ -92,7 +92,8 @@ struct Lesson {
     folder: TempDir,
     class: &'static str,
     section: &'static str,
-    portraits: usize,
+    /// Enrolled and refused.
+    portraits: (usize, usize),
     photos: usize,
     /// Roll number of the one whose record is corrected.
     corrected: String,
@@ -122,7 +123,7 @@ impl Lesson {
             fs::copy(class_photo(photo), folder.path().join("photos").join(photo)).unwrap();
         }
         let corrected = corrected.expect("the class has students");
-        Self { folder, class: "CSE", section: "A", portraits: 16, photos: 3, corrected }
+        Self { folder, class: "CSE", section: "A", portraits: (16, 0), photos: 3, corrected }
     }
 
     /// Of eight people on real photos, which are third parties' and lie beside the repository; none where they are absent.
@@ -135,13 +136,13 @@ impl Lesson {
         let folder = tempfile::tempdir().unwrap();
         let mut rows = String::from(ROSTER_HEAD);
         for (person, _) in real_attendance(&cast) {
-            rows.push_str(&format!("Cast,1,{person},{person},,,given\n"));
+            rows.push_str(&format!("Cast,1,{person},{person},{person},,given\n"));
             copy_files(&cast.join("enrol").join(&person), &folder.path().join("portraits").join(&person));
         }
         fs::write(folder.path().join("roster.csv"), rows).unwrap();
         copy_files(&cast.join("photos"), &folder.path().join("photos"));
         let corrected = "stuart".to_owned();
-        Some(Self { folder, class: "Cast", section: "1", portraits: 40, photos: 5, corrected })
+        Some(Self { folder, class: "Cast", section: "1", portraits: (39, 1), photos: 5, corrected })
     }
 
     fn at(&self, part: &str) -> PathBuf {
@@ -178,7 +179,8 @@ fn taken(school: &School, service: &Service, lesson: &Lesson) -> BTreeMap<String
     client.arg("--portraits").arg(lesson.at("portraits")).arg("--photos").arg(lesson.at("photos"));
     client.args(["--correct", &correction]).arg("-o").arg(lesson.at("sheet.xlsx"));
     let ran = Ran::of(client.output().unwrap()).expect(0);
-    assert!(ran.out.contains(&format!("{} portraits enrolled, 0 refused", lesson.portraits)), "{ran:?}");
+    let (enrolled, refused) = lesson.portraits;
+    assert!(ran.out.contains(&format!("{enrolled} portraits enrolled, {refused} refused")), "{ran:?}");
     assert!(ran.out.contains(&format!("{} photos uploaded", lesson.photos)), "{ran:?}");
     assert!(ran.out.contains("event "), "{ran:?}");
     assert!(ran.out.contains(&format!("{} is late now", lesson.corrected)), "{ran:?}");

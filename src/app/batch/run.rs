@@ -92,6 +92,7 @@ fn blank(photo: &PlannedPhoto) -> PhotoReport {
         smallest_face_px: None,
         faces_left_out: 0,
         warnings: Vec::new(),
+        advice: Vec::new(),
         faces: Vec::new(),
         timings_ms: TimingsMs::default(),
     }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::advise;
 use crate::app::batch_report::{ErrorReport, FaceReport, PhotoReport, RunnerUpReport};
 use crate::app::error::{Code, Error};
 use crate::app::session;
@@ -58,6 +59,7 @@ impl KnownPhoto {
             code: serde_json::from_value(code.clone().into()).unwrap_or(Code::ProcessingError),
             message: row.error_message.clone().unwrap_or_default(),
         });
+        line.advice = advise(row, &self.faces);
         line.faces = self.faces.iter().map(|face| self.face(face)).collect();
     }
 

@@ -13,7 +13,9 @@ use super::faces::{PhotoFaceResponse, faces_of};
 use super::uploads::PhotoProgress;
 use crate::app::batch_report::TimingsMs;
 use crate::app::error::Code;
+use crate::app::photo::AdviceReport;
 use crate::app::{annotate, photo};
+use crate::db::faces::{self, FaceRow};
 use crate::db::photos::{self, PhotoRow};
 use crate::db::sessions;
 use crate::domain::ids::{PhotoId, SessionId};
@@ -59,6 +61,8 @@ pub(super) struct PhotoResponse {
     faces_left_out: i32,
     /// What the result should be read with.
     warnings: Vec<String>,
+    /// What can be done about it while the class is there.
+    advice: Vec<AdviceResponse>,
     /// The pack it was looked at with, as `id@version`.
     pack: Option<String>,
     /// What the nets ran on.
@@ -66,6 +70,16 @@ pub(super) struct PhotoResponse {
     timings_ms: Option<TimingsResponse>,
     processed_at: Option<DateTime<Utc>>,
     created_at: DateTime<Utc>,
+}
+
+/// What to do about a photo.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct AdviceResponse {
+    /// Stable name of its kind; there may be more of them later.
+    #[schema(example = "SMALL_FACES")]
+    code: String,
+    /// For the teacher.
+    text: String,
 }
 
 /// Why a photo failed.
@@ -95,8 +109,12 @@ impl From<TimingsMs> for TimingsResponse {
     }
 }
 
-impl From<PhotoRow> for PhotoResponse {
-    fn from(row: PhotoRow) -> Self {
+impl PhotoResponse {
+    /// `faces` are those of the photo.
+    fn of<'a>(row: PhotoRow, faces: impl IntoIterator<Item = &'a FaceRow>) -> Self {
+        let advice =
+            photo::advise(&row, faces).into_iter().map(|AdviceReport { code, text }| AdviceResponse { code, text });
+        let advice = advice.collect();
         let error = row.error_code.map(|code| PhotoErrorResponse {
             code: serde_json::from_value(code.into()).unwrap_or(Code::ProcessingError),
             message: row.error_message.unwrap_or_default(),
@@ -114,6 +132,7 @@ impl From<PhotoRow> for PhotoResponse {
             smallest_face_px: row.smallest_face_px,
             faces_left_out: row.faces_left_out,
             warnings: row.warnings.0,
+            advice,
             pack: row.pack_id.zip(row.pack_version).map(|(id, version)| format!("{id}@{version}")),
             provider: row.provider,
             timings_ms: serde_json::from_value::<TimingsMs>(row.timings.0).ok().map(TimingsResponse::from),
@@ -158,9 +177,14 @@ async fn list_photos(
 ) -> Result<axum::Json<PhotosResponse>, Problem> {
     let listed = service.read(move |conn| {
         sessions::get(conn, SessionId(id))?;
-        photos::list(conn, SessionId(id))
+        Ok((photos::list(conn, SessionId(id))?, faces::list_for_session(conn, SessionId(id))?))
     });
-    let items = listed.await?.into_iter().map(PhotoResponse::from).collect();
+    let (rows, faces) = listed.await?;
+    let of = |row: PhotoRow| {
+        let photo = row.id;
+        PhotoResponse::of(row, faces.iter().filter(|face| face.photo_id == photo))
+    };
+    let items = rows.into_iter().map(of).collect();
     Ok(axum::Json(PhotosResponse { session_id: id, items }))
 }
 
@@ -174,10 +198,9 @@ async fn get_photo(
     let read = service.read(move |conn| {
         let row = photos::get(conn, PhotoId(id))?;
         let faces = faces_of(conn, &row)?;
-        Ok((row, faces))
+        Ok(PhotoWithFacesResponse { photo: PhotoResponse::of(row, &faces::of_photo(conn, PhotoId(id))?), faces })
     });
-    let (row, faces) = read.await?;
-    Ok(axum::Json(PhotoWithFacesResponse { photo: row.into(), faces }))
+    Ok(axum::Json(read.await?))
 }
 
 /// Removes a photo with its faces and what was said about them; its session is settled from the others. A photo that is
