@@ -82,7 +82,7 @@ impl Server {
         }
         let mut serve = program(&["serve", "--with-worker", "--listen", "127.0.0.1:0"]);
         // One token for everybody, so the limit for one caller is not what is measured.
-        serve.env("ROLLCALL_SERVER__RATE_PER_MINUTE", "10000000").stdout(Stdio::null()).stderr(Stdio::piped());
+        serve.env("ROLLCALL_SERVER__RATE_PER_MINUTE", "1000000").stdout(Stdio::null()).stderr(Stdio::piped());
         let mut process = serve.spawn().unwrap();
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map(Result::unwrap);
         let url = lines.find_map(|line| line.split_once(" at http://").map(|(_, at)| format!("http://{at}"))).unwrap();
@@ -195,19 +195,19 @@ impl Load {
             let answer = match self.send(kind, number >> 40).await {
                 Ok(answer) => {
                     let (status, later) = (answer.status(), answer.headers().contains_key("retry-after"));
-                    answer.bytes().await.map(|_| (status, later)).map_err(|e| e.to_string())
+                    answer.bytes().await.map(|_| (status, later)).map_err(|e| innermost(&e))
                 }
-                Err(error) => Err(error.to_string()),
+                Err(error) => Err(innermost(&error)),
             };
             let took = start.elapsed();
             let wait = {
                 let mut all = self.answers.lock().unwrap();
                 let answers = all.entry(kind).or_default();
-                match answer {
+                match &answer {
                     Ok((status, _)) if status.is_success() => answers.served.push(took),
                     Ok((status, true)) if status.as_u16() == 503 => answers.later += 1,
                     Ok((status, _)) => *answers.wrong.entry(status.to_string()).or_default() += 1,
-                    Err(error) => *answers.wrong.entry(error).or_default() += 1,
+                    Err(error) => *answers.wrong.entry(error.clone()).or_default() += 1,
                 }
                 matches!(answer, Ok((status, _)) if status.as_u16() == 503)
             };
@@ -216,6 +216,11 @@ impl Load {
             }
         }
     }
+}
+
+/// What was wrong in the end, without addresses.
+fn innermost(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).last().map_or_else(String::new, ToString::to_string)
 }
 
 fn kind_of(percent: u32) -> Kind {
