@@ -40,7 +40,7 @@ impl std::fmt::Display for FaceSize {
         match FROM_PX.get(self.0 + 1) {
             Some(to) if self.0 == 0 => write!(f, "under {to} px"),
             Some(to) => write!(f, "{from}-{to} px"),
-            None => write!(f, "{from} px and more"),
+            None => write!(f, "{from}+ px"),
         }
     }
 }
@@ -53,7 +53,7 @@ mod tests {
     fn a_size_belongs_to_the_step_that_begins_with_it() {
         let said = |px: f32| FaceSize::of(px).to_string();
         assert_eq!([said(15.9), said(16.0), said(19.99)], ["under 16 px", "16-20 px", "16-20 px"]);
-        assert_eq!([said(159.0), said(1000.0)], ["96-160 px", "160 px and more"]);
+        assert_eq!([said(159.0), said(1000.0)], ["96-160 px", "160+ px"]);
         // Numbers that are no size do not get lost.
         assert_eq!([said(-1.0), said(f32::NAN)], ["under 16 px", "under 16 px"]);
         assert!(FaceSize::all().enumerate().all(|(i, size)| size.index() == i));

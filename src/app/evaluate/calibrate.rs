@@ -15,6 +15,7 @@ use crate::app::error::{Code, Error};
 use crate::domain::calibration::fit::{self, Calibration, Plan, WRONG_RATE};
 use crate::domain::calibration::line::{Line, Method, TAIL_FROM};
 use crate::domain::calibration::open_set::MARGIN_STEP;
+use crate::domain::interval::BOOTSTRAP;
 use crate::pack::manifest::{LogLikelihoodRatio, Provenance, Scoring};
 
 /// Whose portraits are where.
@@ -82,7 +83,7 @@ pub fn calibrate(
 
 impl Measurement for Calibrated {
     const NAME: &'static str = "calibrate";
-    const INTERVALS: Option<&'static str> = None;
+    const INTERVALS: Option<&'static str> = Some(BOOTSTRAP);
 
     fn counts(&self) -> Vec<(&'static str, usize)> {
         let found = &self.calibration;

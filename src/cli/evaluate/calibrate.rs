@@ -123,6 +123,7 @@ fn describe(report: &Report<Calibrated>) -> String {
         found.impostors
     );
     text.push_str(&scoring_block(&calibrated.scoring(), &calibrated.comment()));
+    text.push_str(&format!("\n{}\n", uncertainty(calibrated)));
     let slices = found.by_size.iter().chain(&found.by_samples);
     text.push_str(&format!("\n{}\n", table(&SLICES, &[1, 2, 3], slices.map(slice))));
     text.push_str(&in_classes(calibrated));
@@ -145,6 +146,7 @@ fn page(report: &Report<Calibrated>) -> Page {
         found.nearest.iter().map(|near| vec![near.image.clone(), near.person.clone(), format!("{:.2}", near.combined)]);
     let sections = vec![
         facts::section("For the pack", block.lines().map(facts::text).collect()),
+        facts::section("How certain the lines are", vec![facts::text(uncertainty(calibrated))]),
         facts::section("Genuine comparisons", vec![facts::table(&SLICES, slices.map(slice))]),
         facts::section("In classes", vec![facts::text(in_classes(calibrated))]),
         facts::section(
@@ -160,8 +162,18 @@ fn page(report: &Report<Calibrated>) -> Page {
 }
 
 fn slice(slice: &Slice) -> Vec<String> {
-    let percent = |part: usize| format!("{:.2}", 100.0 * part as f64 / slice.genuine.max(1) as f64);
-    vec![slice.of.clone(), slice.genuine.to_string(), percent(slice.accepted), percent(slice.within_doubt)]
+    let (accepted, within_doubt) = (facts::share(&slice.accepted), facts::share(&slice.within_doubt));
+    vec![slice.of.clone(), slice.genuine.to_string(), accepted, within_doubt]
+}
+
+/// Where the lines may lie with other people.
+fn uncertainty(calibrated: &Calibrated) -> String {
+    let found = &calibrated.calibration;
+    let said = [("accept", &found.accept), ("doubt", &found.doubt)].map(|(name, line)| match line.interval {
+        Some(interval) => format!("{name} {:.2} ({:.2} to {:.2})", line.combined, interval.low, interval.high),
+        None => format!("{name} {:.2} (too few people to say how certain)", line.combined),
+    });
+    format!("with other people, 95 %: {}", said.join(", "))
 }
 
 fn in_classes(calibrated: &Calibrated) -> String {
