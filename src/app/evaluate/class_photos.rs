@@ -3,32 +3,34 @@
 //! Every photo counts as a session of its own. Enrolment goes through the same choice of the one usable face and the same
 //! templates as a school's, so the figures are those of the product, not of a laboratory.
 
+mod enrolment;
+mod mistakes;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
 use serde::Serialize;
 
-use super::crops::{self, Crop, Crops};
+use super::crops::Crops;
 use super::looker::Looker;
 use super::report::Measurement;
 use super::truth::{BOX, PHOTO, bounds};
-use super::{Steps, portrait, read_list};
+use super::{Steps, read_list};
 use crate::app::error::Error;
 use crate::app::recogniser::SeenPhoto;
 use crate::domain::assign::{FaceVerdict, Probe, judge_photo};
 use crate::domain::csv_table::Column;
 use crate::domain::evaluation::{FaceTally, FoundFace, JudgedFace, Outcome, TrueFace, TruePerson, judge_faces};
 use crate::domain::face_size::FaceSize;
-use crate::domain::gallery::{Enrolled, Gallery};
+use crate::domain::gallery::Gallery;
 use crate::domain::geometry::BoundingBox;
 use crate::domain::histogram::Histogram;
-use crate::domain::ids::{FaceId, MemberId, SampleId, StudentId};
+use crate::domain::ids::FaceId;
 use crate::domain::interval::{Share, WILSON};
 use crate::domain::score::Scoring;
-use crate::domain::status::Consent;
-use crate::domain::template::Sample;
-use crate::vision::decode::decode;
+use enrolment::{EvaluatedClass, enrol, read_enrolment};
+pub use mistakes::Mistake;
+use mistakes::{cut_crops, severity};
 
 /// Where the labelled photos are.
 #[derive(Debug, Clone)]
@@ -99,34 +101,9 @@ pub struct SizeTally {
     pub tally: FaceTally,
 }
 
-/// A face that went wrong.
-#[derive(Debug, Serialize)]
-pub struct Mistake {
-    pub outcome: Outcome,
-    pub photo: String,
-    /// Left, top, width and height, pixels of the upright photo.
-    #[serde(rename = "box")]
-    pub bounds: [f32; 4],
-    /// Who it is, and who it was said to be, matched or asked about.
-    pub truth: Option<String>,
-    pub said: Option<String>,
-    /// Combined score of whom it was said to be, or of the nearest candidate.
-    pub combined: Option<f32>,
-    /// Combined score of the right person's template, where the face was found and has one.
-    pub own: Option<f32>,
-    /// The face as it is in the photo, a portrait of who it is, and of who it was said to be.
-    #[serde(skip)]
-    pub crops: [Option<Crop>; 3],
-}
-
-const IMAGE: Column = Column::filled("image", &["photo"]);
-const PERSON: Column = Column::filled("person", &["roll_no"]);
 const NAMED: Column = Column::optional("person", &["roll_no"]);
 const CLASS: Column = Column::optional("class", &[]);
-const RANK: Column = Column::optional("rank", &[]);
 const NOTE: Column = Column::optional("note", &[]);
-/// Pictures of mistakes that are cut; the worst kinds come first.
-const MOST_CROPS: usize = 120;
 /// Bins of the histogram.
 const BINS: usize = 60;
 
@@ -221,22 +198,6 @@ fn by_size(outcomes: &[(f32, Outcome)]) -> Vec<SizeTally> {
     FaceSize::all().map(row).filter(|row| row.tally.faces + row.tally.false_faces > 0).collect()
 }
 
-/// Worst first; what is right has no place among mistakes.
-fn severity(outcome: Outcome) -> Option<usize> {
-    const ORDER: [Outcome; 9] = [
-        Outcome::NamedWrong,
-        Outcome::StrangerNamed,
-        Outcome::FalseFaceNamed,
-        Outcome::DoubtWrong,
-        Outcome::StrangerDoubted,
-        Outcome::Missed,
-        Outcome::DoubtRight,
-        Outcome::Undetected,
-        Outcome::FalseFace,
-    ];
-    ORDER.iter().position(|kind| *kind == outcome)
-}
-
 /// One photo against its labels.
 struct Judged<'a> {
     photo: &'a str,
@@ -319,39 +280,6 @@ impl<'a> Judged<'a> {
     }
 }
 
-/// Cuts the pictures of the first mistakes; each photo is decoded once.
-fn cut_crops(
-    looker: &Looker<'_>,
-    labelled: &Labelled,
-    classes: &HashMap<String, EvaluatedClass>,
-    mistakes: &mut [Mistake],
-) -> Result<(), Error> {
-    let limits = looker.recogniser().limits();
-    let portraits: HashMap<&str, &str> =
-        classes.values().flat_map(|c| &c.portraits).map(|(person, image)| (person.as_str(), image.as_str())).collect();
-    let portrait = |person: &Option<String>| -> Result<Option<Crop>, Error> {
-        let Some(image) = person.as_ref().and_then(|person| portraits.get(person.as_str())) else { return Ok(None) };
-        let file = labelled.portraits.join(image);
-        let bytes = std::fs::read(&file).map_err(|e| Error::file(&file, &e))?;
-        crops::whole(&bytes, limits).map(Some)
-    };
-    let mut by_photo: BTreeMap<String, Vec<&mut Mistake>> = BTreeMap::new();
-    for mistake in mistakes.iter_mut().take(MOST_CROPS) {
-        by_photo.entry(mistake.photo.clone()).or_default().push(mistake);
-    }
-    for (photo, mistakes) in by_photo {
-        let file = labelled.photos.join(&photo);
-        let bytes = std::fs::read(&file).map_err(|e| Error::file(&file, &e))?;
-        let pixels = decode(&bytes, limits)?.pixels;
-        for mistake in mistakes {
-            let [x, y, w, h] = mistake.bounds;
-            let face = crops::face(&pixels, &BoundingBox::from_xywh(x, y, w, h))?;
-            mistake.crops = [Some(face), portrait(&mistake.truth)?, portrait(&mistake.said)?];
-        }
-    }
-    Ok(())
-}
-
 impl Measurement for ClassPhotoReport {
     const NAME: &'static str = "class-photos";
     const INTERVALS: Option<&'static str> = Some(WILSON);
@@ -375,14 +303,6 @@ struct Label {
     ignored: bool,
 }
 
-/// People who are compared with each other.
-struct EvaluatedClass {
-    gallery: Gallery,
-    people: Vec<String>,
-    /// The first portrait of each person.
-    portraits: BTreeMap<String, String>,
-}
-
 fn read_truth(path: &Path) -> Result<BTreeMap<String, Vec<Label>>, Error> {
     let mut columns = vec![PHOTO, NAMED, CLASS, NOTE];
     columns.extend(BOX);
@@ -396,71 +316,6 @@ fn read_truth(path: &Path) -> Result<BTreeMap<String, Vec<Label>>, Error> {
         });
     }
     Ok(photos)
-}
-
-/// Class, person and image of each portrait to use, and how many people are listed.
-fn read_enrolment(path: &Path, samples: usize) -> Result<(Vec<[String; 3]>, usize), Error> {
-    let mut people: BTreeMap<(String, String), Vec<(u32, String)>> = BTreeMap::new();
-    for row in read_list(path, &[IMAGE, PERSON, CLASS, RANK])? {
-        let images = people.entry((row.get(&CLASS).to_owned(), row.get(&PERSON).to_owned())).or_default();
-        let rank = row.get(&RANK).parse().unwrap_or(u32::try_from(images.len()).unwrap_or(u32::MAX));
-        images.push((rank, row.get(&IMAGE).to_owned()));
-    }
-    let listed = people.len();
-    let mut portraits = Vec::new();
-    for ((class, person), mut images) in people {
-        images.sort();
-        portraits.extend(images.into_iter().take(samples).map(|(_, image)| [class.clone(), person.clone(), image]));
-    }
-    Ok((portraits, listed))
-}
-
-fn enrol(
-    looker: &Looker<'_>,
-    root: &Path,
-    portraits: Vec<[String; 3]>,
-    steps: &Steps<'_>,
-) -> (HashMap<String, EvaluatedClass>, Vec<String>) {
-    let looked: Vec<([String; 3], Result<Sample, Error>)> = portraits
-        .into_par_iter()
-        .enumerate()
-        .map(|(i, listed)| {
-            let sample = sample(looker, &root.join(&listed[2]), SampleId(i as i64));
-            steps.one_done();
-            (listed, sample)
-        })
-        .collect();
-    let mut classes: BTreeMap<String, BTreeMap<String, Vec<Sample>>> = BTreeMap::new();
-    let mut portraits: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
-    let mut refused = Vec::new();
-    for ([class, person, image], sample) in looked {
-        portraits.entry(class.clone()).or_default().entry(person.clone()).or_insert_with(|| image.clone());
-        let samples = classes.entry(class).or_default().entry(person).or_default();
-        match sample {
-            Ok(sample) => samples.push(sample),
-            Err(e) => refused.push(format!("{image}: {e} [{}]", e.code.as_str())),
-        }
-    }
-    let mut build = |class: &String, people: BTreeMap<String, Vec<Sample>>| {
-        let names: Vec<String> = people.keys().cloned().collect();
-        let roll: Vec<Enrolled> = people.into_values().enumerate().map(|(i, samples)| row(i as i64, samples)).collect();
-        let gallery = Gallery::build(&roll, looker.recogniser().scoring());
-        EvaluatedClass { gallery, people: names, portraits: portraits.remove(class).unwrap_or_default() }
-    };
-    let built = classes.into_iter().map(|(class, people)| {
-        let evaluated = build(&class, people);
-        (class, evaluated)
-    });
-    (built.collect(), refused)
-}
-
-fn row(id: i64, samples: Vec<Sample>) -> Enrolled {
-    Enrolled { member: MemberId(id), student: StudentId(id), consent: Consent::Given, active: true, samples }
-}
-
-fn sample(looker: &Looker<'_>, path: &Path, id: SampleId) -> Result<Sample, Error> {
-    let bytes = std::fs::read(path).map_err(|e| Error::file(path, &e))?;
-    Ok(portrait(looker, &bytes, id)?.sample)
 }
 
 /// Who a label is to the class: only people with a template can be named.

@@ -10,7 +10,7 @@ use crate::app::error::{Code, Error};
 use crate::app::evaluate::identify::{self, IdentifyReport, LabelledPeople};
 use crate::app::evaluate::report::Report;
 use crate::cli::Outcome;
-use crate::cli::output::{Output, table};
+use crate::cli::output::{Output, count, table};
 use crate::config::Config;
 use crate::domain::calibration::identification::{Identified, Outcomes, OutcomesBySize, Rosters, TradeOff};
 use crate::domain::calibration::sizes::Sizes;
@@ -123,8 +123,9 @@ fn describe(report: &Report<IdentifyReport>) -> String {
     text.push_str("\n\nfaces found again after shrinking: ");
     let found = result.found.iter().map(|f| format!("{:.0}-{:.0} px {} %", f.from_px, f.to_px, short(&f.found)));
     text.push_str(&found.collect::<Vec<_>>().join(", "));
-    for refused in &result.refused {
-        text.push_str(&format!("\n  {refused}"));
+    if !result.refused.is_empty() {
+        text.push_str(&format!("\n\n{} not usable", count(result.refused.len(), "portrait")));
+        result.refused.iter().for_each(|refused| text.push_str(&format!("\n  {refused}")));
     }
     text
 }

@@ -195,7 +195,7 @@ mod tests {
         let one = |person: usize| {
             let mut others = vec![25.0; n];
             others[person] = f32::INFINITY;
-            let side_px = if person % 2 == 0 { 30.0 } else { 60.0 };
+            let side_px = if person.is_multiple_of(2) { 30.0 } else { 60.0 };
             Trial { person, image: 0, side_px, samples: 1, own: Some(15.0), others }
         };
         (0..n).map(one).collect()
