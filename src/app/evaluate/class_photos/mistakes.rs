@@ -35,6 +35,7 @@ pub struct Mistake {
 
 /// Pictures of mistakes that are cut; the worst kinds come first.
 const MOST_CROPS: usize = 120;
+
 /// Worst first; what is right has no place among mistakes.
 pub(super) fn severity(outcome: Outcome) -> Option<usize> {
     const ORDER: [Outcome; 9] = [
