@@ -14,6 +14,9 @@ setup: ## check the tools, bring ONNX Runtime into runtime/ (once)
 	@sh deploy/prerequisites.sh
 	@"$(PYTHON)" deploy/setup-runtime.py $(if $(WHEEL),--wheel "$(WHEEL)")
 
+# Reports of `rollcall evaluate` name the commit; without git it is unknown.
+build dist: export ROLLCALL_COMMIT = $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+
 build: setup ## the program: target/release/rollcall
 	$(CARGO) build --release
 

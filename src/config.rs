@@ -27,6 +27,9 @@ pub use storage::{Encryption, S3, Storage, StorageKind};
 /// The file that is read from the data folder unless `--config` names another.
 pub const FILE_NAME: &str = "rollcall.toml";
 
+/// The commit that the program was built from, where `ROLLCALL_COMMIT` said so to the compiler (`make build` does).
+pub const COMMIT: Option<&str> = option_env!("ROLLCALL_COMMIT");
+
 /// All settings.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

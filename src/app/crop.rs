@@ -61,7 +61,7 @@ impl Found {
 }
 
 /// The box with its margin inside a photo of `size` pixels, as x, y, width and height; at least one pixel.
-fn window(bounds: &BoundingBox, (width, height): (u32, u32)) -> [u32; 4] {
+pub(super) fn window(bounds: &BoundingBox, (width, height): (u32, u32)) -> [u32; 4] {
     let margin = MARGIN * bounds.side_px();
     let wide = BoundingBox::new(bounds.x1 - margin, bounds.y1 - margin, bounds.x2 + margin, bounds.y2 + margin);
     let inside = wide.clipped(width, height);

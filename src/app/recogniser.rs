@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use chrono::NaiveDateTime;
 use image::RgbImage;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::School;
 use super::batch_report::TimingsMs;
 use super::error::{Code, Error};
 use super::session::Matching;
-use crate::config::{Config, Provider as ConfiguredProvider};
+use crate::config::{Config, Photos, Provider as ConfiguredProvider};
 use crate::domain::embedding::{Embedding, EmbeddingError};
 use crate::domain::geometry::Detection;
 use crate::domain::quality::{EnrolLines, FaceQuality};
@@ -44,6 +45,7 @@ pub struct Recogniser {
     key: PackKey,
     scoring: Scoring,
     limits: DecodeLimits,
+    photos: Photos,
     enrol_lines: EnrolLines,
     calibrated: bool,
     manifest: Arc<Manifest>,
@@ -79,6 +81,15 @@ pub struct SeenFace {
     pub detection: Detection,
     pub quality: FaceQuality,
     pub embedding: Result<Embedding, EmbeddingError>,
+}
+
+/// Where faces are in one photo: nothing of who they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeenBoxes {
+    /// Width and height of the upright photo, pixels.
+    pub size: (u32, u32),
+    /// All there are, however many; best score first.
+    pub boxes: Vec<Detection>,
 }
 
 impl Recogniser {
@@ -122,6 +133,7 @@ impl Recogniser {
             key: PackKey { id: manifest.id.clone(), version: manifest.version.clone() },
             scoring: scoring(manifest, config),
             limits: limits(config),
+            photos: config.photos,
             calibrated: manifest.scoring.is_calibrated(),
             manifest: Arc::new(manifest.clone()),
             runtime: Arc::new(runtime),
@@ -142,6 +154,19 @@ impl Recogniser {
 
     pub fn runtime(&self) -> &RuntimeBuild {
         &self.runtime
+    }
+
+    /// Everything that what is seen in a picture depends on beside this program: the pack's nets and how they are used, the
+    /// school's limits, what the nets run on. Lines are not among it.
+    pub fn fingerprint(&self) -> String {
+        let Photos { max_faces, min_face_px, .. } = self.photos;
+        let (pack, provider) = (self.manifest.digest(), self.provider());
+        format!("{pack} {provider} {min_face_px} {max_faces} {:?} {:?}", self.limits, self.runtime)
+    }
+
+    /// The settings that photos are looked at by.
+    pub fn photos(&self) -> &Photos {
+        &self.photos
     }
 
     /// Length of the embeddings.
@@ -187,6 +212,15 @@ impl Recogniser {
         let photo = decode(bytes, &self.limits)?;
         let decoded = start.elapsed();
         self.look(&photo.pixels, &photo, decoded)
+    }
+
+    /// Decodes a photo and finds its faces, all of them. Otherwise as [`Recogniser::analyse`].
+    ///
+    /// # Errors
+    /// As [`Recogniser::analyse`].
+    pub fn detect(&self, bytes: &[u8]) -> Result<SeenBoxes, Error> {
+        let pixels = decode(bytes, &self.limits)?.pixels;
+        Ok(SeenBoxes { size: pixels.dimensions(), boxes: self.engine.detect(&pixels)? })
     }
 
     /// As [`Recogniser::analyse`] for a portrait. Portraits are often cut tightly around the face, where detectors lack

@@ -87,52 +87,127 @@ impl AddAssign for FaceTally {
     }
 }
 
-/// Compares one photo with its truth. A found face stands for the true face it overlaps most, each for at most one, nearest
-/// pairs first, at `min_iou` (0..1) or more.
-pub fn tally_photo(truth: &[TrueFace], found: &[FoundFace], min_iou: f32) -> FaceTally {
+/// What became of a labelled face, or what a found one is that stands for none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    NamedRight,
+    NamedWrong,
+    DoubtRight,
+    DoubtWrong,
+    /// Enrolled, found, and taken for a stranger.
+    Missed,
+    /// Enrolled and not found.
+    Undetected,
+    StrangerNamed,
+    StrangerDoubted,
+    /// A stranger who was found and left nameless: right.
+    StrangerLeft,
+    StrangerUndetected,
+    /// No face is labelled there, and a name was given.
+    FalseFaceNamed,
+    /// No face is labelled there.
+    FalseFace,
+}
+
+/// One face of a photo: what it is and what was made of it. Indices are those of the lists that were compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JudgedFace {
+    pub truth: Option<usize>,
+    pub found: Option<usize>,
+    pub outcome: Outcome,
+}
+
+/// Compares one photo with its truth, labelled faces first, then found ones that stand for none. A found face stands for the
+/// true face it overlaps most, each for at most one, nearest pairs first, at `min_iou` (0..1) or more. Faces that count
+/// neither way are left out, with what stands for them.
+pub fn judge_faces(truth: &[TrueFace], found: &[FoundFace], min_iou: f32) -> Vec<JudgedFace> {
     let partner = pair_up(truth, found, min_iou);
-    let mut tally = FaceTally::default();
-    for (i, face) in truth.iter().enumerate() {
-        tally.count(&face.who, partner.iter().position(|p| *p == Some(i)).map(|f| &found[f]));
+    let labelled = truth.iter().enumerate().filter_map(|(t, face)| {
+        let f = partner.iter().position(|p| *p == Some(t));
+        let outcome = Outcome::of(&face.who, f.map(|f| &found[f]))?;
+        Some(JudgedFace { truth: Some(t), found: f, outcome })
+    });
+    let unpaired = found.iter().enumerate().filter(|(f, _)| partner[*f].is_none()).map(|(f, face)| {
+        let named = face.verdict == Verdict::Match;
+        let outcome = if named { Outcome::FalseFaceNamed } else { Outcome::FalseFace };
+        JudgedFace { truth: None, found: Some(f), outcome }
+    });
+    labelled.chain(unpaired).collect()
+}
+
+/// Counts one photo; see [`judge_faces`].
+pub fn tally_photo(truth: &[TrueFace], found: &[FoundFace], min_iou: f32) -> FaceTally {
+    judge_faces(truth, found, min_iou).iter().map(|face| face.outcome).collect()
+}
+
+impl Outcome {
+    /// Whether there really is a face.
+    pub const fn is_labelled(self) -> bool {
+        !matches!(self, Self::FalseFace | Self::FalseFaceNamed)
     }
-    for (face, partner) in found.iter().zip(&partner) {
-        if partner.is_none() {
-            tally.false_faces += 1;
-            tally.false_named += u32::from(face.verdict == Verdict::Match);
-        }
+
+    /// Whether something was found there.
+    pub const fn is_found(self) -> bool {
+        !matches!(self, Self::Undetected | Self::StrangerUndetected)
     }
-    tally
+
+    /// Whether the face is that of somebody who cannot be named.
+    pub const fn is_stranger(self) -> bool {
+        matches!(self, Self::StrangerNamed | Self::StrangerDoubted | Self::StrangerLeft | Self::StrangerUndetected)
+    }
+
+    /// `None` for a face that counts neither way.
+    fn of(who: &TruePerson, found: Option<&FoundFace>) -> Option<Self> {
+        let verdict = found.map(|f| f.verdict);
+        Some(match who {
+            TruePerson::Ignored => return None,
+            TruePerson::Enrolled(name) => match (verdict, found.is_some_and(|f| f.who.as_deref() == Some(name))) {
+                (None, _) => Self::Undetected,
+                (Some(Verdict::Match), true) => Self::NamedRight,
+                (Some(Verdict::Match), false) => Self::NamedWrong,
+                (Some(Verdict::Doubt), true) => Self::DoubtRight,
+                (Some(Verdict::Doubt), false) => Self::DoubtWrong,
+                (Some(Verdict::Stranger), _) => Self::Missed,
+            },
+            TruePerson::Stranger => match verdict {
+                None => Self::StrangerUndetected,
+                Some(Verdict::Match) => Self::StrangerNamed,
+                Some(Verdict::Doubt) => Self::StrangerDoubted,
+                Some(Verdict::Stranger) => Self::StrangerLeft,
+            },
+        })
+    }
+}
+
+impl FromIterator<Outcome> for FaceTally {
+    fn from_iter<I: IntoIterator<Item = Outcome>>(outcomes: I) -> Self {
+        let mut tally = Self::default();
+        outcomes.into_iter().for_each(|outcome| tally.count(outcome));
+        tally
+    }
 }
 
 impl FaceTally {
-    fn count(&mut self, who: &TruePerson, found: Option<&FoundFace>) {
-        if *who == TruePerson::Ignored {
-            return;
-        }
-        self.faces += 1;
-        self.found += u32::from(found.is_some());
-        match who {
-            TruePerson::Enrolled(name) => {
-                self.enrolled += 1;
-                let right = |f: &FoundFace| f.who.as_deref() == Some(name);
-                *match found {
-                    None => &mut self.undetected,
-                    Some(f) => match (f.verdict, right(f)) {
-                        (Verdict::Match, true) => &mut self.named_right,
-                        (Verdict::Match, false) => &mut self.named_wrong,
-                        (Verdict::Doubt, true) => &mut self.doubt_right,
-                        (Verdict::Doubt, false) => &mut self.doubt_wrong,
-                        (Verdict::Stranger, _) => &mut self.missed,
-                    },
-                } += 1;
-            }
-            TruePerson::Stranger => {
-                self.strangers += 1;
-                self.strangers_named += u32::from(found.is_some_and(|f| f.verdict == Verdict::Match));
-                self.strangers_doubted += u32::from(found.is_some_and(|f| f.verdict == Verdict::Doubt));
-            }
-            TruePerson::Ignored => {}
-        }
+    fn count(&mut self, outcome: Outcome) {
+        self.faces += u32::from(outcome.is_labelled());
+        self.found += u32::from(outcome.is_labelled() && outcome.is_found());
+        self.enrolled += u32::from(outcome.is_labelled() && !outcome.is_stranger());
+        self.strangers += u32::from(outcome.is_stranger());
+        self.false_faces += u32::from(!outcome.is_labelled());
+        let part = match outcome {
+            Outcome::NamedRight => &mut self.named_right,
+            Outcome::NamedWrong => &mut self.named_wrong,
+            Outcome::DoubtRight => &mut self.doubt_right,
+            Outcome::DoubtWrong => &mut self.doubt_wrong,
+            Outcome::Missed => &mut self.missed,
+            Outcome::Undetected => &mut self.undetected,
+            Outcome::StrangerNamed => &mut self.strangers_named,
+            Outcome::StrangerDoubted => &mut self.strangers_doubted,
+            Outcome::FalseFaceNamed => &mut self.false_named,
+            Outcome::StrangerLeft | Outcome::StrangerUndetected | Outcome::FalseFace => return,
+        };
+        *part += 1;
     }
 }
 
@@ -247,6 +322,11 @@ mod tests {
             ..FaceTally::default()
         };
         assert_eq!(tally_photo(&truth, &seen, 0.4), expected);
+        let judged = judge_faces(&truth, &seen, 0.4);
+        let last = judged.last().unwrap();
+        assert_eq!((last.truth, last.found, last.outcome), (None, Some(6), Outcome::FalseFaceNamed));
+        assert_eq!((judged[4].outcome, judged[4].found), (Outcome::Undetected, None));
+        assert_eq!(judged.len(), 7);
         let mut twice = expected;
         twice += expected;
         assert_eq!((twice.faces, twice.named_right, twice.false_named), (12, 2, 2));

@@ -1,12 +1,13 @@
-//! Sheets as files: Excel workbooks and CSV text.
+//! Sheets as files: Excel workbooks and CSV text; and measurements as pages ([`html`]).
 //!
 //! Pure: a sheet in, bytes out; equal sheets give equal bytes. No IO, no clock, no database; what a sheet says is
-//! decided in `domain::sheet`. Called by `app::report`.
+//! decided in `domain::sheet`. Called by `app::report`, pages by `cli`.
 //!
 //! Whatever people typed (names, notes, flags) is text and stays text: workbooks hold it in string cells, never in
 //! formulas; CSV text is guarded as [`session_csv`] says.
 
 mod csv;
+pub mod html;
 mod xlsx;
 
 pub use csv::{Bom, register_csv, session_csv};

@@ -3,6 +3,7 @@
 //! Plain values. Reading and hashing files is the business of [`super::Pack`]; running nets that of `engine`.
 
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 pub use super::detector::{DetectorSpec, MtcnnNms, MtcnnSpec, ScrfdSpec};
 
@@ -168,6 +169,16 @@ impl Manifest {
     /// The pack as results name it, for example `starter@0`.
     pub fn id_version(&self) -> String {
         format!("{}@{}", self.id, self.version)
+    }
+
+    /// SHA-256 of what the pack does to a picture, 64 hexadecimal digits: its files and how its nets are used. Another title,
+    /// licence or line does not change it. A file without a hash counts by its name; such a pack cannot be opened.
+    pub fn digest(&self) -> String {
+        let mut text = format!("{:?}\n{:?}\n", self.detector, self.embedder);
+        for file in &self.files {
+            text += &format!("{} {}\n", file.name, file.sha256.as_deref().unwrap_or("unknown"));
+        }
+        Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     fn check(&self) -> Result<(), String> {

@@ -3,28 +3,20 @@
 //! Every portrait is looked at as enrolment does, and again shrunk to the sizes that faces have in class photos, as batch
 //! does; [`crate::domain::calibration::fit`] makes lines of the scores, and [`Calibrated::scoring`] the words for the pack.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use chrono::NaiveDate;
-use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Steps, portrait, read_list};
+use super::looker::Looker;
+use super::portraits;
+use super::report::Measurement;
 use crate::app::error::{Code, Error};
-use crate::app::recogniser::{Recogniser, SeenPhoto};
-use crate::domain::calibration::draw::Draw;
 use crate::domain::calibration::fit::{self, Calibration, Plan, WRONG_RATE};
 use crate::domain::calibration::line::{Line, Method, TAIL_FROM};
 use crate::domain::calibration::open_set::MARGIN_STEP;
-use crate::domain::calibration::trials::{Image, Person, Probe};
-use crate::domain::csv_table::Column;
-use crate::domain::embedding::Embedding;
-use crate::domain::geometry::BoundingBox;
-use crate::domain::ids::SampleId;
+use crate::domain::interval::BOOTSTRAP;
 use crate::pack::manifest::{LogLikelihoodRatio, Provenance, Scoring};
-use crate::vision::decode::decode;
-use crate::vision::shrink::shrunk_jpeg;
 
 /// Whose portraits are where.
 #[derive(Debug, Clone)]
@@ -41,8 +33,6 @@ pub struct LabelledPortraits {
 /// A calibration and everything that it could not use.
 #[derive(Debug, Serialize)]
 pub struct Calibrated {
-    pub pack: String,
-    pub provider: String,
     pub data: String,
     pub date: NaiveDate,
     pub plan: Plan,
@@ -58,16 +48,7 @@ pub struct Calibrated {
     pub refused: Vec<String>,
     /// Shrunk portraits in which the face was not found, with its size.
     pub unseen: Vec<String>,
-    pub seconds: f64,
 }
-
-/// Overlap from which a face of the shrunk picture is the portrait's own, intersection over union. Loose, because boxes of
-/// small faces jump by pixels; another person's face does not overlap at all.
-const SAME_FACE_IOU: f32 = 0.3;
-
-const IMAGE: Column = Column::filled("image", &["photo"]);
-const PERSON: Column = Column::filled("person", &[]);
-const NOTE: Column = Column::optional("note", &[]);
 
 /// Looks at every portrait and sets the lines; `progress` is told (done, all) portraits.
 ///
@@ -75,110 +56,45 @@ const NOTE: Column = Column::optional("note", &[]);
 /// `INVALID_TABLE` for a list that cannot be read or whose portraits are too few or too easy. A portrait that cannot be
 /// used is named in the result.
 pub fn calibrate(
-    recogniser: &Recogniser,
+    looker: &Looker<'_>,
     labelled: &LabelledPortraits,
     plan: Plan,
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Calibrated, Error> {
-    let start = std::time::Instant::now();
-    let (list, noted) = read_portraits(&labelled.list)?;
-    let steps = Steps::new(list.len(), progress);
-    let looked: Vec<Result<Looked, Error>> = list
-        .par_iter()
-        .enumerate()
-        .map(|(i, (_, image))| {
-            let looked = look(recogniser, &labelled.images.join(image), i, &plan);
-            steps.one_done();
-            looked
-        })
-        .collect();
-    let mut people: BTreeMap<&str, Vec<Image>> = BTreeMap::new();
-    let (mut refused, mut unseen) = (Vec::new(), Vec::new());
-    for ((person, image), looked) in list.iter().zip(looked) {
-        match looked {
-            Ok(Looked { sample, probes, unseen_px }) => {
-                unseen.extend(unseen_px.iter().map(|px| format!("{image} at {px:.0} px")));
-                people.entry(person).or_default().push(Image { name: image.clone(), sample, probes });
-            }
-            Err(e) => refused.push(format!("{image}: {e} [{}]", e.code.as_str())),
-        }
-    }
-    let people: Vec<Person> =
-        people.into_iter().map(|(name, images)| Person { name: name.to_owned(), images }).collect();
-    let calibration = fit::calibrate(&people, &plan, recogniser.scoring())
+    let seen =
+        portraits::look_at(looker, (&labelled.list, &labelled.images), (plan.sizes, plan.templates.seed), progress)?;
+    let scoring = looker.recogniser().scoring();
+    let calibration = fit::calibrate(&seen.people, &plan, scoring)
         .map_err(|e| Error::new(Code::InvalidTable, e.to_string()).of(labelled.list.display()))?;
-    let dims = people.iter().flat_map(|p| &p.images).map(|i| i.sample.embedding.dims()).next().unwrap_or(0);
-    let cosine = |line: f32| recogniser.scoring().cosine_at(line, dims);
+    let dims = looker.recogniser().dims();
+    let cosine = |line: f32| scoring.cosine_at(line, dims);
     Ok(Calibrated {
-        pack: recogniser.pack(),
-        provider: recogniser.provider(),
         data: labelled.data.clone(),
         date: labelled.date,
         plan,
         cosines: cosine(calibration.lines.accept).zip(cosine(calibration.lines.doubt)).map(|(a, d)| [a, d]),
         calibration,
-        listed: list.len(),
-        noted,
-        refused,
-        unseen,
-        seconds: start.elapsed().as_secs_f64(),
+        listed: seen.listed,
+        noted: seen.noted,
+        refused: seen.refused,
+        unseen: seen.unseen.iter().map(|u| format!("{} at {:.0} px", u.image, u.side_px)).collect(),
     })
 }
 
-/// Person and image.
-type Portrait = (String, String);
+impl Measurement for Calibrated {
+    const NAME: &'static str = "calibrate";
+    const INTERVALS: Option<&'static str> = Some(BOOTSTRAP);
 
-/// The portraits of a list, in an order that does not depend on the file; and the images that a note takes out.
-fn read_portraits(path: &Path) -> Result<(Vec<Portrait>, Vec<String>), Error> {
-    let (mut list, mut noted) = (Vec::new(), Vec::new());
-    for row in read_list(path, &[IMAGE, PERSON, NOTE])? {
-        let image = row.get(&IMAGE).to_owned();
-        match row.get_filled(&NOTE) {
-            Some(note) => noted.push(format!("{image}: {note}")),
-            None => list.push((row.get(&PERSON).to_owned(), image)),
-        }
+    fn counts(&self) -> Vec<(&'static str, usize)> {
+        let found = &self.calibration;
+        vec![
+            ("people", found.people),
+            ("portraits", found.images),
+            ("probes", found.probes),
+            ("genuine_comparisons", found.genuine),
+            ("impostor_comparisons", found.impostors),
+        ]
     }
-    list.sort();
-    list.dedup();
-    Ok((list, noted))
-}
-
-/// One portrait, large and small.
-struct Looked {
-    sample: crate::domain::template::Sample,
-    probes: Vec<Probe>,
-    /// Sizes at which its face was not found.
-    unseen_px: Vec<f32>,
-}
-
-fn look(recogniser: &Recogniser, path: &Path, index: usize, plan: &Plan) -> Result<Looked, Error> {
-    let bytes = std::fs::read(path).map_err(|e| Error::file(path, &e))?;
-    let id = SampleId(i64::try_from(index).expect("a list has fewer rows than an i64 counts"));
-    let known = portrait(recogniser, &bytes, id)?;
-    let picture = decode(&bytes, recogniser.limits())?.pixels;
-    let mut looked = Looked { sample: known.sample, probes: Vec::new(), unseen_px: Vec::new() };
-    let mut draw = Draw::of(plan.templates.seed, &[index]);
-    for step in 0..plan.sizes.steps {
-        // A portrait is never enlarged.
-        let side_px = plan.sizes.draw(step, &mut draw).min(known.bbox.side_px());
-        let factor = side_px / known.bbox.side_px();
-        let small = shrunk_jpeg(&picture, factor)
-            .map_err(|e| Error::new(Code::ProcessingError, format!("could not be shrunk: {e}")))?;
-        match face_at(recogniser.analyse(&small)?, &known.bbox, factor) {
-            Some(embedding) => looked.probes.push(Probe { side_px, embedding }),
-            None => looked.unseen_px.push(side_px),
-        }
-    }
-    Ok(looked)
-}
-
-/// The embedding of the face that lies where the portrait's did, and whose vector can be used.
-fn face_at(seen: SeenPhoto, bbox: &BoundingBox, factor: f32) -> Option<Embedding> {
-    let place = BoundingBox::new(bbox.x1 * factor, bbox.y1 * factor, bbox.x2 * factor, bbox.y2 * factor);
-    let overlap = |bbox: &BoundingBox| bbox.iou(&place);
-    let faces = seen.faces.into_iter().filter(|face| overlap(&face.detection.bbox) >= SAME_FACE_IOU);
-    let nearest = faces.max_by(|a, b| overlap(&a.detection.bbox).total_cmp(&overlap(&b.detection.bbox)))?;
-    nearest.embedding.ok()
 }
 
 impl Calibrated {

@@ -1,23 +1,31 @@
 //! Recognition measured against labelled pictures, without a database.
 //!
-//! [`class_photos`] counts whom the product finds and names; [`pairs`] is the field's verification figure; [`calibrate`]
-//! sets the lines of a pack. Portraits go through the same choice of the one usable face, the same quality weights and the
+//! [`class_photos`] counts whom the product finds and names, [`detect`] only what it finds; [`identify`] puts small faces
+//! before rosters; [`pairs`] is the field's verification figure; [`calibrate`] sets the lines of a pack. They look through a
+//! [`looker`], which remembers, and end in one kind of [`report`]. Portraits go through the same choice of the one usable face, the same quality weights and the
 //! same templates as a school's, so the figures are those of the product, not of a laboratory.
 
 pub mod calibrate;
 pub mod class_photos;
+pub mod crops;
+pub mod detect;
+pub mod identify;
+pub mod looker;
 pub mod pairs;
+mod portraits;
+pub mod report;
+mod truth;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::enrol::the_one_face;
 use super::error::Error;
-use super::recogniser::Recogniser;
 use crate::domain::csv_table::{Column, CsvRow, CsvTable};
 use crate::domain::geometry::BoundingBox;
 use crate::domain::ids::SampleId;
 use crate::domain::template::Sample;
+use looker::Looker;
 
 /// Counts finished pictures for a progress bar, from any number of threads.
 struct Steps<'a> {
@@ -45,10 +53,10 @@ struct Portrait {
 }
 
 /// Looks at a portrait as enrolment does.
-fn portrait(recogniser: &Recogniser, bytes: &[u8], id: SampleId) -> Result<Portrait, Error> {
-    let seen = recogniser.analyse_portrait(bytes)?;
+fn portrait(looker: &Looker<'_>, bytes: &[u8], id: SampleId) -> Result<Portrait, Error> {
+    let seen = looker.portrait(bytes)?;
     let largest = seen.faces.first().map(|face| face.detection.bbox);
-    let face = the_one_face(seen, recogniser.enrol_lines())?;
+    let face = the_one_face(seen, looker.recogniser().enrol_lines())?;
     let bbox = largest.expect("the one face of a portrait is its largest");
     Ok(Portrait { sample: Sample { id, weight: face.quality.weight(), embedding: face.embedding }, bbox })
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use chrono::Utc;
 use clap::Args;
 
-use super::measured;
+use super::{Inputs, ReportArgs, facts};
 use crate::app::error::{Code, Error};
 use crate::app::evaluate::calibrate::{self, Calibrated, LabelledPortraits};
+use crate::app::evaluate::report::Report;
 use crate::cli::Outcome;
 use crate::cli::output::{Output, count, table};
 use crate::config::Config;
@@ -15,6 +16,7 @@ use crate::domain::calibration::fit::{Plan, Slice};
 use crate::domain::calibration::open_set::Classes;
 use crate::domain::calibration::sizes::Sizes;
 use crate::domain::calibration::trials::Templates;
+use crate::export::html::Page;
 use crate::pack::rescore::{rescore, scoring_block};
 
 #[derive(Debug, Args)]
@@ -56,6 +58,8 @@ pub(super) struct CalibrateArgs {
     /// Seed of everything drawn
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 /// Draws of everybody's samples; as many as there are sizes by default, so that each probe of a portrait meets others.
@@ -90,36 +94,38 @@ pub(super) async fn run(args: &CalibrateArgs, config: &Config, output: &Output) 
         data: args.data.clone().unwrap_or(folder),
         date: Utc::now().date_naive(),
     };
-    let calibrated =
-        measured(config, output, |recogniser, progress| calibrate::calibrate(recogniser, &labelled, plan, progress))
-            .await?;
+    let inputs = Inputs { lists: vec![labelled.list.clone()], seed: Some(args.seed) };
+    let measure = args
+        .report
+        .measured((config, output), inputs, |looker, progress| calibrate::calibrate(looker, &labelled, plan, progress));
+    let report = measure.await?;
+    let calibrated = &report.result;
     if args.write {
         let dir = config.pack_dir().expect("the pack was just opened");
         rescore(&dir, &calibrated.scoring(), &calibrated.comment())?;
         output.note(format!("written to {}", dir.join(crate::pack::MANIFEST_FILE).display()));
     }
-    output.result(&calibrated, describe(&calibrated));
+    args.report.print(output, &report, describe(&report), || page(&report))?;
     Ok(if calibrated.refused.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
 }
 
-fn describe(calibrated: &Calibrated) -> String {
+fn describe(report: &Report<Calibrated>) -> String {
+    let calibrated = &report.result;
     let found = &calibrated.calibration;
     let mut text = format!(
-        "{} on {}: {} people, {} of {} portraits, {} probes, {} genuine and {} impostor comparisons, {:.0} s\n\n",
-        calibrated.pack,
-        calibrated.provider,
+        "{}\n{} people, {} of {} portraits, {} probes, {} genuine and {} impostor comparisons\n\n",
+        facts::headline(report),
         found.people,
         found.images,
         calibrated.listed,
         found.probes,
         found.genuine,
-        found.impostors,
-        calibrated.seconds
+        found.impostors
     );
     text.push_str(&scoring_block(&calibrated.scoring(), &calibrated.comment()));
+    text.push_str(&format!("\n{}\n", uncertainty(calibrated)));
     let slices = found.by_size.iter().chain(&found.by_samples);
-    let header = ["genuine comparisons", "count", "accepted %", "within doubt %"];
-    text.push_str(&format!("\n{}\n", table(&header, &[1, 2, 3], slices.map(slice))));
+    text.push_str(&format!("\n{}\n", table(&SLICES, &[1, 2, 3], slices.map(slice))));
     text.push_str(&in_classes(calibrated));
     text.push_str("\n\nnearest comparisons of different people (is one of these pictures labelled wrongly?)\n");
     for near in &found.nearest {
@@ -129,9 +135,45 @@ fn describe(calibrated: &Calibrated) -> String {
     text.trim_end().to_owned()
 }
 
+const SLICES: [&str; 4] = ["genuine comparisons", "count", "accepted %", "within doubt %"];
+
+fn page(report: &Report<Calibrated>) -> Page {
+    let calibrated = &report.result;
+    let found = &calibrated.calibration;
+    let block = scoring_block(&calibrated.scoring(), &calibrated.comment());
+    let slices = found.by_size.iter().chain(&found.by_samples);
+    let nearest =
+        found.nearest.iter().map(|near| vec![near.image.clone(), near.person.clone(), format!("{:.2}", near.combined)]);
+    let sections = vec![
+        facts::section("For the pack", block.lines().map(facts::text).collect()),
+        facts::section("How certain the lines are", vec![facts::text(uncertainty(calibrated))]),
+        facts::section("Genuine comparisons", vec![facts::table(&SLICES, slices.map(slice))]),
+        facts::section("In classes", vec![facts::text(in_classes(calibrated))]),
+        facts::section(
+            "Nearest comparisons of different people",
+            vec![
+                facts::text("Is one of these pictures labelled wrongly?"),
+                facts::table(&["image", "person", "score"], nearest),
+            ],
+        ),
+    ];
+    let lead = "Lines, margin and likelihood ratio of a pack from labelled portraits.";
+    facts::page(report, "Calibration", lead, sections)
+}
+
 fn slice(slice: &Slice) -> Vec<String> {
-    let percent = |part: usize| format!("{:.2}", 100.0 * part as f64 / slice.genuine.max(1) as f64);
-    vec![slice.of.clone(), slice.genuine.to_string(), percent(slice.accepted), percent(slice.within_doubt)]
+    let (accepted, within_doubt) = (facts::share(&slice.accepted), facts::share(&slice.within_doubt));
+    vec![slice.of.clone(), slice.genuine.to_string(), accepted, within_doubt]
+}
+
+/// Where the lines may lie with other people.
+fn uncertainty(calibrated: &Calibrated) -> String {
+    let found = &calibrated.calibration;
+    let said = [("accept", &found.accept), ("doubt", &found.doubt)].map(|(name, line)| match line.interval {
+        Some(interval) => format!("{name} {:.2} ({:.2} to {:.2})", line.combined, interval.low, interval.high),
+        None => format!("{name} {:.2} (too few people to say how certain)", line.combined),
+    });
+    format!("with other people, 95 %: {}", said.join(", "))
 }
 
 fn in_classes(calibrated: &Calibrated) -> String {

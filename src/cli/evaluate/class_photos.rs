@@ -4,13 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::measured;
+use super::facts::{self, share};
+use super::{Inputs, ReportArgs};
 use crate::app::error::Error;
-use crate::app::evaluate::class_photos::{self, ClassPhotoReport, Labelled};
+use crate::app::evaluate::class_photos::{self, ClassPhotoReport, Labelled, Mistake, SizeTally};
+use crate::app::evaluate::report::Report;
 use crate::cli::Outcome;
 use crate::cli::output::{Output, table};
 use crate::config::Config;
-use crate::domain::evaluation::FaceTally;
+use crate::domain::evaluation::{FaceTally, Outcome as Became};
+use crate::domain::face_size::FaceSize;
+use crate::export::html::{Axis, Block, Card, Mark, Page, Picture, Plot, Point, Series, Tone, Unit};
 
 #[derive(Debug, Args)]
 pub(super) struct ClassPhotosArgs {
@@ -32,6 +36,8 @@ pub(super) struct ClassPhotosArgs {
     /// Least overlap of a found face with a labelled one
     #[arg(long, default_value_t = 0.4, value_name = "IOU")]
     min_iou: f32,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 pub(super) async fn run(args: &ClassPhotosArgs, config: &Config, output: &Output) -> Result<Outcome, Error> {
@@ -43,66 +49,171 @@ pub(super) async fn run(args: &ClassPhotosArgs, config: &Config, output: &Output
         portraits: args.portraits.clone().unwrap_or(beside),
         samples: args.samples,
         min_iou: args.min_iou,
+        crops: args.report.crops(),
     };
-    let report =
-        measured(config, output, |recogniser, progress| class_photos::class_photos(recogniser, &labelled, progress))
-            .await?;
-    output.result(&report, describe(&report));
+    let lists = std::iter::once(&args.truth).chain(&args.enrolment).cloned().collect();
+    let inputs = Inputs { lists, seed: None };
+    let measure = args
+        .report
+        .measured((config, output), inputs, |looker, progress| class_photos::class_photos(looker, &labelled, progress));
+    let report = measure.await?;
+    args.report.print(output, &report, describe(&report), || page(&report))?;
     Ok(Outcome::Done)
 }
 
-fn describe(report: &ClassPhotoReport) -> String {
-    let header = [
-        "photo",
-        "faces",
-        "found",
-        "false",
-        "enrolled",
-        "right",
-        "wrong",
-        "doubt",
-        "missed",
-        "unseen",
-        "strangers",
-        "named",
-        "s",
+const COUNTS: [&str; 11] =
+    ["faces", "found", "false", "enrolled", "right", "wrong", "doubt", "missed", "unseen", "strangers", "named"];
+
+const EXPLAINED: &str = "right, wrong, doubt, missed (found but under the lines) and unseen (not found) are of the \
+                         enrolled; named: strangers and false faces that were given a name";
+
+fn counts(t: &FaceTally) -> Vec<String> {
+    let counts = [
+        t.faces,
+        t.found,
+        t.false_faces,
+        t.enrolled,
+        t.named_right,
+        t.named_wrong,
+        t.doubt_right + t.doubt_wrong,
+        t.missed,
+        t.undetected,
+        t.strangers,
+        t.strangers_named + t.false_named,
     ];
-    let row = |name: &str, t: &FaceTally, seconds: f64| {
+    counts.map(|n| n.to_string()).to_vec()
+}
+
+/// One row for each photo, and one for all.
+fn photo_rows(result: &ClassPhotoReport) -> Vec<Vec<String>> {
+    let row = |name: &str, tally: &FaceTally, seconds: f64| {
         let mut cells = vec![name.to_owned()];
-        cells.extend(
-            [
-                t.faces,
-                t.found,
-                t.false_faces,
-                t.enrolled,
-                t.named_right,
-                t.named_wrong,
-                t.doubt_right + t.doubt_wrong,
-                t.missed,
-                t.undetected,
-                t.strangers,
-                t.strangers_named + t.false_named,
-            ]
-            .map(|n| n.to_string()),
-        );
+        cells.extend(counts(tally));
         cells.push(format!("{seconds:.2}"));
         cells
     };
-    let rows = report.photos.iter().map(|p| row(&p.photo, &p.tally, p.seconds));
-    let total = row("all", &report.total, report.seconds_per_photo);
-    let right: Vec<usize> = (1..header.len()).collect();
-    let mut text = format!(
-        "{} on {}; {} of {} people enrolled, {} portraits not usable\n\n{}",
-        report.pack,
-        report.provider,
-        report.people_enrolled,
-        report.people_listed,
-        report.refused.len(),
-        table(&header, &right, rows.chain([total])),
+    let photos = result.photos.iter().map(|p| row(&p.photo, &p.tally, p.seconds));
+    photos.chain([row("all", &result.total, result.seconds_per_photo)]).collect()
+}
+
+fn size_rows(result: &ClassPhotoReport) -> Vec<Vec<String>> {
+    let row = |row: &SizeTally| {
+        let mut cells = vec![row.size.to_string()];
+        cells.extend(counts(&row.tally));
+        cells.extend([share(&row.recall), share(&row.precision)]);
+        cells
+    };
+    result.by_size.iter().map(row).collect()
+}
+
+fn header(first: &'static str, last: &[&'static str]) -> Vec<&'static str> {
+    std::iter::once(first).chain(COUNTS).chain(last.iter().copied()).collect()
+}
+
+/// The shares that count most, in words.
+fn summary(result: &ClassPhotoReport) -> Vec<String> {
+    let detection = format!(
+        "of the labelled faces found: {} %; of the found faces real: {} %",
+        share(&result.recall),
+        share(&result.precision)
     );
-    text.push_str(
-        "\n\nright, wrong, doubt, missed (found but under the lines) and unseen (not found) are of the enrolled;",
+    let names = format!(
+        "of the enrolled people there named right: {} %; of the names given right: {} %",
+        share(&result.named),
+        share(&result.names_right)
     );
-    text.push_str("\nnamed: strangers and false faces that were given a name");
-    text
+    if result.people_listed == 0 { vec![detection] } else { vec![detection, names] }
+}
+
+fn describe(report: &Report<ClassPhotoReport>) -> String {
+    let result = &report.result;
+    let right: Vec<usize> = (1..=COUNTS.len() + 2).collect();
+    format!(
+        "{}\n{} of {} people enrolled, {} portraits not usable\n\n{}\n\n{}\n\n{}\n\n{EXPLAINED}",
+        facts::headline(report),
+        result.people_enrolled,
+        result.people_listed,
+        result.refused.len(),
+        table(&header("photo", &["s"]), &right, photo_rows(result)),
+        table(&header("size", &["recall %", "precision %"]), &right, size_rows(result)),
+        summary(result).join("\n"),
+    )
+}
+
+fn page(report: &Report<ClassPhotoReport>) -> Page {
+    let result = &report.result;
+    let mut figures: Vec<Block> = summary(result).into_iter().map(facts::text).collect();
+    figures.push(facts::table(&header("photo", &["s"]), photo_rows(result)));
+    figures.push(facts::text(EXPLAINED));
+    let by_size = facts::table(&header("size", &["recall %", "precision %"]), size_rows(result));
+    let mut sections = vec![
+        facts::section("Figures", figures),
+        facts::section("By size of the face", vec![size_curve(result), by_size]),
+    ];
+    if let Some(scores) = &result.histogram {
+        let plot = facts::histogram(report, scores, ["enrolled, own template", "strangers, nearest template"]);
+        sections.push(facts::section("Scores", vec![plot]));
+    }
+    let cards: Vec<Card> = result.mistakes.iter().filter(|m| m.crops[0].is_some()).map(card).collect();
+    let shown = format!("{} of {} faces that went wrong or wait for a person.", cards.len(), result.mistakes.len());
+    sections.push(facts::section("Faces to look at", vec![facts::text(shown), Block::Gallery(cards)]));
+    if !result.refused.is_empty() {
+        sections.push(facts::section("Portraits not usable", result.refused.iter().map(facts::text).collect()));
+    }
+    let lead = "Who is found and named in class photos, with the enrolment, the lines and the one-to-one assignment of the \
+                product. Every photo is a session of its own.";
+    facts::page(report, "Class photos", lead, sections)
+}
+
+fn size_curve(result: &ClassPhotoReport) -> Block {
+    let place = |row: &SizeTally| row.size.index() as f64;
+    let points = |of: fn(&SizeTally) -> &crate::domain::interval::Share| -> Vec<Point> {
+        result.by_size.iter().filter_map(|row| facts::point(place(row), of(row))).collect()
+    };
+    let named = result.by_size.iter().filter(|row| row.tally.enrolled > 0);
+    let named: Vec<Point> = named
+        .map(|row| Point::at(place(row), f64::from(row.tally.named_right) / f64::from(row.tally.enrolled)))
+        .collect();
+    let series = |name: &str, points| Series { name: name.to_owned(), mark: Mark::Dots, points };
+    let names = FaceSize::all().map(|size| size.to_string()).collect();
+    Block::Plot(Plot {
+        title: "Found, real and named right, by size".to_owned(),
+        x: Axis::steps(names).labelled("longer side of the face", Unit::Number),
+        y: Axis::linear(0.0, 1.0).labelled("share", Unit::Percent),
+        series: vec![
+            series("recall", points(|row| &row.recall)),
+            series("precision", points(|row| &row.precision)),
+            series("enrolled named right", named),
+        ],
+        lines: Vec::new(),
+    })
+}
+
+fn card(mistake: &Mistake) -> Card {
+    let (tone, what) = match mistake.outcome {
+        Became::NamedWrong => (Tone::Wrong, "named wrong"),
+        Became::StrangerNamed => (Tone::Wrong, "stranger named"),
+        Became::FalseFaceNamed => (Tone::Wrong, "no face, and named"),
+        Became::DoubtWrong => (Tone::Question, "asked about the wrong student"),
+        Became::StrangerDoubted => (Tone::Question, "stranger asked about"),
+        Became::Missed => (Tone::Question, "student taken for a stranger"),
+        Became::DoubtRight => (Tone::Plain, "asked about the right student"),
+        Became::Undetected => (Tone::Plain, "student's face not found"),
+        Became::FalseFace => (Tone::Plain, "no face"),
+        Became::NamedRight => (Tone::Plain, "named right"),
+        Became::StrangerLeft | Became::StrangerUndetected => (Tone::Plain, "stranger"),
+    };
+    let named = |name: &Option<String>, what: &str| name.as_ref().map(|name| format!("{what} {name}"));
+    let captions = [Some(mistake.photo.clone()), named(&mistake.truth, "is"), named(&mistake.said, "said")];
+    let pictures = mistake
+        .crops
+        .iter()
+        .zip(captions)
+        .filter_map(|(crop, caption)| Some(Picture { jpeg: crop.clone()?, caption: caption.unwrap_or_default() }));
+    let side_px = mistake.bounds[2].max(mistake.bounds[3]);
+    let scores = [("score", mistake.combined), ("own", mistake.own)];
+    let scores: Vec<String> =
+        scores.iter().filter_map(|(name, score)| score.map(|score| format!("{name} {score:.2}"))).collect();
+    let lines = vec![what.to_owned(), format!("{side_px:.0} px; {}", scores.join(", "))];
+    Card { tone, pictures: pictures.collect(), lines }
 }

@@ -2,16 +2,25 @@
 
 mod calibrate;
 mod class_photos;
+mod detect;
+mod facts;
+mod identify;
 mod pairs;
 
+use std::path::PathBuf;
+
+use chrono::Utc;
 use clap::{Args, Subcommand};
 
 use super::Outcome;
 use super::enrol::open_recogniser;
 use super::output::Output;
-use crate::app::Recogniser;
 use crate::app::error::Error;
-use crate::config::Config;
+use crate::app::evaluate::crops::Crops;
+use crate::app::evaluate::looker::Looker;
+use crate::app::evaluate::report::{Asked, Measurement, Report};
+use crate::config::{COMMIT, Config};
+use crate::export::html::Page;
 
 /// One of the measurements, or `--calibrate` with its options.
 #[derive(Debug, Args)]
@@ -27,31 +36,106 @@ pub(super) struct EvaluateArgs {
 enum EvaluateCommand {
     /// Faces found and people named in labelled class photos, against an enrolment list
     ClassPhotos(class_photos::ClassPhotosArgs),
+    /// Small faces against rosters drawn from labelled portraits, with strangers among them
+    Identify(identify::IdentifyArgs),
+    /// Faces found in photos with labelled boxes, by size
+    Detect(detect::DetectArgs),
     /// Verification accuracy on pairs of portraits, as benchmarks such as LFW state it
     Pairs(pairs::PairsArgs),
+}
+
+/// Where results go and what is remembered.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Report and memory")]
+struct ReportArgs {
+    /// Also write the report as one HTML file with plots and pictures of faces
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Keep what was seen in pictures here, so that a measurement that is stopped or repeated does not look again [default:
+    /// cache/evaluate/ in the data folder]
+    #[arg(long, value_name = "DIR", conflicts_with = "no_cache")]
+    cache: Option<PathBuf>,
+    /// Keep nothing and look at every picture
+    #[arg(long)]
+    no_cache: bool,
+    /// Commit that the report names [default: the one that the program was built from]
+    #[arg(long, value_name = "ID")]
+    commit: Option<String>,
+}
+
+/// Lists that a measurement reads, and the seed of what it draws.
+struct Inputs {
+    lists: Vec<PathBuf>,
+    seed: Option<u64>,
 }
 
 pub(super) async fn run(args: &EvaluateArgs, config: &Config, output: &Output) -> Result<Outcome, Error> {
     match &args.command {
         Some(EvaluateCommand::ClassPhotos(args)) => class_photos::run(args, config, output).await,
+        Some(EvaluateCommand::Identify(args)) => identify::run(args, config, output).await,
+        Some(EvaluateCommand::Detect(args)) => detect::run(args, config, output).await,
         Some(EvaluateCommand::Pairs(args)) => pairs::run(args, config, output).await,
         None => calibrate::run(&args.calibrate, config, output).await,
     }
 }
 
-/// Opens the pack and runs `measure` on it under a progress bar.
-async fn measured<T>(
-    config: &Config,
-    output: &Output,
-    measure: impl FnOnce(&Recogniser, &(dyn Fn(usize, usize) + Sync)) -> Result<T, Error>,
-) -> Result<T, Error> {
-    let recogniser = open_recogniser(config, output).await?;
-    let bar = output.bar(0, "pictures");
-    let progress = |done: usize, all: usize| {
-        bar.set_length(all as u64);
-        bar.set_position(done as u64);
-    };
-    let result = tokio::task::block_in_place(|| measure(&recogniser, &progress));
-    bar.finish_and_clear();
-    result
+/// The commit that the program was built from, as far as anybody said.
+fn built_from() -> String {
+    COMMIT.filter(|commit| !commit.is_empty()).unwrap_or("unknown").to_owned()
+}
+
+impl ReportArgs {
+    /// Faces are cut out only for a report that shows them.
+    const fn crops(&self) -> Crops {
+        if self.html.is_some() { Crops::Cut } else { Crops::None }
+    }
+
+    /// Opens the pack and runs `measure` on it under a progress bar.
+    async fn measured<T: Measurement>(
+        &self,
+        (config, output): (&Config, &Output),
+        inputs: Inputs,
+        measure: impl FnOnce(&Looker<'_>, &(dyn Fn(usize, usize) + Sync)) -> Result<T, Error>,
+    ) -> Result<Report<T>, Error> {
+        let recogniser = open_recogniser(config, output).await?;
+        let asked = Asked {
+            lists: inputs.lists,
+            seed: inputs.seed,
+            commit: self.commit.clone().unwrap_or_else(built_from),
+            started_at: Utc::now(),
+        };
+        let looker = if self.no_cache {
+            Looker::forgetful(&recogniser)
+        } else {
+            let default = || config.data_dir.join("cache").join("evaluate");
+            Looker::remembering(&recogniser, &self.cache.clone().unwrap_or_else(default))?
+        };
+        let bar = output.bar(0, "pictures");
+        let progress = |done: usize, all: usize| {
+            bar.set_length(all as u64);
+            bar.set_position(done as u64);
+        };
+        let result = tokio::task::block_in_place(|| measure(&looker, &progress));
+        bar.finish_and_clear();
+        if looker.is_outdated() {
+            output.note("what was kept of earlier runs was made otherwise; every picture was looked at anew");
+        }
+        Report::of(result?, &looker, &asked)
+    }
+
+    /// Prints the report, and writes the page where one is asked for.
+    fn print<T: Measurement>(
+        &self,
+        output: &Output,
+        report: &Report<T>,
+        text: String,
+        page: impl FnOnce() -> Page,
+    ) -> Result<(), Error> {
+        if let Some(file) = &self.html {
+            std::fs::write(file, page().html()).map_err(|e| Error::file(file, &e))?;
+            output.note(format!("written to {}; it shows faces, so keep it as you keep the photos", file.display()));
+        }
+        output.result(report, text);
+        Ok(())
+    }
 }

@@ -1,5 +1,7 @@
 //! The lines, margin and likelihood ratio of a pack, and how well they hold.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::line::{Impostor, Impostors, Line};
@@ -7,6 +9,7 @@ use super::logistic;
 use super::open_set::{Classes, OpenSet, appearances, judge, smallest_margin};
 use super::sizes::Sizes;
 use super::trials::{Person, Templates, Trial, compare};
+use crate::domain::interval::Share;
 use crate::domain::score::{DEFAULT_MEMBER_PRIOR, LikelihoodRatio, Lines, Scoring};
 
 /// Per-comparison false-match rate of the accept line.
@@ -81,9 +84,9 @@ pub struct HeldOut {
 pub struct Slice {
     pub of: String,
     pub genuine: usize,
-    /// At or below the accept line, and the doubt line.
-    pub accepted: usize,
-    pub within_doubt: usize,
+    /// At or below the accept line, and the doubt line; intervals are over people.
+    pub accepted: Share,
+    pub within_doubt: Share,
 }
 
 /// A probe and the template of another person that it looks like.
@@ -93,6 +96,9 @@ pub struct NearPair {
     pub person: String,
     pub combined: f32,
 }
+
+/// Seed of the intervals of slices: which people are drawn again says nothing about the calibration.
+const INTERVAL_SEED: u64 = 1;
 
 /// How many of the nearest pairs are named.
 const NEAREST: usize = 20;
@@ -111,7 +117,10 @@ pub fn calibrate(people: &[Person], plan: &Plan, scoring: &Scoring) -> Result<Ca
     let trials = compare(people, plan.templates, &first);
     let llr = likelihood_ratio(&trials, prior)?;
     let everybody: Vec<usize> = (0..people.len()).collect();
-    let (impostors, accept, doubt) = lines(&trials, &|_| true)?;
+    let (impostors, mut accept, mut doubt) = lines(&trials, &|_| true)?;
+    for line in [&mut accept, &mut doubt] {
+        line.interval = impostors.interval(line, plan.templates.seed);
+    }
     let placed = appearances(&trials, &everybody, plan.classes);
     let strict = |line: &Line| (line.combined * 100.0).floor() / 100.0;
     let lines = Lines {
@@ -199,14 +208,21 @@ fn by_samples(trials: &[Trial], max_samples: usize, lines: &Lines) -> Vec<Slice>
 }
 
 fn slice<'a>(of: String, trials: impl Iterator<Item = &'a Trial>, lines: &Lines) -> Slice {
-    let own: Vec<f32> = trials.filter_map(|t| t.own).collect();
-    let within = |line: f32| own.iter().filter(|combined| **combined <= line).count();
-    Slice { of, genuine: own.len(), accepted: within(lines.accept), within_doubt: within(lines.doubt) }
+    let mut people: BTreeMap<usize, Vec<f32>> = BTreeMap::new();
+    for trial in trials {
+        people.entry(trial.person).or_default().extend(trial.own);
+    }
+    let within = |line: f32| {
+        let count = |own: &Vec<f32>| (own.iter().filter(|combined| **combined <= line).count(), own.len());
+        Share::over_people(&people.values().map(count).collect::<Vec<_>>(), INTERVAL_SEED)
+    };
+    let (accepted, within_doubt) = (within(lines.accept), within(lines.doubt));
+    Slice { of, genuine: accepted.of, accepted, within_doubt }
 }
 
 /// The nearest score of each image with each other person, nearest first.
 fn nearest(people: &[Person], trials: &[Trial]) -> Vec<NearPair> {
-    let mut best = std::collections::BTreeMap::new();
+    let mut best = BTreeMap::new();
     for trial in trials {
         for (other, combined) in trial.impostors() {
             let known = best.entry((trial.person, trial.image, other)).or_insert(combined);

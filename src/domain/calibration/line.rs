@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::draw::Draw;
+use crate::domain::interval::{Interval, percentiles, resample};
+
 /// A comparison of two people.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Impostor {
@@ -46,7 +49,12 @@ pub struct Line {
     pub impostors: usize,
     /// Different pairs of people among them.
     pub people_pairs: usize,
+    /// Where the line may lie with other people, combined score; see [`Impostors::interval`]. None where it was not asked for.
+    pub interval: Option<Interval>,
 }
+
+/// Resamples of the people for an interval.
+const RESAMPLES: usize = 200;
 
 /// The nearest impostor comparisons of a calibration.
 #[derive(Debug, Clone)]
@@ -96,7 +104,52 @@ impl Impostors {
             modelled,
             impostors: within.len(),
             people_pairs: people_pairs(within),
+            interval: None,
         })
+    }
+
+    /// Where `line` may lie with other people: 95 %, by a percentile bootstrap over people. A comparison counts as often as
+    /// the product of the times that its two people were drawn; the line is found by the same method each time.
+    ///
+    /// None where too few resamples carry a line.
+    pub fn interval(&self, line: &Line, seed: u64) -> Option<Interval> {
+        let people = self.nearest_first.iter().map(|i| i.people.0.max(i.people.1) + 1).max()?;
+        let mut comparisons = vec![0_u64; people * people];
+        self.nearest_first.iter().for_each(|i| comparisons[i.people.0 * people + i.people.1] += 1);
+        let mut draw = Draw::new(seed);
+        let lines = (0..RESAMPLES).filter_map(|_| {
+            let times = resample(people, &mut draw);
+            let weight = |(a, b): (usize, usize)| u64::from(times[a]) * u64::from(times[b]);
+            let all: u64 = comparisons.iter().enumerate().map(|(i, n)| n * weight((i / people, i % people))).sum();
+            let counted = self.weighed(line.rate * all as f64, &weight);
+            match line.method {
+                Method::Counted => counted.map(|(last, _)| f64::from(last)),
+                Method::TailModel => {
+                    let (from, excess) = self.weighed(TAIL_FROM * all as f64, &weight)?;
+                    Some(f64::from(from) - excess * (TAIL_FROM / line.rate).ln())
+                }
+            }
+        });
+        let lines: Vec<f64> = lines.collect();
+        if lines.len() * 2 < RESAMPLES { None } else { percentiles(lines) }
+    }
+
+    /// The last comparison that passes when comparisons of a weight of `passing` may, and the mean amount by which those that
+    /// pass fall below it. None when not one may pass.
+    fn weighed(&self, passing: f64, weight: &dyn Fn((usize, usize)) -> u64) -> Option<(f32, f64)> {
+        let (mut seen, mut sum, mut last) = (0_u64, 0.0, None);
+        for impostor in &self.nearest_first {
+            let weight = weight(impostor.people);
+            if (seen + weight) as f64 > passing + 1e-9 {
+                break;
+            }
+            if weight > 0 {
+                seen += weight;
+                sum += weight as f64 * f64::from(impostor.combined);
+                last = Some(impostor.combined);
+            }
+        }
+        last.map(|last| (last, f64::from(last) - sum / seen as f64))
     }
 
     /// The widest line that no more than the share `rate` passes; minus infinity when none may.
@@ -169,6 +222,36 @@ mod tests {
         assert_eq!((line.method, line.counted), (Method::TailModel, f32::NEG_INFINITY));
         assert!((line.combined - 14.244).abs() < 0.2, "{line:?}");
         assert_eq!(exponential(900, 0.5, |i| (i, i + 1)).line_at(1e-5), None);
+    }
+
+    #[test]
+    fn a_line_that_rests_on_few_people_is_uncertain() {
+        let spread = |i: usize| (i % 100, (i / 100 + i + 1) % 100);
+        let width = |pair: &dyn Fn(usize) -> (usize, usize)| {
+            let impostors = exponential(200_000, 0.5, pair);
+            let line = impostors.line_at(1e-3).unwrap();
+            let Interval { low, high } = impostors.interval(&line, 1).unwrap();
+            assert!(low <= f64::from(line.combined) && f64::from(line.combined) <= high, "{line:?} {low} {high}");
+            assert_eq!(impostors.interval(&line, 1), impostors.interval(&line, 1));
+            high - low
+        };
+        // The same scores; once the nearest 400 are all of twelve pairs of people.
+        let few = width(&|i| if i < 400 { (i % 12, 50 + i % 12) } else { spread(i) });
+        let many = width(&spread);
+        assert!(few > 1.5 * many && many > 0.0, "{few} {many}");
+    }
+
+    #[test]
+    fn weights_count_comparisons_as_often_as_their_people_were_drawn() {
+        let one = |combined, a, b| Impostor { combined, people: (a, b) };
+        let impostors = Impostors::new(vec![one(10.0, 0, 1), one(11.0, 1, 2), one(13.0, 0, 2)]);
+        let times = [2_u64, 1, 1];
+        let weight = |(a, b): (usize, usize)| times[a] * times[b];
+        // Weights 2, 1, 2: three may pass.
+        let (last, excess) = impostors.weighed(3.0, &weight).unwrap();
+        assert_eq!(last, 11.0);
+        assert!((excess - (11.0 - 31.0 / 3.0)).abs() < 1e-9);
+        assert_eq!(impostors.weighed(1.0, &weight), None);
     }
 
     #[test]

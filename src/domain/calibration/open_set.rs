@@ -54,7 +54,8 @@ pub fn appearances(trials: &[Trial], people: &[usize], classes: Classes) -> Vec<
     placed
 }
 
-fn place(trial: &Trial, members: &[usize]) -> Option<Appearance> {
+/// A probe in front of a class. `None` for a member without a template that the probe may be compared with.
+pub(super) fn place(trial: &Trial, members: &[usize]) -> Option<Appearance> {
     let is_member = members.contains(&trial.person);
     if is_member && trial.own.is_none() {
         return None;
@@ -71,11 +72,36 @@ fn place(trial: &Trial, members: &[usize]) -> Option<Appearance> {
     Some(Appearance { own: trial.own.filter(|_| is_member), others })
 }
 
+impl Appearance {
+    /// Whether the probe's own person is the nearest of all; a stranger's never is.
+    pub fn is_rank_1(&self) -> bool {
+        self.own.is_some_and(|own| own <= self.others[0])
+    }
+}
+
+impl OpenSet {
+    /// Both together.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            members: self.members + other.members,
+            named_right: self.named_right + other.named_right,
+            named_wrong: self.named_wrong + other.named_wrong,
+            doubted: self.doubted + other.doubted,
+            missed: self.missed + other.missed,
+            strangers: self.strangers + other.strangers,
+            strangers_named: self.strangers_named + other.strangers_named,
+            strangers_doubted: self.strangers_doubted + other.strangers_doubted,
+        }
+    }
+}
+
 /// Verdicts as `domain::assign` gives them to a face that is alone in its photo.
 pub fn judge(appearances: &[Appearance], lines: &Lines) -> OpenSet {
     let mut sum = OpenSet::default();
-    for Appearance { own, others } in appearances {
-        let is_own = own.is_some_and(|own| own <= others[0]);
+    for appearance in appearances {
+        let Appearance { own, others } = appearance;
+        let is_own = appearance.is_rank_1();
         let (best, runner_up) = match own {
             Some(own) if is_own => (*own, others[0]),
             Some(own) => (others[0], own.min(others[1])),

@@ -21,6 +21,11 @@ impl Sizes {
         (edge(index), edge(index + 1))
     }
 
+    /// The step that a size lies in; smaller ones belong to the first, larger ones to the last.
+    pub fn step_of(&self, side_px: f32) -> usize {
+        (0..self.steps).rev().find(|step| side_px >= self.step(*step).0).unwrap_or(0)
+    }
+
     /// A size within a step; every ratio is as likely.
     pub fn draw(&self, step: usize, draw: &mut Draw) -> f32 {
         let (from, to) = self.step(step);
@@ -37,6 +42,7 @@ mod tests {
         let sizes = Sizes { smallest_px: 20.0, largest_px: 80.0, steps: 2 };
         let near = |(a, b): (f32, f32), (c, d): (f32, f32)| (a - c).abs() < 1e-4 && (b - d).abs() < 1e-4;
         assert!(near(sizes.step(0), (20.0, 40.0)) && near(sizes.step(1), (40.0, 80.0)));
+        assert_eq!([10.0, 20.0, 39.9, 40.1, 300.0].map(|px| sizes.step_of(px)), [0, 0, 0, 1, 1]);
         let mut draw = Draw::new(1);
         let drawn: Vec<f32> = (0..200).map(|_| sizes.draw(1, &mut draw)).collect();
         let (from, to) = sizes.step(1);

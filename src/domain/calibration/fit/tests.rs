@@ -59,7 +59,7 @@ fn lines_keep_their_rates_on_people_they_were_not_set_on() {
 fn nearer_is_likelier_and_more_samples_and_pixels_help() {
     let found = calibrate(&people(60, 1.0), &PLAN, &STARTER).unwrap();
     assert!(found.llr.slope > 0.0 && found.llr.at(found.lines.accept) > found.llr.at(found.lines.doubt));
-    let share = |slice: &Slice| slice.within_doubt as f64 / slice.genuine as f64;
+    let share = |slice: &Slice| slice.within_doubt.share.unwrap();
     assert!(share(&found.by_samples[0]) < share(&found.by_samples[1]), "{:?}", found.by_samples);
     assert!(share(&found.by_size[0]) < share(&found.by_size[1]), "{:?}", found.by_size);
     let genuine: usize = found.by_size.iter().map(|s| s.genuine).sum();
