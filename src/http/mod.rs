@@ -24,6 +24,7 @@ mod table;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -153,6 +154,7 @@ fn router(service: Service) -> Result<Router, Error> {
         .layer(header("cache-control", "no-store"))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn(observe::observe))
+        .layer(from_fn(unread::read_the_rest))
         .with_state(service))
 }
 

@@ -355,7 +355,7 @@ mod tests {
                 photos::list(conn, session)
             });
             let told: Vec<_> =
-                rows.unwrap().into_iter().map(|row| serde_json::to_value(PhotoResponse::from(row)).unwrap()).collect();
+                rows.unwrap().into_iter().map(|row| serde_json::to_value(PhotoResponse::of(row, &[])).unwrap()).collect();
             assert_eq!((&told[0]["state"], &told[0]["error"]), (&"done".into(), &serde_json::Value::Null));
             assert_eq!((&told[0]["pack"], &told[0]["timings_ms"]["decode"]), (&"starter@1".into(), &55.5.into()));
             assert_eq!(told[0]["processed_at"], "2025-09-01T08:00:05Z");

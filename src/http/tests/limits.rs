@@ -89,3 +89,40 @@ async fn a_stop_does_not_wait_for_ever() {
     let stopped = tokio::time::timeout(Duration::from_secs(120), server.stop_and_wait()).await;
     assert!(stopped.is_ok(), "the request in flight holds the server");
 }
+
+/// Refused before a byte of the body was looked at: nobody has signed in.
+async fn refused_upload(stream: &mut TcpStream, length: usize, sent: usize) -> String {
+    let head = format!("POST /api/v1/detect HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&vec![0; sent]).await.unwrap();
+    let (mut answer, mut piece) = (String::new(), [0; 4096]);
+    while !answer.contains("\"request_id\"") {
+        let read = stream.read(&mut piece).await.unwrap();
+        assert!(read > 0, "the connection was closed after {answer:?}");
+        answer.push_str(&String::from_utf8_lossy(&piece[..read]));
+    }
+    answer.to_lowercase()
+}
+
+#[tokio::test]
+async fn a_connection_is_good_after_a_refusal() {
+    let server = TestServer::start().await;
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    // More than the kernel holds on to for a reader that does not come.
+    let length = 8 << 20;
+    for _ in 0..3 {
+        let answer = refused_upload(&mut stream, length, length).await;
+        assert!(answer.starts_with("http/1.1 401 ") && !answer.contains("connection: close"), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_cannot_be_emptied_is_said_to_be_closed() {
+    let server = TestServer::start().await;
+    let mut stream = TcpStream::connect(server.address()).await.unwrap();
+    let answer = refused_upload(&mut stream, 1 << 40, 1000).await;
+    assert!(answer.starts_with("http/1.1 401 ") && answer.contains("connection: close"), "{answer}");
+    let mut slow = TcpStream::connect(server.address()).await.unwrap();
+    let answer = refused_upload(&mut slow, 1000, 10).await;
+    assert!(answer.starts_with("http/1.1 401 ") && answer.contains("connection: close"), "{answer}");
+}
