@@ -267,8 +267,12 @@ fn main() {
         "", "served", "later", "wrong", "p50 ms", "p95 ms", "p99 ms"
     );
     let mut every = Answers::default();
+    let mut photos = 0;
     for (kind, answers) in std::mem::take(&mut *load.answers.lock().unwrap()) {
         print(&format!("{kind:?}").to_lowercase(), &answers);
+        if kind == Kind::Upload {
+            photos = answers.served.len();
+        }
         every.served.extend(answers.served);
         every.later += answers.later;
         answers.wrong.into_iter().for_each(|(what, n)| *every.wrong.entry(what).or_default() += n);
@@ -280,11 +284,7 @@ fn main() {
     while runtime.block_on(photos_wait(&load, &server.url)) && waiting.elapsed() < Duration::from_secs(600) {
         std::thread::sleep(Duration::from_secs(1));
     }
-    println!(
-        "{} photos uploaded, the last looked at {:.0} s after the end",
-        load.uploads.load(Ordering::Relaxed),
-        waiting.elapsed().as_secs_f64()
-    );
+    println!("{} photos uploaded, the last looked at {:.0} s after the end", photos, waiting.elapsed().as_secs_f64());
     println!(
         "memory of the server, MB: {before} before, {peak} at most, {at_end} at the end, {} with all done",
         server.memory().0
