@@ -75,7 +75,8 @@ fn empty_room_leaves_everybody_unmarked() {
     photos.add("CSE-A_2026-11-19_0900.jpg", &empty_room());
     let report = school.batch(&photos, 0);
     let session = &report["sessions"][0];
-    assert_eq!(line(&report, "CSE-A_2026-11-19_0900.jpg")["faces"], json!([]));
+    let photo = line(&report, "CSE-A_2026-11-19_0900.jpg");
+    assert_eq!((&photo["faces"], &photo["advice"][0]["code"]), (&json!([]), &json!("NO_FACE")));
     assert_eq!((&session["flags"], &session["state"]), (&json!(["no_faces"]), &json!("review")));
     assert_eq!(roll_nos(&session["unmarked"]).len(), 28);
 }
@@ -86,7 +87,8 @@ fn more_faces_than_the_limit_is_said_and_marks_nobody_absent() {
     let photos = Photos::of(&[(FULL, FULL)]);
     let env = [("ROLLCALL_PHOTOS__MAX_FACES", "10")];
     let report = school.run_with(&env, &["--json", "batch", photos.path().to_str().unwrap()]).expect(0).json();
-    assert_eq!(line(&report, FULL)["faces_left_out"], 15);
+    let photo = line(&report, FULL);
+    assert_eq!((&photo["faces_left_out"], &photo["advice"][0]["code"]), (&json!(15), &json!("FACES_LEFT_OUT")));
     let session = &report["sessions"][0];
     assert_eq!((&session["absent"], roll_nos(&session["present"]).len()), (&json!([]), 10));
     assert!(session["flags"].as_array().unwrap().contains(&json!("faces_left_out")));
