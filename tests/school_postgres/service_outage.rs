@@ -60,7 +60,8 @@ impl Persistent {
     }
 
     /// Makes a session and uploads its photos; both may be sent again and again.
-    async fn lesson(&mut self, class: &Value, starts_at: &str, photos: &[(String, Vec<u8>)]) -> i64 {
+    async fn attend(&mut self, class: &Value, lesson: &Lesson) -> i64 {
+        let Lesson { starts_at, photos } = lesson;
         let sessions = format!("{}/sessions", self.root);
         let body = json!({ "class_id": class, "starts_at": starts_at });
         let made =
@@ -80,9 +81,16 @@ impl Persistent {
     }
 }
 
-/// The photos of a folder by lesson: when it starts, and its files.
-fn lessons(photos: &Photos) -> Vec<(String, Vec<(String, Vec<u8>)>)> {
-    let mut lessons: Vec<(String, Vec<(String, Vec<u8>)>)> = Vec::new();
+/// One meeting of the class.
+struct Lesson {
+    starts_at: String,
+    /// Names and bytes.
+    photos: Vec<(String, Vec<u8>)>,
+}
+
+/// The photos of a folder by lesson.
+fn lessons(photos: &Photos) -> Vec<Lesson> {
+    let mut lessons: Vec<Lesson> = Vec::new();
     let mut names: Vec<String> =
         std::fs::read_dir(photos.path()).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
     names.sort_unstable();
@@ -91,8 +99,8 @@ fn lessons(photos: &Photos) -> Vec<(String, Vec<(String, Vec<u8>)>)> {
         let starts_at = format!("{day}T09:00:00Z");
         let bytes = std::fs::read(photos.path().join(&name)).unwrap();
         match lessons.last_mut() {
-            Some((last, files)) if *last == starts_at => files.push((name, bytes)),
-            _ => lessons.push((starts_at, vec![(name, bytes)])),
+            Some(last) if last.starts_at == starts_at => last.photos.push((name, bytes)),
+            _ => lessons.push(Lesson { starts_at, photos: vec![(name, bytes)] }),
         }
     }
     lessons
@@ -138,7 +146,7 @@ fn a_service_loses_nothing_when_a_worker_the_database_and_the_storage_go_away() 
         let classes = client.get("/classes?search=CSE").await;
         let class = classes["items"].as_array().unwrap().iter().find(|c| c["section"] == "A").unwrap()["id"].clone();
         let mut sessions = Vec::new();
-        for (n, (starts_at, files)) in lessons.iter().enumerate() {
+        for (n, lesson) in lessons.iter().enumerate() {
             match n {
                 // With photos in hand: those of the lessons before.
                 4 | 8 => service.replace_a_worker(&school),
@@ -162,14 +170,14 @@ fn a_service_loses_nothing_when_a_worker_the_database_and_the_storage_go_away() 
                         }
                         other.refusals
                     };
-                    let (session, reading) = tokio::join!(client.lesson(&class, starts_at, files), reads);
+                    let (session, reading) = tokio::join!(client.attend(&class, lesson), reads);
                     assert_eq!(reading, BTreeSet::new(), "reading a list needs no storage");
                     sessions.push(session);
                     continue;
                 }
                 _ => {}
             }
-            sessions.push(client.lesson(&class, starts_at, files).await);
+            sessions.push(client.attend(&class, lesson).await);
         }
         assert_eq!(sessions.iter().collect::<BTreeSet<_>>().len(), 25);
         let deadline = Instant::now() + PATIENCE;
