@@ -314,6 +314,9 @@ fn sentence(flag: &str) -> Option<&'static str> {
         _ if is(Flag::PhotoDamaged) => Some("a photo's file was damaged: nobody was marked absent"),
         _ if is(Flag::PhotosPending) => Some("a photo is still waiting: nobody was marked absent"),
         _ if is(Flag::FacesLeftOut) => Some("more faces than the limit: nobody was marked absent"),
+        _ if is(Flag::MostlyStrangers) => {
+            Some("most people in the photos are not of this class: nobody was marked absent")
+        }
         _ if is(Flag::Conflict) => Some("photos contradict each other: please check the doubts"),
         _ if is(Flag::Doubts) => Some("some faces may be students of the class: please decide"),
         _ => None,

@@ -300,6 +300,7 @@ pub(crate) const fn note(ground: Ground) -> Option<&'static str> {
         Ground::Inactive => Some("marked inactive"),
         Ground::PhotosIncomplete => Some("not every photo could be looked at completely"),
         Ground::EmptyRoom => Some("no face in any photo"),
+        Ground::OtherClass => Some("most people in the photos are not of this class: is it the right one?"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! From verdicts to records: who is present, absent, or waits for the teacher.
 
+use std::collections::BTreeSet;
+
 use super::fusion::Fused;
 use super::gallery::Standing;
 use super::ids::{FaceId, MemberId};
@@ -42,6 +44,8 @@ pub enum Ground {
     PhotosIncomplete,
     /// No face in any photo.
     EmptyRoom,
+    /// Most people in the photos are not of this class: they may show another one.
+    OtherClass,
     /// A person or an import set it.
     Corrected,
 }
@@ -72,6 +76,8 @@ pub enum Flag {
     PhotosPending,
     /// A photo held more faces than the limit; nobody was marked absent.
     FacesLeftOut,
+    /// Most people in the photos are not of this class: perhaps it is the wrong one. Nobody was marked absent.
+    MostlyStrangers,
     /// One student was matched by different-looking faces, or one face by different students.
     Conflict,
     /// Some face may be a student of the class.
@@ -89,6 +95,7 @@ impl Flag {
             Self::PhotoDamaged => "photo_damaged",
             Self::PhotosPending => "photos_pending",
             Self::FacesLeftOut => "faces_left_out",
+            Self::MostlyStrangers => "mostly_strangers",
             Self::Conflict => "conflict",
             Self::Doubts => "doubts",
             Self::Strangers => "strangers",
@@ -136,6 +143,7 @@ fn flags(photos: &[PhotoOutcome], fused: &Fused) -> Vec<Flag> {
         (Flag::PhotoDamaged, photos.iter().any(|p| p.damaged)),
         (Flag::PhotosPending, pending),
         (Flag::FacesLeftOut, left_out),
+        (Flag::MostlyStrangers, shows_others(fused)),
         (Flag::Conflict, !fused.conflicts.is_empty()),
         (Flag::Doubts, has(Verdict::Doubt)),
         (Flag::Strangers, fused.strangers > 0),
@@ -143,6 +151,17 @@ fn flags(photos: &[PhotoOutcome], fused: &Fused) -> Vec<Flag> {
     .into_iter()
     .filter_map(|(flag, raised)| raised.then_some(flag))
     .collect()
+}
+
+/// So many strangers may be visitors of one lesson.
+const SOME_VISITORS: u32 = 4;
+
+/// More than two strangers for each person who is or may be of the class: a photo of another class looks like that, and
+/// absences concluded from it would be wrong, all of them.
+fn shows_others(fused: &Fused) -> bool {
+    let of_class = fused.faces.iter().filter(|f| f.verdict.verdict != Verdict::Stranger);
+    let people: BTreeSet<u32> = of_class.map(|f| f.person).collect();
+    fused.strangers > SOME_VISITORS && fused.strangers as usize > 2 * people.len()
 }
 
 fn record(member: MemberId, standing: Standing, flags: &[Flag], no_photos: bool, fused: &Fused) -> Record {
@@ -180,6 +199,9 @@ fn record(member: MemberId, standing: Standing, flags: &[Flag], no_photos: bool,
     let incomplete = [Flag::PhotoFailed, Flag::PhotoDamaged, Flag::PhotosPending, Flag::FacesLeftOut];
     if no_photos || incomplete.iter().any(|f| flags.contains(f)) {
         return unmarked(Ground::PhotosIncomplete);
+    }
+    if flags.contains(&Flag::MostlyStrangers) {
+        return unmarked(Ground::OtherClass);
     }
     automatic(AttendanceStatus::Absent, Ground::NotSeen, None)
 }
@@ -315,6 +337,21 @@ mod tests {
         assert_eq!(statuses(&s), "LAAP");
         assert_eq!(s.records[0].source, RecordSource::Manual);
         assert_eq!(s.records[0].face, Some(FaceId(1)), "what was seen stays visible");
+    }
+
+    #[test]
+    fn a_photo_of_another_class_marks_nobody_absent() {
+        let with = |known: i64, strangers: i64| {
+            let known = (0..known).map(|i| probe(i, &[(usize::try_from(i).unwrap(), 0.8)]));
+            let strangers = (0..strangers).map(|i| probe(100 + i, &[]));
+            settled(&[known.chain(strangers).collect()], &[DONE], &[])
+        };
+        let s = with(1, 5);
+        assert_eq!((statuses(&s).as_str(), s.flags), ("P???", vec![Flag::MostlyStrangers, Flag::Strangers]));
+        assert_eq!(s.records[1].ground, Ground::OtherClass);
+        // Some visitors; a class with as many guests as members.
+        assert_eq!(statuses(&with(0, 4)), "AAAA");
+        assert_eq!(statuses(&with(3, 6)), "PPPA");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::support::{FULL, LEFT, Photos, RIGHT, School, class_photo, empty_room, line, roll_nos};
+use crate::support::{FULL, LEFT, OTHER_CLASS, Photos, RIGHT, School, class_photo, empty_room, line, roll_nos};
 
 fn code<'a>(report: &'a Value, path: &str) -> &'a Value {
     assert_eq!(line(report, path)["status"], "failed");
@@ -78,6 +78,17 @@ fn empty_room_leaves_everybody_unmarked() {
     let photo = line(&report, "CSE-A_2026-11-19_0900.jpg");
     assert_eq!((&photo["faces"], &photo["advice"][0]["code"]), (&json!([]), &json!("NO_FACE")));
     assert_eq!((&session["flags"], &session["state"]), (&json!(["no_faces"]), &json!("review")));
+    assert_eq!(roll_nos(&session["unmarked"]).len(), 28);
+}
+
+#[test]
+fn a_photo_of_another_class_marks_nobody_absent() {
+    let school = School::enrolled();
+    let photos = Photos::of(&[(OTHER_CLASS, "CSE-A_2026-11-19_0900.jpg")]);
+    let report = school.batch(&photos, 0);
+    let session = &report["sessions"][0];
+    assert_eq!(session["flags"][0], "mostly_strangers", "{session}");
+    assert_eq!((&session["absent"], &session["present"]), (&json!([]), &json!([])), "{session}");
     assert_eq!(roll_nos(&session["unmarked"]).len(), 28);
 }
 

@@ -51,6 +51,7 @@ pub(super) struct ImportQuery {
 
 /// A file.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "only described")]
 pub(super) struct FileForm {
     #[schema(value_type = String, format = Binary)]

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::words::RoleName;
+use super::words::{PersonRole, RoleName};
 use crate::app::auth::Password;
 use crate::app::auth::users::{self, Newcomer, User, UserChange, UserFilter};
 use crate::domain::access::Role;
@@ -83,7 +83,7 @@ pub(super) struct CreateUserRequest {
     /// Otherwise the name.
     #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f]*\S[^\u0000-\u001f]*$")]
     display_name: Option<String>,
-    role: RoleName,
+    role: PersonRole,
     /// At least ten characters.
     #[schema(format = Password, min_length = 10)]
     password: String,
@@ -98,7 +98,7 @@ pub(super) struct CreateUserRequest {
 pub(super) struct ChangeUserRequest {
     #[schema(min_length = 1, max_length = 100, pattern = r"^[^\u0000-\u001f]*\S[^\u0000-\u001f]*$")]
     display_name: Option<String>,
-    role: Option<RoleName>,
+    role: Option<PersonRole>,
     /// False: may not sign in any more, and is signed out everywhere.
     active: Option<bool>,
     /// In place of those there are.

@@ -6,6 +6,25 @@ use utoipa::ToSchema;
 use crate::domain::access::{ActorKind, Role, Scope};
 use crate::domain::status::{SessionState, Verdict};
 
+/// What a person can be to the school. Machines are no users; they get a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::http) enum PersonRole {
+    Admin,
+    Teacher,
+    Viewer,
+}
+
+impl From<PersonRole> for Role {
+    fn from(role: PersonRole) -> Self {
+        match role {
+            PersonRole::Admin => Self::Admin,
+            PersonRole::Teacher => Self::Teacher,
+            PersonRole::Viewer => Self::Viewer,
+        }
+    }
+}
+
 /// A word of the domain, and the same on the wire; the compiler sees to it that none is forgotten.
 macro_rules! wire {
     ($($(#[$doc:meta])* $name:ident = $domain:ident { $($variant:ident)+ })+) => {$(

@@ -8,6 +8,7 @@ use crate::http::pictures::InlinePicture;
 
 /// A picture as a file.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct PictureForm {
     #[schema(value_type = String, format = Binary)]
     image: (),
@@ -15,6 +16,7 @@ pub(super) struct PictureForm {
 
 /// The names of the reference files are their ids.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct CompareForm {
     #[schema(value_type = String, format = Binary)]
     probe: (),
@@ -24,6 +26,7 @@ pub(super) struct CompareForm {
 
 /// Two files, in this order.
 #[derive(ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct VerifyForm {
     #[schema(value_type = String, format = Binary)]
     first: (),
