@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use super::error::{Code, Error};
 use super::photo::failure;
 use super::report::{self, RegisterOf, SheetFormat};
-use super::work::{bad_payload, storage_failure};
+use super::work::{bad_payload, finish_with, storage_failure};
 use super::{School, jobs};
 use crate::db::{AnyConnection, classes, sessions};
 use crate::domain::ids::{ClassId, SessionId};
-use crate::queue::store::{self, Held, JobRow};
+use crate::queue::store::{self, JobRow};
 use crate::queue::{self, Claimed, Failure, JobError, JobId, JobState, NewJob, Priority};
 use crate::storage::{Digest, Download, ExportExtension, Head, Key, SignedLink, StorageError, StorageErrorKind};
 
@@ -158,18 +158,7 @@ pub(crate) async fn make(school: &School, job: &Claimed) -> Result<(), Failure> 
     if let Err(error) = school.store.put(&key, &bytes).await {
         return Err(storage_failure(school, error.into()).await);
     }
-    let claim = job.claim.clone();
-    let ended = school.change_patiently(move |conn| {
-        let held = store::set_result(conn, &claim, &serde_json::json!(made))?;
-        if held == Held::Yes {
-            queue::finish(conn, &claim)?;
-        }
-        Ok(held)
-    });
-    match ended.await.map_err(failure)? {
-        Held::Yes | Held::Finished => Ok(()),
-        Held::No => Err(Failure::LeaseLost),
-    }
+    finish_with(school, &job.claim, serde_json::json!(made)).await
 }
 
 /// An export.

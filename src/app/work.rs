@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use super::error::{Code, Error, Outlook};
 use super::{Recogniser, School, enrol, exports, photo, storage_check};
 use crate::db::{AnyConnection, DbError};
-use crate::queue::{Claimed, Failure, Handler, JobError, JobId, Runner, RunnerOptions, Stop, Until};
+use crate::queue::store::{self, Held};
+use crate::queue::{self, Claim, Claimed, Failure, Handler, JobError, JobId, Runner, RunnerOptions, Stop, Until};
 
 /// When a worker ends by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +131,25 @@ pub(super) async fn storage_failure(school: &School, error: Error) -> Failure {
         return Failure::Outage { code: error.code.as_str(), message: error.message };
     }
     photo::failure(error)
+}
+
+/// Ends a job with what it has made.
+///
+/// # Errors
+/// That the job is no longer this worker's; database failures.
+pub(super) async fn finish_with(school: &School, claim: &Claim, result: serde_json::Value) -> Result<(), Failure> {
+    let claim = claim.clone();
+    let ended = school.change_patiently(move |conn| {
+        let held = store::set_result(conn, &claim, &result)?;
+        if held == Held::Yes {
+            queue::finish(conn, &claim)?;
+        }
+        Ok(held)
+    });
+    match ended.await.map_err(photo::failure)? {
+        Held::Yes | Held::Finished => Ok(()),
+        Held::No => Err(Failure::LeaseLost),
+    }
 }
 
 /// A job that another version of the program may have queued.

@@ -4,16 +4,19 @@
 
 use std::ops::Range;
 
-use axum::body::Body;
+use axum::BoxError;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::{Stream, StreamExt};
 use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::extract::header_text;
 use super::problem::Problem;
-use crate::app::error::Code;
+use super::service::Service;
+use crate::app::error::{Code, Error};
 
 /// Bytes of a file. Only described here.
 #[derive(Debug, Clone, Copy)]
@@ -88,6 +91,40 @@ impl Served {
                 ([(header::CONTENT_RANGE, format!("bytes */{length}"))], problem).into_response()
             }
         }
+    }
+
+    /// What is asked for of a file of `length` bytes, as it comes. `open` gets the range, or none for the whole; it is not called
+    /// for what the client has already, nor for bytes that the file has not.
+    ///
+    /// # Errors
+    /// `BUSY` when too many streams are open; what `open` says.
+    pub(crate) async fn streamed<F, S, E>(
+        &self,
+        service: &Service,
+        headers: &HeaderMap,
+        length: u64,
+        open: impl FnOnce(Option<Range<u64>>) -> F,
+    ) -> Result<Response, Problem>
+    where
+        F: Future<Output = Result<S, Error>>,
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: Into<BoxError>,
+    {
+        if let Some(known) = self.if_known(headers) {
+            return Ok(known);
+        }
+        let part = self.part(headers, length);
+        let range = match &part {
+            Part::Whole => None,
+            Part::Bytes(range) => Some(range.clone()),
+            Part::Beyond => return Ok(self.partial(part, length, Body::empty())),
+        };
+        let room = service.room_for_stream()?;
+        let bytes = open(range).await?;
+        let held = bytes.inspect(move |_| {
+            let _ = &room;
+        });
+        Ok(self.partial(part, length, Body::from_stream(held)))
     }
 
     fn caching(&self) -> [(HeaderName, String); 2] {

@@ -16,7 +16,7 @@ use super::{EnrolReport, PortraitStatus, roster_of_class};
 use crate::app::error::{Code, Error};
 use crate::app::photo::failure;
 use crate::app::recogniser::PackKey;
-use crate::app::work::{bad_payload, storage_failure};
+use crate::app::work::{bad_payload, finish_with, storage_failure};
 use crate::app::{Recogniser, School, blocking, jobs};
 use crate::db::{AnyConnection, DbError};
 use crate::domain::ids::ClassId;
@@ -130,10 +130,7 @@ pub(crate) async fn process_archive(school: &School, recogniser: &Recogniser, jo
         lost = note_progress(school, &job.claim, seen) => return Err(lost),
     };
     require_tried(school, &report, job).await?;
-    match finish(school, job.claim.clone(), report).await.map_err(failure)? {
-        Held::Yes | Held::Finished => {}
-        Held::No => return Err(Failure::LeaseLost),
-    }
+    finish_with(school, &job.claim, json!(report)).await?;
     if let Err(error) = school.store.delete(&key).await {
         tracing::warn!(job = job.claim.id.0, "an archive of portraits is deleted later: {error}");
     }
@@ -152,19 +149,6 @@ async fn require_tried(school: &School, report: &EnrolReport, job: &Claimed) -> 
     }
     let message = format!("{} of {} portraits: {}", failed.count(), report.photos.len(), error.message);
     Err(Failure::Passing { code: error.code.as_str(), message })
-}
-
-async fn finish(school: &School, claim: Claim, report: EnrolReport) -> Result<Held, Error> {
-    let report = json!(report);
-    school
-        .change_patiently(move |conn| {
-            let held = store::set_result(conn, &claim, &report)?;
-            if held == Held::Yes {
-                queue::finish(conn, &claim)?;
-            }
-            Ok(held)
-        })
-        .await
 }
 
 /// Writes down how far the job is; ends only when it is no longer held.

@@ -1,11 +1,9 @@
 //! Exports: sheets that are made in the background and fetched by a link.
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, NaiveDate, SubsecRound, Utc};
-use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,7 +15,7 @@ use crate::app::jobs;
 use crate::app::report::{RegisterOf, SheetFormat};
 use crate::db::reach;
 use crate::domain::ids::{ClassId, SessionId};
-use crate::http::download::{FileBytes, Part, Served};
+use crate::http::download::{FileBytes, Served};
 use crate::http::extract::{Json, Path, Query, WaitQuery, Who};
 use crate::http::problem::{ErrorCode, Problem};
 use crate::http::service::{LINKS_LAST, Service};
@@ -237,20 +235,6 @@ async fn get_export_file(
     let file = exports::file(&service.school, JobId(id)).await?;
     let (media_type, version) = (file.media_type, file.version());
     let shown = Served { media_type, file_name: file.file_name.clone(), version };
-    if let Some(known) = shown.if_known(&headers) {
-        return Ok(known);
-    }
-    let length = file.head.length;
-    let part = shown.part(&headers, length);
-    let range = match &part {
-        Part::Whole => None,
-        Part::Bytes(range) => Some(range.clone()),
-        Part::Beyond => return Ok(shown.partial(part, length, Body::empty())),
-    };
-    let room = service.room_for_stream()?;
-    let bytes = file.open(&service.school, range).await?.body;
-    let held = bytes.inspect(move |_| {
-        let _ = &room;
-    });
-    Ok(shown.partial(part, length, Body::from_stream(held)))
+    let open = async |range| Ok(file.open(&service.school, range).await?.body);
+    shown.streamed(&service, &headers, file.head.length, open).await
 }

@@ -184,7 +184,8 @@ impl From<NoCandidates> for NoCandidatesReason {
 async fn list_faces(State(service): State<Service>, Path(id): Path<i64>) -> Result<axum::Json<FacesResponse>, Problem> {
     let read = service.read(move |conn| {
         let photo = photos::get(conn, PhotoId(id))?;
-        faces_of(conn, &photo)
+        let rows = faces::of_photo(conn, photo.id)?;
+        faces_of(conn, &photo, rows)
     });
     Ok(axum::Json(FacesResponse { photo_id: id, items: read.await? }))
 }
@@ -279,10 +280,13 @@ async fn get_face_crop(
 }
 
 /// The faces of a photo, with names and decisions.
-pub(super) fn faces_of(conn: &mut AnyConnection, photo: &PhotoRow) -> Result<Vec<PhotoFaceResponse>, DbError> {
+pub(super) fn faces_of(
+    conn: &mut AnyConnection,
+    photo: &PhotoRow,
+    rows: Vec<FaceRow>,
+) -> Result<Vec<PhotoFaceResponse>, DbError> {
     let names = Names::read(conn, photo)?;
     let decisions = deciding::decisions_of(conn, photo.id)?;
-    let rows = faces::of_photo(conn, photo.id)?;
     Ok(rows.into_iter().map(|row| names.face(row, &decisions)).collect())
 }
 
@@ -383,7 +387,8 @@ mod tests {
                 let at = at("2025-09-01 05:00:00");
                 face_decisions::insert(conn, &NewDecision::of(photo, decided, &ann, at))?;
                 let row = photos::get(conn, photo)?;
-                assert_eq!(serde_json::json!(faces_of(conn, &row)?), serde_json::json!([face_of(conn, ids[0])?]));
+                let rows = faces::of_photo(conn, row.id)?;
+                assert_eq!(serde_json::json!(faces_of(conn, &row, rows)?), serde_json::json!([face_of(conn, ids[0])?]));
                 face_of(conn, ids[0])
             });
             let told = serde_json::to_value(told.unwrap()).unwrap();

@@ -1,11 +1,9 @@
 //! Photos of sessions: what became of them, and the pictures themselves.
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use chrono::{DateTime, SubsecRound, Utc};
-use futures_util::StreamExt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -19,7 +17,7 @@ use crate::db::faces::{self, FaceRow};
 use crate::db::photos::{self, PhotoRow};
 use crate::db::sessions;
 use crate::domain::ids::{PhotoId, SessionId};
-use crate::http::download::{FileBytes, Part, Served};
+use crate::http::download::{FileBytes, Served};
 use crate::http::extract::{Path, Who};
 use crate::http::problem::{ErrorCode, Problem};
 use crate::http::service::{LINKS_LAST, Service};
@@ -197,8 +195,9 @@ async fn get_photo(
 ) -> Result<axum::Json<PhotoWithFacesResponse>, Problem> {
     let read = service.read(move |conn| {
         let row = photos::get(conn, PhotoId(id))?;
-        let faces = faces_of(conn, &row)?;
-        Ok(PhotoWithFacesResponse { photo: PhotoResponse::of(row, &faces::of_photo(conn, PhotoId(id))?), faces })
+        let rows = faces::of_photo(conn, row.id)?;
+        let photo = PhotoResponse::of(row.clone(), &rows);
+        Ok(PhotoWithFacesResponse { photo, faces: faces_of(conn, &row, rows)? })
     });
     Ok(axum::Json(read.await?))
 }
@@ -245,22 +244,9 @@ async fn get_photo_original(
     };
     let file_name = file_name(id, extension);
     let picture = Served { media_type, file_name, version: row.sha256.clone() };
-    if let Some(known) = picture.if_known(&headers) {
-        return Ok(known);
-    }
     let length = u64::try_from(row.bytes).unwrap_or(0);
-    let part = picture.part(&headers, length);
-    let range = match &part {
-        Part::Whole => None,
-        Part::Bytes(range) => Some(range.clone()),
-        Part::Beyond => return Ok(picture.partial(part, length, Body::empty())),
-    };
-    let room = service.room_for_stream()?;
-    let bytes = photo::original(&service.school, &row, range).await?.body;
-    let held = bytes.inspect(move |_| {
-        let _ = &room;
-    });
-    Ok(picture.partial(part, length, Body::from_stream(held)))
+    let open = async |range| Ok(photo::original(&service.school, &row, range).await?.body);
+    picture.streamed(&service, &headers, length, open).await
 }
 
 /// A photo with its verdicts drawn in: roll numbers, no names. Every look is written down.
