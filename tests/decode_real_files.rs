@@ -136,6 +136,7 @@ fn every_encoding_of_a_photo_shows_the_same_picture() {
         ("animated.gif", PhotoFormat::Gif, 9.0),
         ("photo.bmp", PhotoFormat::Bmp, 6.0),
         ("photo.tif", PhotoFormat::Tiff, 2.0),
+        ("photo.heic", PhotoFormat::Heic, 4.0),
     ] {
         let photo = read(&folder.join(file)).unwrap();
         assert_eq!(photo.format, format, "{file}");

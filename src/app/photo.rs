@@ -108,7 +108,15 @@ pub(crate) const fn extension(format: PhotoFormat) -> Extension {
         PhotoFormat::Bmp => Extension::Bmp,
         PhotoFormat::Gif => Extension::Gif,
         PhotoFormat::Tiff => Extension::Tiff,
+        PhotoFormat::Heic => Extension::Heic,
     }
+}
+
+/// Media type and file ending of a stored photo, from its key; none for one that was not stored.
+pub(crate) fn kind_of(object_key: &str) -> Option<(&'static str, &'static str)> {
+    let (_, extension) = object_key.rsplit_once('.')?;
+    let extension: Extension = extension.parse().ok()?;
+    Some((extension.media_type(), extension.as_str()))
 }
 
 fn payload(job: &Claimed) -> Result<Payload, Failure> {
@@ -153,4 +161,16 @@ pub async fn store_link(
 pub(crate) async fn bytes(school: &School, id: PhotoId) -> Result<Vec<u8>, Error> {
     let row = school.read(move |conn| Ok(photos::get(conn, id)?)).await?;
     photo_bytes::read(school, &row).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_photo_that_is_kept_has_a_media_type() {
+        assert_eq!(kind_of("attendance_photos/1/ab.jpg"), Some(("image/jpeg", "jpg")));
+        assert_eq!(kind_of("attendance_photos/1/ab.heic"), Some(("image/heic", "heic")));
+        assert_eq!((kind_of(""), kind_of("a/b.exe")), (None, None));
+    }
 }

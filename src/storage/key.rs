@@ -52,6 +52,7 @@ pub enum KeyGroup {
 pub enum Extension {
     Bmp,
     Gif,
+    Heic,
     Jpg,
     Png,
     Tiff,
@@ -59,12 +60,13 @@ pub enum Extension {
 }
 
 impl Extension {
-    const ALL: [Self; 6] = [Self::Bmp, Self::Gif, Self::Jpg, Self::Png, Self::Tiff, Self::Webp];
+    const ALL: [Self; 7] = [Self::Bmp, Self::Gif, Self::Heic, Self::Jpg, Self::Png, Self::Tiff, Self::Webp];
 
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Bmp => "bmp",
             Self::Gif => "gif",
+            Self::Heic => "heic",
             Self::Jpg => "jpg",
             Self::Png => "png",
             Self::Tiff => "tiff",
@@ -72,10 +74,12 @@ impl Extension {
         }
     }
 
-    const fn media_type(self) -> &'static str {
+    /// As IANA registers it.
+    pub const fn media_type(self) -> &'static str {
         match self {
             Self::Bmp => "image/bmp",
             Self::Gif => "image/gif",
+            Self::Heic => "image/heic",
             Self::Jpg => "image/jpeg",
             Self::Png => "image/png",
             Self::Tiff => "image/tiff",

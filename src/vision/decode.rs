@@ -6,6 +6,7 @@
 
 mod capture_time;
 mod entropy;
+mod heic;
 mod jpeg;
 mod sniff;
 
@@ -50,6 +51,8 @@ pub enum PhotoFormat {
     Gif,
     Bmp,
     Tiff,
+    /// HEIF with pictures in HEVC.
+    Heic,
 }
 
 impl PhotoFormat {
@@ -62,6 +65,7 @@ impl PhotoFormat {
             Self::Gif => "gif",
             Self::Bmp => "bmp",
             Self::Tiff => "tif",
+            Self::Heic => "heic",
         }
     }
 }
@@ -75,6 +79,7 @@ impl fmt::Display for PhotoFormat {
             Self::Gif => "GIF",
             Self::Bmp => "BMP",
             Self::Tiff => "TIFF",
+            Self::Heic => "HEIC",
         })
     }
 }
@@ -152,6 +157,9 @@ pub fn identify(bytes: &[u8], limits: &DecodeLimits) -> Result<PhotoFormat, Deco
 pub fn taken_at(bytes: &[u8], limits: &DecodeLimits) -> Option<NaiveDateTime> {
     let format = identify(bytes, limits).ok()?;
     let read = || -> Option<NaiveDateTime> {
+        if format == PhotoFormat::Heic {
+            return Some(heic::captured(bytes)?.at);
+        }
         let (mut decoder, _) = open(format, bytes, limits).ok()?;
         Some(captured(format, bytes, decoder.as_mut())?.at)
     };
@@ -174,6 +182,10 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<DecodedPhoto, Decod
 
 fn decode_as(format: PhotoFormat, bytes: &[u8], limits: &DecodeLimits) -> Result<DecodedPhoto, DecodeError> {
     let unreadable = |error| explain(format, &error, limits);
+    if format == PhotoFormat::Heic {
+        let pixels = heic::pixels(bytes, limits)?;
+        return Ok(DecodedPhoto::new(format, pixels, heic::captured(bytes), Vec::new()));
+    }
     if format == PhotoFormat::Jpeg {
         jpeg::check_variant(bytes)?;
     }
@@ -200,13 +212,19 @@ fn decode_as(format: PhotoFormat, bytes: &[u8], limits: &DecodeLimits) -> Result
         }
         _ => over_white(DynamicImage::from_decoder(decoder).map_err(unreadable)?),
     };
-    Ok(DecodedPhoto {
-        pixels: upright(pixels, orientation),
-        format,
-        captured_at: captured.map(|c| c.at),
-        captured_offset_min: captured.and_then(|c| c.offset_min),
-        warnings,
-    })
+    Ok(DecodedPhoto::new(format, upright(pixels, orientation), captured, warnings))
+}
+
+impl DecodedPhoto {
+    fn new(format: PhotoFormat, pixels: RgbImage, captured: Option<CaptureTime>, warnings: Vec<DecodeWarning>) -> Self {
+        Self {
+            pixels,
+            format,
+            captured_at: captured.map(|c| c.at),
+            captured_offset_min: captured.and_then(|c| c.offset_min),
+            warnings,
+        }
+    }
 }
 
 fn captured(format: PhotoFormat, bytes: &[u8], decoder: &mut dyn ImageDecoder) -> Option<CaptureTime> {
@@ -228,7 +246,7 @@ impl Frames {
     }
 }
 
-/// Reads the header only.
+/// Reads the header only. Not for HEIC, which has a decoder of another kind.
 fn open<'a>(
     format: PhotoFormat,
     bytes: &'a [u8],
@@ -250,6 +268,7 @@ fn open<'a>(
         PhotoFormat::Gif => (Box::new(GifDecoder::new(input)?), Frames::several_if(sniff::gif_is_animated(bytes))),
         PhotoFormat::Bmp => (Box::new(BmpDecoder::new(input)?), Frames::One),
         PhotoFormat::Tiff => (Box::new(TiffDecoder::new(input)?), Frames::One),
+        PhotoFormat::Heic => unreachable!("its callers send HEIC elsewhere"),
     })
 }
 
@@ -263,15 +282,20 @@ fn memory_limits(limits: &DecodeLimits) -> Limits {
 
 fn check_size(decoder: &dyn ImageDecoder, limits: &DecodeLimits) -> Result<(), DecodeError> {
     let (width, height) = decoder.dimensions();
+    check_dimensions(width, height, limits)?;
+    if decoder.total_bytes() > limits.max_alloc_bytes {
+        return Err(Oversize::Memory { limit: limits.max_alloc_bytes }.into());
+    }
+    Ok(())
+}
+
+fn check_dimensions(width: u32, height: u32, limits: &DecodeLimits) -> Result<(), DecodeError> {
     if width == 0 || height == 0 {
         return Err(invalid("its header says that it has no pixels"));
     }
     let pixels = u64::from(width) * u64::from(height);
     if pixels > limits.max_pixels || width.max(height) > MAX_SIDE_PX {
         return Err(Oversize::Pixels { width, height, limit: limits.max_pixels }.into());
-    }
-    if decoder.total_bytes() > limits.max_alloc_bytes {
-        return Err(Oversize::Memory { limit: limits.max_alloc_bytes }.into());
     }
     Ok(())
 }
@@ -315,10 +339,11 @@ fn explain(format: PhotoFormat, error: &ImageError, limits: &DecodeLimits) -> De
 }
 
 fn rare_kind(format: PhotoFormat) -> DecodeError {
-    DecodeError::Unsupported {
-        what: format!("this rare kind of {format}"),
-        advice: "open it and save it as an ordinary JPEG".to_owned(),
-    }
+    let advice = match format {
+        PhotoFormat::Heic => "set the phone's camera to 'Most compatible' or convert it to JPEG",
+        _ => "open it and save it as an ordinary JPEG",
+    };
+    DecodeError::Unsupported { what: format!("this rare kind of {format}"), advice: advice.to_owned() }
 }
 
 const CUT_OFF: &str = "the file is cut off: it ends before the picture does; send it again";

@@ -26,7 +26,7 @@ fn broken_files_are_lines_and_the_rest_goes_on() {
     assert_eq!(code(&report, "CSE-A_2026-11-01_0900.jpg"), "UNSUPPORTED_FORMAT");
     assert_eq!(code(&report, "CSE-A_2026-11-02_0900.jpg"), "INVALID_IMAGE");
     assert_eq!(code(&report, "CSE-A_2026-11-03_0900.jpg"), "INVALID_IMAGE");
-    assert_eq!(code(&report, "CSE-A_2026-11-04_0900.heic"), "UNSUPPORTED_FORMAT");
+    assert_eq!(code(&report, "CSE-A_2026-11-04_0900.heic"), "INVALID_IMAGE");
     assert_eq!(code(&report, "CSE-A_2026-11-05_0900.jpg"), "IMAGE_TOO_LARGE");
     assert_eq!(line(&report, FULL)["status"], "done");
     for session in report["sessions"].as_array().unwrap() {

@@ -61,7 +61,8 @@ fn allowed(file: &Hostile) -> &'static [&'static str] {
         ("clean error", "empty") => &["INVALID_IMAGE"],
         ("clean error", _) => &["UNSUPPORTED_FORMAT"],
         ("clean error or partial, never a silent full success", _) => &["INVALID_IMAGE"],
-        (_, "heic" | "heic photo" | "corrupt heic") => &["UNSUPPORTED_FORMAT"],
+        (_, "heic" | "heic photo") => &["done"],
+        (_, "corrupt heic") => &["INVALID_IMAGE", "UNSUPPORTED_FORMAT"],
         (_, "40 random bytes replaced") => &["damaged"],
         (_, "unusual jpeg") if image.contains("lossless") => &["UNSUPPORTED_FORMAT"],
         // What Pillow refuses may be shown with a warning where next to nothing is lost, never without.

@@ -11,7 +11,7 @@ use crate::app::error::{Code, Error};
 use crate::app::{Mode, Recogniser, School};
 use crate::db::samples;
 use crate::domain::ids::{SampleId, StudentId};
-use crate::storage::{Extension, Key};
+use crate::storage::Key;
 
 /// A picture that was sent for a student.
 #[derive(Debug)]
@@ -104,20 +104,7 @@ pub async fn picture_of(school: &School, id: SampleId) -> Result<StoredPicture, 
     let Key::Sample { extension, .. } = key else {
         return Err(Error::new(Code::SampleNotFound, format!("{id} came without a portrait")));
     };
-    let media_type = media_type(extension);
-    Ok(StoredPicture { bytes: school.store.get(&key).await?, media_type })
-}
-
-/// As IANA registers them.
-const fn media_type(extension: Extension) -> &'static str {
-    match extension {
-        Extension::Bmp => "image/bmp",
-        Extension::Gif => "image/gif",
-        Extension::Jpg => "image/jpeg",
-        Extension::Png => "image/png",
-        Extension::Tiff => "image/tiff",
-        Extension::Webp => "image/webp",
-    }
+    Ok(StoredPicture { bytes: school.store.get(&key).await?, media_type: extension.media_type() })
 }
 
 #[cfg(test)]

@@ -222,11 +222,11 @@ async fn delete_photo(State(service): State<Service>, Path(id): Path<i64>) -> Re
     responses(
         (status = 200, description = "The photo",
             content((FileBytes = "image/jpeg"), (FileBytes = "image/png"), (FileBytes = "image/webp"),
-                (FileBytes = "image/gif"), (FileBytes = "image/bmp"), (FileBytes = "image/tiff")),
+                (FileBytes = "image/gif"), (FileBytes = "image/bmp"), (FileBytes = "image/tiff"), (FileBytes = "image/heic")),
             headers(("ETag" = String), ("Accept-Ranges" = String))),
         (status = 206, description = "Part of it",
             content((FileBytes = "image/jpeg"), (FileBytes = "image/png"), (FileBytes = "image/webp"),
-                (FileBytes = "image/gif"), (FileBytes = "image/bmp"), (FileBytes = "image/tiff")),
+                (FileBytes = "image/gif"), (FileBytes = "image/bmp"), (FileBytes = "image/tiff"), (FileBytes = "image/heic")),
             headers(("ETag" = String), ("Content-Range" = String))),
         (status = 304, description = "It is known already"),
     ))]
@@ -236,7 +236,7 @@ async fn get_photo_original(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let row = service.read(move |conn| photos::get(conn, PhotoId(id))).await?;
-    let Some((media_type, extension)) = kind_of(&row.object_key) else {
+    let Some((media_type, extension)) = photo::kind_of(&row.object_key) else {
         return Err(Problem::new(
             Code::PhotoNotFound,
             format!("photo {id} could not be read when it came; no bytes are kept"),
@@ -288,7 +288,7 @@ async fn create_photo_links(
     let row = service.read(move |conn| photos::get(conn, PhotoId(id))).await?;
     let expires_at = (Utc::now() + LINKS_LAST).trunc_subsecs(0);
     let link = |what: &str| service.link(&format!("/photos/{id}/{what}"), expires_at, who.actor());
-    let original = match kind_of(&row.object_key) {
+    let original = match photo::kind_of(&row.object_key) {
         Some((_, extension)) => {
             photo::store_link(&service.school, &row, (&file_name(id, extension), LINKS_LAST)).await?
         }
@@ -303,32 +303,11 @@ fn file_name(id: i64, extension: &str) -> String {
     format!("photo-{id}.{extension}")
 }
 
-/// Media type and file ending, from the key that a photo is stored under; none for one that was not stored.
-fn kind_of(object_key: &str) -> Option<(&'static str, &'static str)> {
-    let (_, extension) = object_key.rsplit_once('.')?;
-    Some(match extension {
-        "jpg" => ("image/jpeg", "jpg"),
-        "png" => ("image/png", "png"),
-        "webp" => ("image/webp", "webp"),
-        "gif" => ("image/gif", "gif"),
-        "bmp" => ("image/bmp", "bmp"),
-        "tiff" => ("image/tiff", "tiff"),
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::db::Json;
     use crate::db::testing::{new_photo, on_each_database, photo_result, session};
-
-    #[test]
-    fn every_kind_of_photo_that_is_kept_has_a_media_type() {
-        assert_eq!(kind_of("attendance_photos/1/ab.jpg"), Some(("image/jpeg", "jpg")));
-        assert_eq!(kind_of("attendance_photos/1/ab.tiff"), Some(("image/tiff", "tiff")));
-        assert_eq!((kind_of(""), kind_of("a/b.exe")), (None, None));
-    }
 
     on_each_database! {
         fn a_photo_tells_what_became_of_it(db) {

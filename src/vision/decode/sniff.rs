@@ -31,9 +31,16 @@ fn readable(bytes: &[u8]) -> Option<PhotoFormat> {
         // Canon raw files are TIFFs that say so; their first picture is a thumbnail.
         [b'I', b'I', 42, 0, _, _, _, _, b'C', b'R', ..] => None,
         [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(PhotoFormat::Tiff),
+        [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] if is_heic(brand) => Some(PhotoFormat::Heic),
         _ if is_bmp(bytes) => Some(PhotoFormat::Bmp),
         _ => None,
     }
+}
+
+/// Brands of still pictures in HEVC (ISO/IEC 23008-12, B.4), and the general one that some phones write first.
+fn is_heic(brand: &[u8]) -> bool {
+    const STILL: [&[u8; 4]; 5] = [b"heic", b"heix", b"heim", b"heis", b"mif1"];
+    STILL.iter().any(|still| brand.starts_with(*still))
 }
 
 /// "BM" alone also starts many a text: the size of the second header must be one that exists.
@@ -61,13 +68,11 @@ fn foreign(bytes: &[u8]) -> (&'static str, &'static str) {
     }
 }
 
-/// ISO base media files (`ftyp` box): phones use them for HEIC photos and for videos.
+/// ISO base media files (`ftyp` box): phones use them for photos, live photos and videos.
 fn iso_media(bytes: &[u8]) -> (&'static str, &'static str) {
     match bytes.get(8..12) {
         Some(b"avif" | b"avis") => ("an AVIF picture", SAVE_AS_JPEG),
-        Some(b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"hevm" | b"hevs" | b"mif1" | b"msf1") => {
-            ("a HEIC photo", "set the phone's camera to 'Most compatible' or convert it to JPEG")
-        }
+        Some(b"hevc" | b"hevx" | b"hevm" | b"hevs" | b"msf1") => ("a HEIC series", "send one photo of it as JPEG"),
         Some(b"crx ") => ("a camera raw file", SAVE_AS_JPEG),
         _ => ("a video", "take a photo instead"),
     }
@@ -147,7 +152,7 @@ mod tests {
     #[test]
     fn files_of_other_kinds_are_named_and_come_with_advice() {
         for (bytes, words) in [
-            (&b"\0\0\0\x18ftypheic\0\0\0\0"[..], ["HEIC", "Most compatible"]),
+            (&b"\0\0\0\x18ftyphevc\0\0\0\0"[..], ["HEIC series", "JPEG"]),
             (b"\0\0\0\x18ftypavif\0\0\0\0", ["AVIF", "JPEG"]),
             (b"\0\0\0\x18ftypisom\0\0\0\0", ["video", "photo"]),
             (b"%PDF-1.7\n", ["PDF", "JPEG"]),

@@ -19,7 +19,7 @@ pub(super) fn exif_block(fields: impl IntoIterator<Item = (Tag, Value)>) -> Vec<
 }
 
 /// A smooth picture without symmetry: every turn and mirroring of it looks different.
-fn scene() -> RgbImage {
+pub(super) fn scene() -> RgbImage {
     RgbImage::from_fn(48, 32, |x, y| Rgb([(5 * x) as u8, (7 * y) as u8, (2 * x + 2 * y) as u8]))
 }
 
@@ -47,7 +47,7 @@ fn read(bytes: &[u8]) -> Result<DecodedPhoto, DecodeError> {
     decode(bytes, &DecodeLimits::default())
 }
 
-fn mean_difference(a: &RgbImage, b: &RgbImage) -> f64 {
+pub(super) fn mean_difference(a: &RgbImage, b: &RgbImage) -> f64 {
     assert_eq!(a.dimensions(), b.dimensions());
     a.iter().zip(b.iter()).map(|(x, y)| f64::from(x.abs_diff(*y))).sum::<f64>() / a.len() as f64
 }
