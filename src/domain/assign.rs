@@ -28,6 +28,8 @@ pub enum Reason {
     RunnerUpTooNear,
     /// The face's own best candidate went to another face of the photo.
     BestCandidateTaken,
+    /// Another student looks so much like the candidate that a face alone cannot say which of them it is.
+    LooksLikeAnother,
     /// Another face of the photo fits the same candidate about as well.
     ContestedByAnotherFace,
     /// Two different-looking faces of the session fit the same candidate.
@@ -51,6 +53,7 @@ impl Reason {
             Self::BetweenLines => "between_lines",
             Self::RunnerUpTooNear => "runner_up_too_near",
             Self::BestCandidateTaken => "best_candidate_taken",
+            Self::LooksLikeAnother => "looks_like_another",
             Self::ContestedByAnotherFace => "contested_by_another_face",
             Self::LooksUnlikeOtherPhoto => "looks_unlike_other_photo",
             Self::OtherNameInOtherPhoto => "other_name_in_other_photo",
@@ -283,7 +286,7 @@ impl Row<'_> {
                 possible: Vec::new(),
             };
         };
-        let (verdict, reason) = self.decide(best, scoring);
+        let (verdict, reason) = self.decide(best, gallery, scoring);
         // A face whose best candidate was taken, and that got nobody, is asked about under that candidate's name.
         let subject = self.assigned.unwrap_or(best);
         let mut judged = FaceVerdict {
@@ -300,7 +303,7 @@ impl Row<'_> {
         judged
     }
 
-    fn decide(&self, best: usize, scoring: &Scoring) -> (Verdict, Reason) {
+    fn decide(&self, best: usize, gallery: &Gallery, scoring: &Scoring) -> (Verdict, Reason) {
         let lines = scoring.lines;
         if self.scores[best].combined > lines.doubt {
             return (Verdict::Stranger, Reason::BeyondDoubtLine);
@@ -314,6 +317,9 @@ impl Row<'_> {
         }
         if nearest_but(self.scores, Some(best)).is_some_and(|i| self.scores[i].combined - own < lines.margin) {
             return (Verdict::Doubt, Reason::RunnerUpTooNear);
+        }
+        if gallery.has_look_alike(best, scoring) {
+            return (Verdict::Doubt, Reason::LooksLikeAnother);
         }
         if self.contested {
             return (Verdict::Doubt, Reason::ContestedByAnotherFace);
@@ -409,6 +415,29 @@ pub(crate) mod tests {
         let v = judge(&[probe(1, &[(0, 0.66), (1, 0.64)])], 3);
         assert_eq!(short(&v[0]), (Verdict::Doubt, Some(0), Reason::RunnerUpTooNear));
         assert_eq!(v[0].possible, [MemberId(0), MemberId(1)]);
+    }
+
+    #[test]
+    fn a_student_with_a_double_is_asked_about_until_the_double_is_elsewhere() {
+        let member = |id: i64, parts: &[(usize, f32)]| Enrolled {
+            member: MemberId(id),
+            student: StudentId(id),
+            consent: Consent::Given,
+            active: true,
+            samples: vec![Sample { id: SampleId(id), embedding: looks_like(parts, id as usize), weight: 1.0 }],
+        };
+        let roll = [member(0, &[(0, 1.0)]), member(1, &[(0, 0.7)]), member(2, &[(2, 1.0)])];
+        let gallery = Gallery::build(&roll, &scoring64());
+        // Far beyond the margin: cosine 0.9 against 0.63.
+        let faces = [probe(1, &[(0, 0.9)]), probe(2, &[(2, 0.9)])];
+        let v = judge_photo(&faces, &gallery, &scoring64());
+        assert_eq!(short(&v[0]), (Verdict::Doubt, Some(0), Reason::LooksLikeAnother));
+        assert_eq!(v[0].possible, [MemberId(0), MemberId(1)]);
+        assert_eq!(short(&v[1]), (Verdict::Match, Some(2), Reason::Clear));
+        // Once a person has said where in the photo the double is, nobody is left to be mistaken for.
+        let double = Probe { said: Some(Decision::Member(MemberId(1))), ..probe(3, &[(0, 0.6)]) };
+        let v = judge_photo(&[faces[0].clone(), double], &gallery, &scoring64());
+        assert_eq!(short(&v[0]), (Verdict::Match, Some(0), Reason::Clear));
     }
 
     #[test]

