@@ -219,8 +219,23 @@ impl Recogniser {
     /// # Errors
     /// As [`Recogniser::analyse`].
     pub fn detect(&self, bytes: &[u8]) -> Result<SeenBoxes, Error> {
-        let pixels = decode(bytes, &self.limits)?.pixels;
-        Ok(SeenBoxes { size: pixels.dimensions(), boxes: self.engine.detect(&pixels)? })
+        self.detect_decoded(&decode(bytes, &self.limits)?)
+    }
+
+    /// As [`Recogniser::analyse`] for a photo that is decoded already.
+    ///
+    /// # Errors
+    /// `PROCESSING_ERROR` when a net fails.
+    pub fn analyse_decoded(&self, photo: &DecodedPhoto) -> Result<SeenPhoto, Error> {
+        self.look(&photo.pixels, photo, Duration::ZERO)
+    }
+
+    /// As [`Recogniser::detect`] for a photo that is decoded already.
+    ///
+    /// # Errors
+    /// As [`Recogniser::analyse_decoded`].
+    pub fn detect_decoded(&self, photo: &DecodedPhoto) -> Result<SeenBoxes, Error> {
+        Ok(SeenBoxes { size: photo.pixels.dimensions(), boxes: self.engine.detect(&photo.pixels)? })
     }
 
     /// As [`Recogniser::analyse`] for a portrait. Portraits are often cut tightly around the face, where detectors lack

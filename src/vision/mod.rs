@@ -5,8 +5,8 @@
 pub mod align;
 pub mod annotate;
 pub mod decode;
+pub mod degrade;
 pub mod margin;
 pub mod measure;
 pub mod nms;
-pub mod shrink;
 pub mod tensor;

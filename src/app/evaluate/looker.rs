@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::variation::{Variation, in_original};
 use crate::app::batch_report::TimingsMs;
 use crate::app::error::Error;
 use crate::app::recogniser::{Recogniser, SeenBoxes, SeenFace, SeenPhoto};
@@ -27,6 +28,8 @@ pub const PIPELINE: u32 = 1;
 #[derive(Debug)]
 pub struct Looker<'a> {
     recogniser: &'a Recogniser,
+    /// How class photos are changed before they are looked at. Boxes are those of the photo before.
+    variation: Variation,
     /// Where results lie; none when nothing is to be kept.
     folder: Option<PathBuf>,
     /// What is kept was made by other code or another provider: it is replaced, not read.
@@ -55,7 +58,8 @@ impl<'a> Looker<'a> {
     /// Remembers nothing.
     pub fn forgetful(recogniser: &'a Recogniser) -> Self {
         let [looked_at, remembered, written] = [const { AtomicUsize::new(0) }; 3];
-        Self { recogniser, folder: None, outdated: AtomicBool::new(false), looked_at, remembered, written }
+        let variation = Variation::default();
+        Self { recogniser, variation, folder: None, outdated: AtomicBool::new(false), looked_at, remembered, written }
     }
 
     /// Keeps results in a folder of `cache` of their own, which is made when it is not there.
@@ -68,6 +72,12 @@ impl<'a> Looker<'a> {
         let folder = cache.join(format!("{}-{}", recogniser.pack(), &key[..12]));
         fs::create_dir_all(&folder).map_err(|e| Error::file(&folder, &e))?;
         Ok(Self { folder: Some(folder), ..Self::forgetful(recogniser) })
+    }
+
+    /// Looks at class photos under other conditions. The smallest face is the recogniser's.
+    #[must_use]
+    pub fn varied(self, variation: Variation) -> Self {
+        Self { variation, ..self }
     }
 
     pub fn recogniser(&self) -> &'a Recogniser {
@@ -99,7 +109,7 @@ impl<'a> Looker<'a> {
         if let Some(kept) = self.read(file.as_deref()) {
             return Ok(kept);
         }
-        let seen = self.recogniser.detect(bytes)?;
+        let seen = self.detect(bytes)?;
         self.looked_at.fetch_add(1, Ordering::Relaxed);
         self.write(file.as_deref(), &seen)?;
         Ok(seen)
@@ -135,7 +145,7 @@ impl<'a> Looker<'a> {
 
     fn is_as_kept(&self, file: &Path, bytes: &[u8], way: Way) -> Result<bool, Error> {
         if way == Way::Boxes {
-            let now = self.recogniser.detect(bytes)?;
+            let now = self.detect(bytes)?;
             let kept = parse::<SeenBoxes>(file);
             return Ok(kept.is_some_and(|kept| {
                 let near = |(a, b): (&Detection, &Detection)| is_near(a, b);
@@ -165,7 +175,29 @@ impl<'a> Looker<'a> {
     }
 
     fn analyse(&self, bytes: &[u8], way: Way) -> Result<SeenPhoto, Error> {
-        if way == Way::Portrait { self.recogniser.analyse_portrait(bytes) } else { self.recogniser.analyse(bytes) }
+        if way == Way::Portrait {
+            return self.recogniser.analyse_portrait(bytes);
+        }
+        if self.variation.keeps_photos() {
+            return self.recogniser.analyse(bytes);
+        }
+        let (photo, original) = self.variation.of_photo(bytes, self.recogniser.limits())?;
+        let mut seen = self.recogniser.analyse_decoded(&photo)?;
+        for face in &mut seen.faces {
+            face.detection = in_original(&face.detection, seen.size, original);
+        }
+        seen.size = original;
+        Ok(seen)
+    }
+
+    fn detect(&self, bytes: &[u8]) -> Result<SeenBoxes, Error> {
+        if self.variation.keeps_photos() {
+            return self.recogniser.detect(bytes);
+        }
+        let (photo, original) = self.variation.of_photo(bytes, self.recogniser.limits())?;
+        let seen = self.recogniser.detect_decoded(&photo)?;
+        let boxes = seen.boxes.iter().map(|face| in_original(face, seen.size, original));
+        Ok(SeenBoxes { size: original, boxes: boxes.collect() })
     }
 
     fn file(&self, bytes: &[u8], way: Way) -> Option<PathBuf> {
@@ -175,7 +207,13 @@ impl<'a> Looker<'a> {
             Way::Portrait => "portrait",
             Way::Boxes => "boxes",
         };
-        Some(folder.join(format!("{}.{ending}.json", Digest::of(bytes))))
+        let digest = Digest::of(bytes);
+        Some(match way {
+            Way::Photo | Way::Boxes if !self.variation.keeps_photos() => {
+                folder.join(format!("{digest}.{}.{ending}.json", self.variation))
+            }
+            _ => folder.join(format!("{digest}.{ending}.json")),
+        })
     }
 
     /// What is kept. A file that cannot be read is as good as none: the picture is looked at again.
@@ -303,6 +341,28 @@ mod tests {
         assert_eq!(later.boxes(&picture).unwrap(), boxes);
         later.photo(&painted(&[FakeFace { person: 8, ..ONE }])).unwrap();
         assert_eq!(looks(&later), (1, 2));
+    }
+
+    #[test]
+    fn a_varied_photo_has_a_memory_and_the_boxes_of_the_photo_before() {
+        let (dir, recogniser) = (tempfile::tempdir().unwrap(), Recogniser::fake(&settings()));
+        let looker = || Looker::remembering(&recogniser, dir.path()).unwrap();
+        let picture = painted(&[FakeFace { x: 60, y: 48, side: 80, person: 7 }]);
+        let plain = looker().photo(&picture).unwrap();
+        let half = looker().varied("shrink=0.5".parse().unwrap());
+        let seen = half.photo(&picture).unwrap();
+        assert_eq!((looks(&half), seen.size), ((1, 0), plain.size));
+        let (a, b) = (seen.faces[0].detection.bbox, plain.faces[0].detection.bbox);
+        assert!(a.iou(&b) > 0.9 && seen.faces[0].quality.side_px < 0.6 * plain.faces[0].quality.side_px, "{a:?} {b:?}");
+        assert_eq!(half.boxes(&picture).unwrap().size, plain.size);
+        // A portrait is the school's own: it is not varied.
+        assert_eq!(half.portrait(&picture).unwrap().faces[0].quality, plain.faces[0].quality);
+        let later = looker().varied("shrink=0.5".parse().unwrap());
+        assert_eq!(later.photo(&picture).unwrap().faces[0].detection, seen.faces[0].detection);
+        assert_eq!(looks(&later), (0, 1));
+        let other = looker().varied("shrink=0.6".parse().unwrap());
+        other.photo(&picture).unwrap();
+        assert_eq!(looks(&other), (1, 0));
     }
 
     #[test]

@@ -2,8 +2,9 @@
 //!
 //! [`class_photos`] counts whom the product finds and names, [`detect`] only what it finds; [`identify`] puts small faces
 //! before rosters; [`pairs`] is the field's verification figure; [`calibrate`] sets the lines of a pack. They look through a
-//! [`looker`], which remembers, and end in one kind of [`report`]. Portraits go through the same choice of the one usable face, the same quality weights and the
-//! same templates as a school's, so the figures are those of the product, not of a laboratory.
+//! [`looker`], which remembers, and end in one kind of [`report`]. Photos can be looked at under other conditions, see
+//! [`variation`]. Portraits go through the same choice of the one usable face, the same quality weights and the same templates
+//! as a school's, so the figures are those of the product, not of a laboratory.
 
 pub mod calibrate;
 pub mod class_photos;
@@ -15,6 +16,7 @@ pub mod pairs;
 mod portraits;
 pub mod report;
 mod truth;
+pub mod variation;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};

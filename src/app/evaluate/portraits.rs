@@ -19,7 +19,7 @@ use crate::domain::geometry::BoundingBox;
 use crate::domain::ids::SampleId;
 use crate::domain::template::Sample;
 use crate::vision::decode::decode;
-use crate::vision::shrink::shrunk_jpeg;
+use crate::vision::degrade::shrunk_jpeg;
 
 /// What was seen of a list of portraits.
 #[derive(Debug)]

@@ -34,6 +34,17 @@ pub struct Report<T> {
     /// How the intervals of the result are computed.
     pub intervals: Option<&'static str>,
     pub result: T,
+    /// The same under other conditions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub variations: Vec<Varied<T>>,
+}
+
+/// A measurement under other conditions.
+#[derive(Debug, Serialize)]
+pub struct Varied<T> {
+    /// Such as `fit=640,min-face=12`.
+    pub variation: String,
+    pub result: T,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -130,6 +141,7 @@ impl<T: Measurement> Report<T> {
             counts,
             intervals: T::INTERVALS,
             result,
+            variations: Vec::new(),
         })
     }
 

@@ -94,7 +94,7 @@ pub(super) async fn run(args: &CalibrateArgs, config: &Config, output: &Output) 
         data: args.data.clone().unwrap_or(folder),
         date: Utc::now().date_naive(),
     };
-    let inputs = Inputs { lists: vec![labelled.list.clone()], seed: Some(args.seed) };
+    let inputs = Inputs { lists: vec![labelled.list.clone()], seed: Some(args.seed), ..Inputs::default() };
     let measure = args
         .report
         .measured((config, output), inputs, |looker, progress| calibrate::calibrate(looker, &labelled, plan, progress));

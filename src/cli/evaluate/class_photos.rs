@@ -1,11 +1,12 @@
 //! `rollcall evaluate class-photos`: faces found and people named in labelled photos.
 
+use std::iter;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::facts::{self, share};
-use super::{Inputs, ReportArgs};
+use super::{Inputs, ReportArgs, VariationArgs};
 use crate::app::error::Error;
 use crate::app::evaluate::class_photos::{self, ClassPhotoReport, Labelled, Mistake, SizeTally};
 use crate::app::evaluate::report::Report;
@@ -37,6 +38,8 @@ pub(super) struct ClassPhotosArgs {
     #[arg(long, default_value_t = 0.4, value_name = "IOU")]
     min_iou: f32,
     #[command(flatten)]
+    varied: VariationArgs,
+    #[command(flatten)]
     report: ReportArgs,
 }
 
@@ -52,7 +55,7 @@ pub(super) async fn run(args: &ClassPhotosArgs, config: &Config, output: &Output
         crops: args.report.crops(),
     };
     let lists = std::iter::once(&args.truth).chain(&args.enrolment).cloned().collect();
-    let inputs = Inputs { lists, seed: None };
+    let inputs = Inputs { lists, seed: None, variations: args.varied.vary.clone() };
     let measure = args
         .report
         .measured((config, output), inputs, |looker, progress| class_photos::class_photos(looker, &labelled, progress));
@@ -125,10 +128,22 @@ fn summary(result: &ClassPhotoReport) -> Vec<String> {
     if result.people_listed == 0 { vec![detection] } else { vec![detection, names] }
 }
 
+/// The measurement itself, then the same under other conditions.
+fn condition_rows(report: &Report<ClassPhotoReport>) -> Vec<Vec<String>> {
+    let others = report.variations.iter().map(|varied| (varied.variation.as_str(), &varied.result));
+    let row = |(name, result): (&str, &ClassPhotoReport)| {
+        let mut cells = vec![name.to_owned()];
+        cells.extend(counts(&result.total));
+        cells.push(share(&result.named));
+        cells
+    };
+    iter::once(("as it is", &report.result)).chain(others).map(row).collect()
+}
+
 fn describe(report: &Report<ClassPhotoReport>) -> String {
     let result = &report.result;
     let right: Vec<usize> = (1..=COUNTS.len() + 2).collect();
-    format!(
+    let mut text = format!(
         "{}\n{} of {} people enrolled, {} portraits not usable\n\n{}\n\n{}\n\n{}\n\n{EXPLAINED}",
         facts::headline(report),
         result.people_enrolled,
@@ -137,7 +152,12 @@ fn describe(report: &Report<ClassPhotoReport>) -> String {
         table(&header("photo", &["s"]), &right, photo_rows(result)),
         table(&header("size", &["recall %", "precision %"]), &right, size_rows(result)),
         summary(result).join("\n"),
-    )
+    );
+    if !report.variations.is_empty() {
+        let table = table(&header("condition", &["named right %"]), &right[..right.len() - 1], condition_rows(report));
+        text.push_str(&format!("\n\n{table}"));
+    }
+    text
 }
 
 fn page(report: &Report<ClassPhotoReport>) -> Page {
@@ -150,6 +170,13 @@ fn page(report: &Report<ClassPhotoReport>) -> Page {
         facts::section("Figures", figures),
         facts::section("By size of the face", vec![size_curve(result), by_size]),
     ];
+    if !report.variations.is_empty() {
+        let blocks = vec![
+            condition_curve(report),
+            facts::table(&header("condition", &["named right %"]), condition_rows(report)),
+        ];
+        sections.push(facts::section("Under other conditions", blocks));
+    }
     if let Some(scores) = &result.histogram {
         let plot = facts::histogram(report, scores, ["enrolled, own template", "strangers, nearest template"]);
         sections.push(facts::section("Scores", vec![plot]));
@@ -184,6 +211,34 @@ fn size_curve(result: &ClassPhotoReport) -> Block {
             series("recall", points(|row| &row.recall)),
             series("precision", points(|row| &row.precision)),
             series("enrolled named right", named),
+        ],
+        lines: Vec::new(),
+    })
+}
+
+/// What becomes of the enrolled who are there as conditions get worse.
+fn condition_curve(report: &Report<ClassPhotoReport>) -> Block {
+    let others = report.variations.iter().map(|varied| (varied.variation.as_str(), &varied.result.total));
+    let all: Vec<(&str, &FaceTally)> = iter::once(("as it is", &report.result.total)).chain(others).collect();
+    let series = |name: &str, of: fn(&FaceTally) -> u32| Series {
+        name: name.to_owned(),
+        mark: Mark::Dots,
+        points: all
+            .iter()
+            .enumerate()
+            .filter(|(_, (_, tally))| tally.enrolled > 0)
+            .map(|(i, (_, tally))| Point::at(i as f64, f64::from(of(tally)) / f64::from(tally.enrolled)))
+            .collect(),
+    };
+    Block::Plot(Plot {
+        title: "What becomes of the enrolled".to_owned(),
+        x: Axis::steps(all.iter().map(|(name, _)| (*name).to_owned()).collect()).labelled("condition", Unit::Number),
+        y: Axis::linear(0.0, 1.0).labelled("share of the enrolled", Unit::Percent),
+        series: vec![
+            series("named right", |t| t.named_right),
+            series("asked about", |t| t.doubt_right + t.doubt_wrong),
+            series("named wrong", |t| t.named_wrong),
+            series("not found", |t| t.undetected),
         ],
         lines: Vec::new(),
     })

@@ -1,11 +1,12 @@
 //! `rollcall evaluate detect`: faces found in photos with labelled boxes.
 
+use std::iter;
 use std::path::PathBuf;
 
 use clap::Args;
 
 use super::facts::{self, share};
-use super::{Inputs, ReportArgs};
+use super::{Inputs, ReportArgs, VariationArgs};
 use crate::app::error::Error;
 use crate::app::evaluate::detect::{self, DetectReport, LabelledBoxes, SubsetReport};
 use crate::app::evaluate::report::Report;
@@ -29,6 +30,8 @@ pub(super) struct DetectArgs {
     #[arg(long, default_value_t = 0.5, value_name = "IOU")]
     min_iou: f32,
     #[command(flatten)]
+    varied: VariationArgs,
+    #[command(flatten)]
     report: ReportArgs,
 }
 
@@ -39,7 +42,7 @@ pub(super) async fn run(args: &DetectArgs, config: &Config, output: &Output) -> 
         photos: args.photos.clone().unwrap_or(beside),
         min_iou: args.min_iou,
     };
-    let inputs = Inputs { lists: vec![args.truth.clone()], seed: None };
+    let inputs = Inputs { lists: vec![args.truth.clone()], seed: None, variations: args.varied.vary.clone() };
     let measure =
         args.report.measured((config, output), inputs, |looker, progress| detect::detect(looker, &labelled, progress));
     let report = measure.await?;
@@ -48,6 +51,7 @@ pub(super) async fn run(args: &DetectArgs, config: &Config, output: &Output) -> 
 }
 
 const SUBSETS: [&str; 6] = ["faces", "labelled", "recall %", "found", "precision %", "average precision %"];
+const CONDITIONS: [&str; 6] = ["condition", "recall %", "false", "precision %", "average precision %", "s a photo"];
 const SIZES: [&str; 5] = ["size", "labelled", "recall %", "found", "precision %"];
 
 fn describe(report: &Report<DetectReport>) -> String {
@@ -61,7 +65,44 @@ fn describe(report: &Report<DetectReport>) -> String {
         table(&SUBSETS, &[1, 2, 3, 4, 5], result.subsets.iter().map(subset)),
     );
     text.push_str(&format!("\n\n{}", table(&SIZES, &[1, 2, 3, 4], result.subsets[0].by_size.iter().map(by_size))));
+    if !report.variations.is_empty() {
+        let header: Vec<&str> = iter::once("recall %").chain(conditions(report).map(|(name, _)| name)).collect();
+        let right: Vec<usize> = (1..header.len()).collect();
+        let conditions = table(&CONDITIONS, &[1, 2, 3, 4, 5], conditions(report).map(condition));
+        text.push_str(&format!("\n\n{conditions}\n\n{}", table(&header, &right, recalls(report))));
+    }
     text
+}
+
+/// The measurement itself, then the same under other conditions.
+fn conditions(report: &Report<DetectReport>) -> impl Iterator<Item = (&str, &DetectReport)> {
+    let others = report.variations.iter().map(|varied| (varied.variation.as_str(), &varied.result));
+    iter::once(("as it is", &report.result)).chain(others)
+}
+
+fn condition((name, result): (&str, &DetectReport)) -> Vec<String> {
+    let all = &result.subsets[0];
+    let seconds = result.seconds_per_photo.map_or_else(|| "-".into(), |s| format!("{s:.2}"));
+    let wrong = all.precision.of - all.precision.count;
+    vec![
+        name.into(),
+        share(&all.recall),
+        wrong.to_string(),
+        share(&all.precision),
+        facts::percent(all.average_precision),
+        seconds,
+    ]
+}
+
+/// Recall of each size of faces, under each of the conditions.
+fn recalls(report: &Report<DetectReport>) -> Vec<Vec<String>> {
+    let sizes = report.result.subsets[0].by_size.iter().map(|row| row.size);
+    let of = |result: &DetectReport, size| {
+        result.subsets[0].by_size.iter().find(|row| row.size == size).map(|row| row.recall)
+    };
+    let cells =
+        |size| conditions(report).map(move |(_, result)| of(result, size).map_or_else(|| "-".into(), |s| share(&s)));
+    sizes.map(|size: FaceSize| iter::once(size.to_string()).chain(cells(size)).collect()).collect()
 }
 
 fn subset(report: &SubsetReport) -> Vec<String> {
@@ -90,6 +131,15 @@ fn page(report: &Report<DetectReport>) -> Page {
         ),
         facts::section("Curve", vec![curves(&result.subsets)]),
     ];
+    if !report.variations.is_empty() {
+        let header: Vec<&str> = iter::once("recall %").chain(conditions(report).map(|(name, _)| name)).collect();
+        let blocks = vec![
+            facts::table(&CONDITIONS, conditions(report).map(condition)),
+            recall_curves(report),
+            facts::table(&header, recalls(report)),
+        ];
+        sections.push(facts::section("Under other conditions", blocks));
+    }
     let header = ["photo", "width", "height", "labelled", "found", "false"];
     let rows = result.photos.iter().map(|p| {
         let numbers = [p.width as usize, p.height as usize, p.faces, p.found, p.false_faces];
@@ -111,6 +161,26 @@ fn size_curve(subset: &SubsetReport) -> Block {
         x: Axis::steps(all.iter().map(ToString::to_string).collect()).labelled("longer side of the face", Unit::Number),
         y: Axis::linear(0.0, 1.0).labelled("share", Unit::Percent),
         series: vec![series("recall", points(|row| &row.recall)), series("precision", points(|row| &row.precision))],
+        lines: Vec::new(),
+    })
+}
+
+fn recall_curves(report: &Report<DetectReport>) -> Block {
+    let all: Vec<FaceSize> = FaceSize::all().collect();
+    let series = |(name, result): (&str, &DetectReport)| Series {
+        name: name.to_owned(),
+        mark: Mark::Dots,
+        points: result.subsets[0]
+            .by_size
+            .iter()
+            .filter_map(|r| facts::point(r.size.index() as f64, &r.recall))
+            .collect(),
+    };
+    Block::Plot(Plot {
+        title: "Recall by labelled size".to_owned(),
+        x: Axis::steps(all.iter().map(ToString::to_string).collect()).labelled("longer side of the face", Unit::Number),
+        y: Axis::linear(0.0, 1.0).labelled("recall", Unit::Percent),
+        series: conditions(report).map(series).collect(),
         lines: Vec::new(),
     })
 }

@@ -53,7 +53,7 @@ pub(super) struct IdentifyArgs {
 
 pub(super) async fn run(args: &IdentifyArgs, config: &Config, output: &Output) -> Result<Outcome, Error> {
     let labelled = args.labelled()?;
-    let inputs = Inputs { lists: vec![args.people.clone()], seed: Some(args.seed) };
+    let inputs = Inputs { lists: vec![args.people.clone()], seed: Some(args.seed), ..Inputs::default() };
     let measure = args
         .report
         .measured((config, output), inputs, |looker, progress| identify::identify(looker, &labelled, progress));

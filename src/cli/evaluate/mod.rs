@@ -18,7 +18,9 @@ use super::output::Output;
 use crate::app::error::Error;
 use crate::app::evaluate::crops::Crops;
 use crate::app::evaluate::looker::Looker;
-use crate::app::evaluate::report::{Asked, Measurement, Report};
+use crate::app::evaluate::report::{Asked, Measurement, Report, Varied};
+use crate::app::evaluate::variation::Variation;
+use crate::app::recogniser::Recogniser;
 use crate::config::{COMMIT, Config};
 use crate::export::html::Page;
 
@@ -63,10 +65,22 @@ struct ReportArgs {
     commit: Option<String>,
 }
 
-/// Lists that a measurement reads, and the seed of what it draws.
+/// Under which conditions photos are looked at, beside those of the settings.
+#[derive(Debug, Args)]
+struct VariationArgs {
+    /// Measure once more with photos shrunk to a longer side (fit=640) or to a share of their sides (shrink=0.5), out of focus
+    /// (blur=2, a standard deviation in pixels), through a poor JPEG (jpeg=40), or with another smallest face (min-face=12);
+    /// several at once with commas; can be given again
+    #[arg(long, value_name = "WHAT")]
+    vary: Vec<Variation>,
+}
+
+/// Lists that a measurement reads, the seed of what it draws, and under which other conditions it is repeated.
+#[derive(Default)]
 struct Inputs {
     lists: Vec<PathBuf>,
     seed: Option<u64>,
+    variations: Vec<Variation>,
 }
 
 pub(super) async fn run(args: &EvaluateArgs, config: &Config, output: &Output) -> Result<Outcome, Error> {
@@ -90,12 +104,12 @@ impl ReportArgs {
         if self.html.is_some() { Crops::Cut } else { Crops::None }
     }
 
-    /// Opens the pack and runs `measure` on it under a progress bar.
+    /// Opens the pack and runs `measure` on it under a progress bar, once more for each variation.
     async fn measured<T: Measurement>(
         &self,
         (config, output): (&Config, &Output),
         inputs: Inputs,
-        measure: impl FnOnce(&Looker<'_>, &(dyn Fn(usize, usize) + Sync)) -> Result<T, Error>,
+        measure: impl Fn(&Looker<'_>, &(dyn Fn(usize, usize) + Sync)) -> Result<T, Error>,
     ) -> Result<Report<T>, Error> {
         let recogniser = open_recogniser(config, output).await?;
         let asked = Asked {
@@ -104,23 +118,31 @@ impl ReportArgs {
             commit: self.commit.clone().unwrap_or_else(built_from),
             started_at: Utc::now(),
         };
-        let looker = if self.no_cache {
-            Looker::forgetful(&recogniser)
-        } else {
-            let default = || config.data_dir.join("cache").join("evaluate");
-            Looker::remembering(&recogniser, &self.cache.clone().unwrap_or_else(default))?
-        };
-        let bar = output.bar(0, "pictures");
-        let progress = |done: usize, all: usize| {
-            bar.set_length(all as u64);
-            bar.set_position(done as u64);
-        };
-        let result = tokio::task::block_in_place(|| measure(&looker, &progress));
-        bar.finish_and_clear();
-        if looker.is_outdated() {
-            output.note("what was kept of earlier runs was made otherwise; every picture was looked at anew");
+        let looker = self.looker(&recogniser, config)?;
+        let result = under_bar(&looker, output, &measure)?;
+        let mut variations = Vec::with_capacity(inputs.variations.len());
+        for variation in inputs.variations {
+            let other = match variation.min_face_px() {
+                Some(min_face_px) => {
+                    let mut config = config.clone();
+                    config.photos.min_face_px = min_face_px;
+                    open_recogniser(&config, output).await?
+                }
+                None => recogniser.clone(),
+            };
+            let looker = self.looker(&other, config)?.varied(variation.clone());
+            let result = under_bar(&looker, output, &measure)?;
+            variations.push(Varied { variation: variation.to_string(), result });
         }
-        Report::of(result?, &looker, &asked)
+        Ok(Report { variations, ..Report::of(result, &looker, &asked)? })
+    }
+
+    fn looker<'a>(&self, recogniser: &'a Recogniser, config: &Config) -> Result<Looker<'a>, Error> {
+        if self.no_cache {
+            return Ok(Looker::forgetful(recogniser));
+        }
+        let default = || config.data_dir.join("cache").join("evaluate");
+        Looker::remembering(recogniser, &self.cache.clone().unwrap_or_else(default))
     }
 
     /// Prints the report, and writes the page where one is asked for.
@@ -138,4 +160,23 @@ impl ReportArgs {
         output.result(report, text);
         Ok(())
     }
+}
+
+/// Measures while a bar shows how far it is.
+fn under_bar<T>(
+    looker: &Looker<'_>,
+    output: &Output,
+    measure: impl Fn(&Looker<'_>, &(dyn Fn(usize, usize) + Sync)) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let bar = output.bar(0, "pictures");
+    let progress = |done: usize, all: usize| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    };
+    let result = tokio::task::block_in_place(|| measure(looker, &progress));
+    bar.finish_and_clear();
+    if looker.is_outdated() {
+        output.note("what was kept of earlier runs was made otherwise; every picture was looked at anew");
+    }
+    result
 }

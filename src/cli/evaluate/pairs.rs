@@ -51,7 +51,7 @@ pub(super) async fn run(args: &PairsArgs, config: &Config, output: &Output) -> R
         seed: args.seed,
         crops: args.report.crops(),
     };
-    let inputs = Inputs { lists: vec![list], seed: Some(args.seed) };
+    let inputs = Inputs { lists: vec![list], seed: Some(args.seed), ..Inputs::default() };
     let measure =
         args.report.measured((config, output), inputs, |looker, progress| pairs::pairs(looker, &labelled, progress));
     let report = measure.await?;
