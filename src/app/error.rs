@@ -143,6 +143,8 @@ codes! {
     AlreadyExists,
     /// It cannot go while something refers to it, or what it refers to is not there.
     InUse,
+    /// Too little was confirmed by people to say anything of it.
+    InsufficientEvidence,
     /// Anything else that stopped the work on one item.
     ProcessingError,
 }

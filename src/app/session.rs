@@ -332,7 +332,12 @@ pub(crate) fn report(conn: &mut AnyConnection, id: SessionId) -> Result<SessionR
 
 /// The day of a session on the school's calendar.
 pub(crate) fn day(session: &SessionRow, zone: Tz) -> NaiveDate {
-    local(session.starts_at, zone).date()
+    day_of(session.starts_at, zone)
+}
+
+/// The day on the school's calendar of a moment, UTC.
+pub(crate) fn day_of(at: NaiveDateTime, zone: Tz) -> NaiveDate {
+    local(at, zone).date()
 }
 
 /// Today on the school's calendar.

@@ -14,6 +14,7 @@ pub mod audit;
 mod backup;
 pub mod classes;
 mod column;
+pub mod confirmed_faces;
 mod connection;
 mod error;
 pub mod events;

@@ -171,7 +171,7 @@ fn status(code: Code) -> StatusCode {
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         AmbiguousName | LastAdmin | RosterConflict | SamplesDisagree | NameTaken | SessionConfirmed
         | SessionNotReady | ExportNotReady | AlreadyExists | InUse | IdempotencyConflict | Cancelled
-        | NoEnrolledStudents => StatusCode::CONFLICT,
+        | NoEnrolledStudents | InsufficientEvidence => StatusCode::CONFLICT,
         VersionConflict => StatusCode::PRECONDITION_FAILED,
         ImageTooLarge | RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         UnsupportedFormat => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -16,6 +16,7 @@ use crate::domain::calibration::fit::{self, Calibration, Plan, WRONG_RATE};
 use crate::domain::calibration::line::{Line, Method, TAIL_FROM};
 use crate::domain::calibration::open_set::MARGIN_STEP;
 use crate::domain::interval::BOOTSTRAP;
+use crate::domain::score::{self as domain, Lines};
 use crate::pack::manifest::{LogLikelihoodRatio, Provenance, Scoring};
 
 /// Whose portraits are where.
@@ -30,9 +31,22 @@ pub struct LabelledPortraits {
     pub date: NaiveDate,
 }
 
+/// What comparisons are made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "source")]
+pub enum Source {
+    /// Portraits, shrunk to the size of faces in class photos.
+    Portraits,
+    /// Faces of class photos that teachers have confirmed. Those that were missed are not among them, so the likelihood ratio
+    /// is not fitted to them: it stays as the pack has it, in these words.
+    Records { likelihood_ratio: String },
+}
+
 /// A calibration and everything that it could not use.
 #[derive(Debug, Serialize)]
 pub struct Calibrated {
+    #[serde(flatten)]
+    pub source: Source,
     pub data: String,
     pub date: NaiveDate,
     pub plan: Plan,
@@ -66,19 +80,23 @@ pub fn calibrate(
     let scoring = looker.recogniser().scoring();
     let calibration = fit::calibrate(&seen.people, &plan, scoring)
         .map_err(|e| Error::new(Code::InvalidTable, e.to_string()).of(labelled.list.display()))?;
-    let dims = looker.recogniser().dims();
-    let cosine = |line: f32| scoring.cosine_at(line, dims);
     Ok(Calibrated {
+        source: Source::Portraits,
         data: labelled.data.clone(),
         date: labelled.date,
         plan,
-        cosines: cosine(calibration.lines.accept).zip(cosine(calibration.lines.doubt)).map(|(a, d)| [a, d]),
+        cosines: cosines(&calibration.lines, scoring, looker.recogniser().dims()),
         calibration,
         listed: seen.listed,
         noted: seen.noted,
         refused: seen.refused,
         unseen: seen.unseen.iter().map(|u| format!("{} at {:.0} px", u.image, u.side_px)).collect(),
     })
+}
+
+/// Accept and doubt line as cosines of embeddings of `dims` values; none for packs that do not normalise.
+pub(super) fn cosines(lines: &Lines, scoring: &domain::Scoring, dims: usize) -> Option<[f32; 2]> {
+    Some([scoring.cosine_at(lines.accept, dims)?, scoring.cosine_at(lines.doubt, dims)?])
 }
 
 impl Measurement for Calibrated {
@@ -121,15 +139,23 @@ impl Calibrated {
             llr: LogLikelihoodRatio {
                 slope: found.llr.slope,
                 intercept: found.llr.intercept,
-                provenance: format!(
-                    "straight line by logistic regression on all comparisons, weighted for the prior {:.4} of a candidate in a \
-                     class of {}; {:.1} nats at accept, {:.1} at doubt",
-                    found.llr_prior,
-                    self.plan.classes.size,
-                    found.llr.at(lines.accept),
-                    found.llr.at(lines.doubt),
-                ),
+                provenance: self.likelihood_ratio_rule(),
             },
+        }
+    }
+
+    fn likelihood_ratio_rule(&self) -> String {
+        let (found, lines) = (&self.calibration, &self.calibration.lines);
+        match &self.source {
+            Source::Records { likelihood_ratio } => likelihood_ratio.clone(),
+            Source::Portraits => format!(
+                "straight line by logistic regression on all comparisons, weighted for the prior {:.4} of a candidate in a \
+                     class of {}; {:.1} nats at accept, {:.1} at doubt",
+                found.llr_prior,
+                self.plan.classes.size,
+                found.llr.at(lines.accept),
+                found.llr.at(lines.doubt),
+            ),
         }
     }
 
@@ -150,18 +176,25 @@ impl Calibrated {
         let (accept, doubt) = (&found.accept, &found.doubt);
         let held = &found.held_out;
         let share = |part: usize| part as f64 / held.impostors.max(1) as f64;
+        let probes = match self.source {
+            Source::Portraits => format!(
+                "portraits shrunk to faces of {:.0}..{:.0} px in {} sizes each, JPEG quality 90, never against a template of the \
+                 same picture",
+                sizes.smallest_px, sizes.largest_px, sizes.steps
+            ),
+            Source::Records { .. } => format!(
+                "faces of {:.0}..{:.0} px in class photos, with the names that teachers confirmed",
+                sizes.smallest_px, sizes.largest_px
+            ),
+        };
         format!(
             "accept = per-comparison false-match rate {:.0e}, doubt = {:.0e}.\n\
-             Templates of 1..{} samples against single probes: portraits shrunk to faces of {:.0}..{:.0} px in {} sizes each, \
-             JPEG quality 90, never against a template of the same picture; seed {}.\n\
+             Templates of 1..{} samples against single probes: {probes}; seed {}.\n\
              accept is {}; {} impostor comparisons of {} pairs of people lie within it. doubt is {}.\n\
              Lines set on every second person, counted on the others: false-match rates {:.1e} and {:.1e}.",
             accept.rate,
             doubt.rate,
             templates.max_samples,
-            sizes.smallest_px,
-            sizes.largest_px,
-            sizes.steps,
             templates.seed,
             method(accept),
             accept.impostors,

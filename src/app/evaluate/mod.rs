@@ -14,6 +14,7 @@ pub mod identify;
 pub mod looker;
 pub mod pairs;
 mod portraits;
+pub mod records;
 pub mod report;
 mod truth;
 pub mod variation;

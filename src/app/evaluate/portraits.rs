@@ -81,7 +81,7 @@ pub(super) fn look_at(
         match looked {
             Ok(Looked { sample, probes, unseen_px }) => {
                 unseen.extend(unseen_px.into_iter().map(|side_px| Unseen { image: image.clone(), side_px }));
-                people.entry(person).or_default().push(Image { name: image.clone(), sample, probes });
+                people.entry(person).or_default().push(Image { name: image.clone(), sample: Some(sample), probes });
             }
             Err(e) => refused.push(format!("{image}: {e} [{}]", e.code.as_str())),
         }

@@ -1,5 +1,7 @@
 //! `rollcall evaluate --calibrate`: the lines of a pack from labelled portraits.
 
+mod records;
+
 use std::path::PathBuf;
 
 use chrono::Utc;
@@ -22,12 +24,17 @@ use crate::pack::rescore::{rescore, scoring_block};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Calibration")]
 pub(super) struct CalibrateArgs {
-    /// Set accept, doubt, margin and likelihood ratio of the pack from portraits of people it was not trained on
-    #[arg(long, required = true, requires = "people")]
+    /// Set accept, doubt, margin and likelihood ratio of the pack from portraits of people it was not trained on, or the lines
+    /// from the school's own confirmed records
+    #[arg(long, required = true, requires = "evidence")]
     calibrate: bool,
     /// Portraits, CSV: image,person and, if known, note; a note takes an image out
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", group = "evidence")]
     people: Option<PathBuf>,
+    /// The faces of all confirmed sessions, under the names that teachers have signed for
+    #[arg(long, group = "evidence", conflicts_with_all = ["images", "data", "smallest_px", "largest_px", "sizes", "samples",
+        "class_size", "classes"])]
+    from_records: bool,
     /// Folder of the portraits [default: the folder of the list]
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
@@ -66,6 +73,16 @@ pub(super) struct CalibrateArgs {
 const TEMPLATE_DRAWS: usize = 4;
 
 impl CalibrateArgs {
+    /// Puts the lines into the pack that the settings name.
+    fn write_if_asked(&self, calibrated: &Calibrated, config: &Config, output: &Output) -> Result<(), Error> {
+        if self.write {
+            let dir = config.pack_dir().expect("the pack was just opened");
+            rescore(&dir, &calibrated.scoring(), &calibrated.comment())?;
+            output.note(format!("written to {}", dir.join(crate::pack::MANIFEST_FILE).display()));
+        }
+        Ok(())
+    }
+
     fn plan(&self) -> Result<Plan, Error> {
         if self.smallest_px > self.largest_px {
             let what = format!("--smallest-px {} is above --largest-px {}", self.smallest_px, self.largest_px);
@@ -84,6 +101,9 @@ impl CalibrateArgs {
 }
 
 pub(super) async fn run(args: &CalibrateArgs, config: &Config, output: &Output) -> Result<Outcome, Error> {
+    if args.from_records {
+        return records::run(args, config, output).await;
+    }
     let plan = args.plan()?;
     let list = args.people.clone().expect("--calibrate requires --people");
     let beside = list.parent().map(PathBuf::from).unwrap_or_default();
@@ -100,11 +120,7 @@ pub(super) async fn run(args: &CalibrateArgs, config: &Config, output: &Output) 
         .measured((config, output), inputs, |looker, progress| calibrate::calibrate(looker, &labelled, plan, progress));
     let report = measure.await?;
     let calibrated = &report.result;
-    if args.write {
-        let dir = config.pack_dir().expect("the pack was just opened");
-        rescore(&dir, &calibrated.scoring(), &calibrated.comment())?;
-        output.note(format!("written to {}", dir.join(crate::pack::MANIFEST_FILE).display()));
-    }
+    args.write_if_asked(calibrated, config, output)?;
     args.report.print(output, &report, describe(&report), || page(&report))?;
     Ok(if calibrated.refused.is_empty() { Outcome::Done } else { Outcome::SomeFailed })
 }
@@ -176,6 +192,7 @@ fn uncertainty(calibrated: &Calibrated) -> String {
     format!("with other people, 95 %: {}", said.join(", "))
 }
 
+/// Verdicts in classes that are drawn from the people.
 fn in_classes(calibrated: &Calibrated) -> String {
     let open = &calibrated.calibration.open_set;
     let percent = |part: usize, all: usize| format!("{:.3} %", 100.0 * part as f64 / all.max(1) as f64);

@@ -51,6 +51,7 @@ pub struct Calibration {
     /// Prior that the likelihood ratio was fitted for: a candidate's share in a class.
     pub llr_prior: f64,
     pub people: usize,
+    /// Pictures that templates were made of.
     pub images: usize,
     pub probes: usize,
     /// Comparisons of one person, and of two.
@@ -111,17 +112,35 @@ const NEAREST: usize = 20;
 /// # Errors
 /// [`CalibrationError`], when the portraits are too few or too easy.
 pub fn calibrate(people: &[Person], plan: &Plan, scoring: &Scoring) -> Result<Calibration, CalibrationError> {
-    let prior = f64::from(DEFAULT_MEMBER_PRIOR) / plan.classes.size as f64;
+    let prior = prior(plan);
     let single = compare(people, Templates { max_samples: 1, ..plan.templates }, scoring);
     let first = Scoring { llr: likelihood_ratio(&single, prior)?, ..*scoring };
     let trials = compare(people, plan.templates, &first);
     let llr = likelihood_ratio(&trials, prior)?;
+    of_trials(people, plan, &trials, llr)
+}
+
+/// Sets lines and margin only; the likelihood ratio is that of `scoring`. For evidence in which comparisons of one person are
+/// not a fair sample, such as faces that were found and confirmed.
+///
+/// # Errors
+/// [`CalibrationError::TooFewImpostors`].
+pub fn calibrate_lines(people: &[Person], plan: &Plan, scoring: &Scoring) -> Result<Calibration, CalibrationError> {
+    of_trials(people, plan, &compare(people, plan.templates, scoring), scoring.llr)
+}
+
+fn of_trials(
+    people: &[Person],
+    plan: &Plan,
+    trials: &[Trial],
+    llr: LikelihoodRatio,
+) -> Result<Calibration, CalibrationError> {
     let everybody: Vec<usize> = (0..people.len()).collect();
-    let (impostors, mut accept, mut doubt) = lines(&trials, &|_| true)?;
+    let (impostors, mut accept, mut doubt) = lines(trials, &|_| true)?;
     for line in [&mut accept, &mut doubt] {
         line.interval = impostors.interval(line, plan.templates.seed);
     }
-    let placed = appearances(&trials, &everybody, plan.classes);
+    let placed = appearances(trials, &everybody, plan.classes);
     let strict = |line: &Line| (line.combined * 100.0).floor() / 100.0;
     let lines = Lines {
         accept: strict(&accept),
@@ -133,18 +152,23 @@ pub fn calibrate(people: &[Person], plan: &Plan, scoring: &Scoring) -> Result<Ca
         llr,
         accept,
         doubt,
-        llr_prior: prior,
+        llr_prior: prior(plan),
         people: people.len(),
-        images: people.iter().map(|p| p.images.len()).sum(),
+        images: people.iter().flat_map(|p| &p.images).filter(|image| image.sample.is_some()).count(),
         probes: people.iter().flat_map(|p| &p.images).map(|i| i.probes.len()).sum(),
         genuine: trials.iter().filter(|t| t.own.is_some()).count(),
         impostors: impostors.len(),
         open_set: judge(&placed, &lines),
-        held_out: held_out(&trials)?,
-        by_size: by_size(&trials, plan.sizes, &lines),
-        by_samples: by_samples(&trials, plan.templates.max_samples, &lines),
-        nearest: nearest(people, &trials),
+        held_out: held_out(trials)?,
+        by_size: by_size(trials, plan.sizes, &lines),
+        by_samples: by_samples(trials, plan.templates.max_samples, &lines),
+        nearest: nearest(people, trials),
     })
+}
+
+/// Of a candidate in one of the plan's classes.
+fn prior(plan: &Plan) -> f64 {
+    f64::from(DEFAULT_MEMBER_PRIOR) / plan.classes.size as f64
 }
 
 fn likelihood_ratio(trials: &[Trial], prior: f64) -> Result<LikelihoodRatio, CalibrationError> {

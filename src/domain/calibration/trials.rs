@@ -14,18 +14,20 @@ pub struct Person {
     pub images: Vec<Image>,
 }
 
-/// One portrait: what enrolment makes of it, and what class photos would show of it.
+/// One picture of a person: what enrolment makes of it, and faces of class-photo size.
 #[derive(Debug, Clone)]
 pub struct Image {
     pub name: String,
-    pub sample: Sample,
+    /// None for a class photo, which nobody is enrolled from.
+    pub sample: Option<Sample>,
+    /// The portrait as small faces, or the face of the class photo.
     pub probes: Vec<Probe>,
 }
 
-/// The portrait as a small face.
+/// A face as class photos show it.
 #[derive(Debug, Clone)]
 pub struct Probe {
-    /// Longer side that the face was brought to, pixels.
+    /// Longer side of the face, pixels.
     pub side_px: f32,
     pub embedding: Embedding,
 }
@@ -82,7 +84,7 @@ pub fn compare(people: &[Person], templates: Templates, scoring: &Scoring) -> Ve
                 for samples in 1..=templates.max_samples {
                     let gallery = &galleries[draw * templates.max_samples + samples - 1];
                     let mut drawn = Draw::of(templates.seed, &[draw, samples, person, image + 1]);
-                    let own = own_template(looks, image, samples, &mut drawn, scoring);
+                    let own = of_samples(&looks.samples(Some(image)), samples, &mut drawn, scoring);
                     trials.push(Trial {
                         person,
                         image,
@@ -104,8 +106,7 @@ struct Gallery(Vec<Option<ScaledEmbedding>>);
 impl Gallery {
     fn draw(people: &[Person], (draw, samples): (usize, usize), seed: u64, scoring: &Scoring) -> Self {
         let one = |(index, person): (usize, &Person)| {
-            let all: Vec<usize> = (0..person.images.len()).collect();
-            of_samples(person, &all, samples, &mut Draw::of(seed, &[draw, samples, index]), scoring)
+            of_samples(&person.samples(None), samples, &mut Draw::of(seed, &[draw, samples, index]), scoring)
         };
         Self(people.iter().enumerate().map(one).collect())
     }
@@ -119,30 +120,21 @@ impl Gallery {
     }
 }
 
-fn own_template(
-    person: &Person,
-    image: usize,
-    samples: usize,
-    draw: &mut Draw,
-    scoring: &Scoring,
-) -> Option<ScaledEmbedding> {
-    let others: Vec<usize> = (0..person.images.len()).filter(|i| *i != image).collect();
-    of_samples(person, &others, samples, draw, scoring)
+impl Person {
+    /// What the person can be enrolled from, without that of one image.
+    fn samples(&self, but: Option<usize>) -> Vec<&Sample> {
+        let others = self.images.iter().enumerate().filter(|(i, _)| Some(*i) != but);
+        others.filter_map(|(_, image)| image.sample.as_ref()).collect()
+    }
 }
 
-/// A template of exactly `samples` of the images `from`. `None` with fewer images, or when they disagree.
-fn of_samples(
-    person: &Person,
-    from: &[usize],
-    samples: usize,
-    draw: &mut Draw,
-    scoring: &Scoring,
-) -> Option<ScaledEmbedding> {
+/// A template of exactly `samples` of those given. `None` with fewer, or when they disagree.
+fn of_samples(from: &[&Sample], samples: usize, draw: &mut Draw, scoring: &Scoring) -> Option<ScaledEmbedding> {
     if from.len() < samples {
         return None;
     }
     let drawn = draw.some_of(from.len(), samples);
-    let drawn: Vec<Sample> = drawn.into_iter().map(|i| person.images[from[i]].sample.clone()).collect();
+    let drawn: Vec<Sample> = drawn.into_iter().map(|i| from[i].clone()).collect();
     template(&drawn, scoring).ok().map(|t| scoring.scaled(&t.vector))
 }
 
@@ -166,7 +158,11 @@ mod tests {
         let image = |i: usize| {
             let vector = embedding(axis, 0.1 * (i * i) as f32);
             let sample = Sample { id: SampleId(i as i64), embedding: vector.clone(), weight: 1.0 };
-            Image { name: format!("{axis}/{i}"), sample, probes: vec![Probe { side_px: 40.0, embedding: vector }] }
+            Image {
+                name: format!("{axis}/{i}"),
+                sample: Some(sample),
+                probes: vec![Probe { side_px: 40.0, embedding: vector }],
+            }
         };
         Person { name: axis.to_string(), images: (0..images).map(image).collect() }
     }
@@ -197,9 +193,23 @@ mod tests {
     }
 
     #[test]
+    fn a_class_photo_is_compared_and_never_enrolled_from() {
+        let mut seen = person(0, 1);
+        let face = Probe { side_px: 40.0, embedding: embedding(0, 0.5) };
+        seen.images.push(Image { name: "lesson".into(), sample: None, probes: vec![face] });
+        let trials = compare(&[seen, person(1, 2)], TEMPLATES, &STARTER);
+        let of = |samples: usize, image: usize| {
+            trials.iter().find(|t| (t.person, t.samples, t.image) == (0, samples, image)).unwrap().own
+        };
+        // The portrait's own probe has no other picture to be compared with; the lesson has one portrait, not two.
+        assert_eq!((of(1, 0), of(2, 1)), (None, None));
+        assert!(of(1, 1).is_some());
+    }
+
+    #[test]
     fn samples_that_disagree_make_no_template() {
         let mut two_faced = person(0, 2);
-        two_faced.images[1].sample.embedding = embedding(7, 0.0);
+        two_faced.images[1].sample.as_mut().unwrap().embedding = embedding(7, 0.0);
         let trials = compare(&[two_faced, person(1, 1)], TEMPLATES, &STARTER);
         let against = |samples: usize| trials.iter().find(|t| t.person == 1 && t.samples == samples).unwrap().others[0];
         assert!(against(1).is_finite() && against(2).is_infinite());

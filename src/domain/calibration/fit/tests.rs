@@ -32,7 +32,7 @@ fn people(count: usize, noise: f64) -> Vec<Person> {
             };
             let probes = (0..PLAN.sizes.steps).map(&mut probe).collect();
             let sample = Sample { id: SampleId(i as i64), embedding: Embedding::new(look).unwrap(), weight: 1.0 };
-            Image { name: format!("{index}/{i}"), sample, probes }
+            Image { name: format!("{index}/{i}"), sample: Some(sample), probes }
         };
         Person { name: index.to_string(), images: (0..4).map(&mut image).collect() }
     };
