@@ -79,6 +79,9 @@ pub struct Photos {
     pub max_faces: NonZeroUsize,
     /// Smallest face looked for, pixels of the full-resolution photo. Default: 20.
     pub min_face_px: u32,
+    /// A photo whose own clock says that it was taken so long before or after the start of its session is pointed out, minutes; 0:
+    /// none is. Default: 180.
+    pub lesson_window_min: u32,
     /// Photos worked on at a time. Default: one for each core, at most 4.
     pub in_flight: Option<NonZeroUsize>,
 }
@@ -192,7 +195,7 @@ impl Default for Config {
 impl Default for Photos {
     fn default() -> Self {
         let max_faces = NonZeroUsize::new(100).expect("100 is not zero");
-        Self { max_mb: 10, max_megapixels: 50, max_faces, min_face_px: 20, in_flight: None }
+        Self { max_mb: 10, max_megapixels: 50, max_faces, min_face_px: 20, lesson_window_min: 180, in_flight: None }
     }
 }
 
@@ -299,6 +302,12 @@ impl Config {
             ("photos.max_mb", f64::from(photos.max_mb), 1.0..=1024.0, "from 1 to 1024"),
             ("photos.max_megapixels", f64::from(photos.max_megapixels), 1.0..=1000.0, "from 1 to 1000"),
             ("photos.min_face_px", f64::from(photos.min_face_px), 12.0..=1000.0, "from 12 to 1000"),
+            (
+                "photos.lesson_window_min",
+                f64::from(photos.lesson_window_min),
+                0.0..=10_080.0,
+                "from 0 to 10080 minutes",
+            ),
             ("queue.lease_secs", f64::from(self.queue.lease_secs), 1.0..=3600.0, "from 1 to 3600"),
             ("queue.max_attempts", f64::from(self.queue.max_attempts), 1.0..=100.0, "from 1 to 100"),
             ("queue.stop_grace_secs", f64::from(self.queue.stop_grace_secs), 0.0..=3600.0, "from 0 to 3600"),

@@ -39,6 +39,8 @@ pub mod metric {
     pub const FACES: &str = "rollcall_faces_total";
     /// What was said of them when their photo was done, by verdict: `match`, `doubt`, `stranger`.
     pub const VERDICTS: &str = "rollcall_verdicts_total";
+    /// Flags that a session got when a photo of it was done and had not before, by flag, such as `reused_photo`.
+    pub const FLAGS: &str = "rollcall_session_flags_total";
     /// Items in one run of a net, by net.
     pub const BATCH_SIZE: &str = "rollcall_net_batch_size";
     /// Time of one run of a net, by net.

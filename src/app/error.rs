@@ -134,6 +134,8 @@ codes! {
     SessionConfirmed,
     /// Photos or records of it still wait.
     SessionNotReady,
+    /// Who was seen, who is marked and how many were counted do not go together; a reason is needed.
+    HeadCountMismatch,
     FaceNotFound,
     /// Nobody has decided about this face.
     DecisionNotFound,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
 use image::RgbImage;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -306,7 +306,7 @@ impl Recogniser {
 
     /// What the faces of a school are compared by.
     pub fn matching(&self, school: &School) -> Matching {
-        Matching { pack: self.key.clone(), scoring: self.scoring, zone: school.config.time_zone }
+        Matching::of(self.key.clone(), self.scoring, &school.config)
     }
 }
 
@@ -322,7 +322,12 @@ impl Matching {
 
     pub(crate) fn of_manifest(manifest: &Manifest, config: &Config) -> Self {
         let pack = PackKey { id: manifest.id.clone(), version: manifest.version.clone() };
-        Self { pack, scoring: scoring(manifest, config), zone: config.time_zone }
+        Self::of(pack, scoring(manifest, config), config)
+    }
+
+    fn of(pack: PackKey, scoring: Scoring, config: &Config) -> Self {
+        let lesson_window = TimeDelta::minutes(i64::from(config.photos.lesson_window_min));
+        Self { pack, scoring, zone: config.time_zone, lesson_window }
     }
 }
 

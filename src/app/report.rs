@@ -21,7 +21,7 @@ use crate::domain::sheet::{
     ExcusedRule, PercentagePolicy, RegisterColumn, RegisterMember, RegisterRecord, RegisterSheet, SessionRow,
     SessionSheet, SheetHeading, SheetRules, StatusLabels,
 };
-use crate::domain::status::AttendanceStatus;
+use crate::domain::status::{AttendanceStatus, SessionState};
 use crate::export::{Bom, class_workbook, register_csv, register_workbook, session_csv, session_workbook};
 
 /// What a file of attendance is written as.
@@ -284,7 +284,7 @@ fn session_sheet(conn: &mut AnyConnection, id: SessionId, config: &Config) -> Re
         state: stored.state,
         photos: u32::try_from(photos.len()).unwrap_or(u32::MAX),
         strangers: u32::try_from(stored.strangers).unwrap_or(0),
-        flags: stored.flags.0.iter().filter_map(|flag| sentence(flag)).chain(stale).map(str::to_owned).collect(),
+        flags: notices(&stored).into_iter().chain(stale.map(str::to_owned)).collect(),
         provenance: provenance(&photos),
         rows: rows
             .into_iter()
@@ -300,6 +300,19 @@ fn session_sheet(conn: &mut AnyConnection, id: SessionId, config: &Config) -> Re
             .collect(),
     };
     Ok(sheet.in_roll_order())
+}
+
+/// What the sheet says beside the numbers: why to look at it, and how it was signed.
+fn notices(stored: &StoredSession) -> Vec<String> {
+    let flags = stored.flags.0.iter().filter_map(|flag| sentence(flag)).map(str::to_owned);
+    let signed = &stored.reconciled;
+    let counted = signed.head_count.map(|heads| match signed.guests {
+        None | Some(0) => format!("the teacher counted {heads} in the room"),
+        Some(guests) => format!("the teacher counted {heads} in the room, guests among them: {guests}"),
+    });
+    let differences = signed.differences.0.iter().map(|difference| difference.text.clone());
+    let reason = signed.confirm_reason.as_ref().map(|reason| format!("confirmed because: {reason}"));
+    flags.chain(counted).chain(differences).chain(reason).collect()
 }
 
 /// What stands on the sheet of a session that a `rematch` could change.
@@ -318,6 +331,8 @@ fn sentence(flag: &str) -> Option<&'static str> {
             Some("most people in the photos are not of this class: nobody was marked absent")
         }
         _ if is(Flag::Conflict) => Some("photos contradict each other: please check the doubts"),
+        _ if is(Flag::ReusedPhoto) => Some("a photo was used for another session before: is it of this lesson?"),
+        _ if is(Flag::OutsideLesson) => Some("a photo was taken at another time, by its own clock"),
         _ if is(Flag::Doubts) => Some("some faces may be students of the class: please decide"),
         _ => None,
     }
@@ -375,13 +390,16 @@ fn sessions_of(
     Ok(stored)
 }
 
-/// A column for each session; one that is stale says so beside its name.
+/// A column for each session; one that is stale, or whose photos may be of another lesson and nobody has signed it, says so beside
+/// its name.
 fn columns(conn: &mut AnyConnection, stored: &[StoredSession], config: &Config) -> Result<Vec<RegisterColumn>, Error> {
     let mut freshness = freshness(config);
     let mut columns = Vec::with_capacity(stored.len());
     for s in stored {
         let stale = is_stale(conn, freshness.as_mut(), s)?.then_some("STALE");
-        let name: Vec<&str> = s.name.as_deref().into_iter().chain(stale).collect();
+        let doubtful = s.flags.0.iter().any(|flag| Flag::GUARDS.iter().any(|guard| guard.as_str() == flag));
+        let check = (doubtful && s.state != SessionState::Confirmed).then_some("CHECK PHOTOS");
+        let name: Vec<&str> = s.name.as_deref().into_iter().chain(stale).chain(check).collect();
         let starts_at = session::local(s.starts_at, config.time_zone);
         columns.push(RegisterColumn { id: s.id, starts_at, name: (!name.is_empty()).then(|| name.join(" · ")) });
     }

@@ -4,12 +4,14 @@
 //! all photos every time, so the order in which photos come, and how often one is processed, makes no difference.
 
 mod entry;
+mod guard;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
 pub use entry::{Created, SessionEdit, SessionEntry, StartsAt, change, create, delete};
+pub(crate) use guard::{later_users, settle_all, tell_others};
 
 use super::batch_report::SessionReport;
 use super::error::{Code, Error};
@@ -33,12 +35,14 @@ use crate::domain::status::{AttendanceStatus, PhotoState, RecordSource, SessionS
 use crate::domain::template::Sample;
 use crate::vision::decode::DecodeWarning;
 
-/// What faces are compared by: the pack, its lines, and the school's clock.
+/// What sessions are judged by: the pack, its lines, the school's clock and what it says of photos of another time.
 #[derive(Debug, Clone)]
 pub struct Matching {
     pub pack: PackKey,
     pub scoring: Scoring,
     pub zone: Tz,
+    /// Photos taken earlier before the start of a session, or later after it, are pointed out; zero: none are.
+    pub lesson_window: TimeDelta,
 }
 
 /// The session of this class, name and start (the school's time), made where there is none.
@@ -177,9 +181,10 @@ pub(crate) fn settle(
     fused.keep_people(&forgotten_people(&stored));
     let corrections = corrections(conn, id)?;
     let outcomes: Vec<PhotoOutcome> = photos.iter().map(|p| outcome(p, &matching.pack)).collect();
-    let settled = settle_records(gallery.standings(), &outcomes, &fused, &corrections);
+    let mut settled = settle_records(gallery.standings(), &outcomes, &fused, &corrections);
     let verdicts: Vec<FaceVerdict> = fused.faces.iter().map(|f| with_kept_scores(verdict_row(f), &stored)).collect();
     faces::set_verdicts(conn, id, &verdicts)?;
+    settled.flags.extend(guard::look(conn, &session, &photos, matching)?);
     let rows: Vec<NewRecord> =
         settled.records.iter().filter(|r| r.source == RecordSource::Auto).map(|r| record_row(id, r, now)).collect();
     // Who has left the class since, with effect before the session, is no business of it any more.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, TimeDelta};
 use chrono_tz::Tz;
 
 use super::School;
@@ -46,7 +46,7 @@ impl Class {
         let config = Arc::new(Config::default());
         let school = School { db: db.clone(), store: Arc::new(MemoryStore::new()), config };
         let pack = PackKey { id: "starter".into(), version: "1".into() };
-        let matching = Matching { pack, scoring: scoring64(), zone: Tz::UTC };
+        let matching = Matching { pack, scoring: scoring64(), zone: Tz::UTC, lesson_window: TimeDelta::hours(3) };
         db.run_blocking::<_, DbError>(|conn| {
             let base = crate::db::testing::school(conn)?;
             for (axis, member) in base.members.iter().enumerate() {

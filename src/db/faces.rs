@@ -2,13 +2,14 @@
 //!
 //! Detections are written per photo, verdicts per session, because a verdict looks at all photos of the session.
 
+use chrono::NaiveDateTime;
 use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use super::column::Json;
 use super::connection::each_backend;
 use super::error::OrNotFound;
-use super::schema::{faces, session_photos};
+use super::schema::{attendance_sessions, faces, session_photos};
 use super::{AnyConnection, DbError};
 use crate::domain::embedding::Embedding;
 use crate::domain::geometry::{BoundingBox, Landmarks};
@@ -89,6 +90,43 @@ pub struct FaceVerdict {
     pub person: Option<i32>,
 }
 
+/// The matched face of a member in some photo, as far as pictures are compared by it.
+#[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
+#[diesel(table_name = faces)]
+pub struct MemberFaceRow {
+    pub photo_id: PhotoId,
+    pub member_id: Option<MemberId>,
+    pub embedding: Option<Embedding>,
+    /// Box in pixels of the upright photo, origin top left.
+    pub x: f32,
+    pub y: f32,
+    pub w: f32,
+    pub h: f32,
+    /// Pixels of the upright photo.
+    #[diesel(select_expression = session_photos::width)]
+    pub photo_width: Option<i32>,
+}
+
+/// Where faces of members are looked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere<'a> {
+    /// In other sessions than this one.
+    pub session: SessionId,
+    /// Which start from this time (UTC) to that.
+    pub days: (NaiveDateTime, NaiveDateTime),
+    /// In photos that came before this one, or after.
+    pub photos: Came,
+    /// In photos that were looked at with this pack and version.
+    pub pack: (&'a str, &'a str),
+}
+
+/// Photos by the order in which they came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Came {
+    Before(PhotoId),
+    After(PhotoId),
+}
+
 /// Replaces all faces of a photo; returns the new ids in the order of `new`. Records that pointed at the old ones lose
 /// the pointer, not their status. Belongs into a transaction.
 ///
@@ -142,6 +180,69 @@ pub fn list_for_session(conn: &mut AnyConnection, session: SessionId) -> Result<
         .filter(session_photos::session_id.eq(session))
         .order((faces::photo_id, faces::ordinal))
         .select(FaceRow::as_select())
+        .load(conn)?)
+}
+
+/// What is said of a face, without what it looks like.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = faces)]
+pub struct SaidRow {
+    pub verdict: Option<Verdict>,
+    pub member_id: Option<MemberId>,
+    pub reason: Option<String>,
+    pub person: Option<i32>,
+}
+
+/// What is said of the faces of a session.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn said_in(conn: &mut AnyConnection, session: SessionId) -> Result<Vec<SaidRow>, DbError> {
+    Ok(faces::table
+        .filter(faces::photo_id.eq_any(photos_of(session)))
+        .order(faces::id)
+        .select(SaidRow::as_select())
+        .load(conn)?)
+}
+
+/// The matched faces of these members in other sessions, by photo.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn of_members_elsewhere(
+    conn: &mut AnyConnection,
+    members: &[MemberId],
+    place: &Elsewhere<'_>,
+) -> Result<Vec<MemberFaceRow>, DbError> {
+    let mut query = faces::table
+        .inner_join(session_photos::table.inner_join(attendance_sessions::table))
+        .filter(faces::member_id.eq_any(members.iter().map(|id| id.0).collect::<Vec<_>>()))
+        .filter(faces::verdict.eq(Verdict::Match))
+        .filter(faces::embedding.is_not_null())
+        .filter(session_photos::session_id.ne(place.session))
+        .filter(session_photos::pack_id.eq(place.pack.0))
+        .filter(session_photos::pack_version.eq(place.pack.1))
+        .filter(attendance_sessions::starts_at.between(place.days.0, place.days.1))
+        .into_boxed();
+    query = match place.photos {
+        Came::Before(photo) => query.filter(faces::photo_id.lt(photo)),
+        Came::After(photo) => query.filter(faces::photo_id.gt(photo)),
+    };
+    Ok(query.order((faces::photo_id, faces::ordinal)).select(MemberFaceRow::as_select()).load(conn)?)
+}
+
+/// The matched faces of these photos that have an embedding, by photo.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn matched_in(conn: &mut AnyConnection, photos: &[PhotoId]) -> Result<Vec<MemberFaceRow>, DbError> {
+    Ok(faces::table
+        .inner_join(session_photos::table)
+        .filter(faces::photo_id.eq_any(photos.iter().map(|id| id.0).collect::<Vec<_>>()))
+        .filter(faces::verdict.eq(Verdict::Match))
+        .filter(faces::embedding.is_not_null())
+        .order((faces::photo_id, faces::ordinal))
+        .select(MemberFaceRow::as_select())
         .load(conn)?)
 }
 

@@ -31,7 +31,7 @@ pub struct PhotoRow {
     /// Pixels of the upright photo; known once it was decoded.
     pub width: Option<i32>,
     pub height: Option<i32>,
-    /// UTC.
+    /// UTC, from the camera's clock, which is taken for the school's.
     pub captured_at: Option<NaiveDateTime>,
     pub smallest_face_px: Option<f32>,
     pub faces_left_out: i32,
@@ -46,6 +46,23 @@ pub struct PhotoRow {
     pub policy: Json<Value>,
     pub processed_at: Option<NaiveDateTime>,
     pub created_at: NaiveDateTime,
+    /// What is suspicious about it beside other photos and its lesson; written when the session is settled.
+    pub guard_warnings: Json<Vec<String>>,
+}
+
+impl PhotoRow {
+    /// What the result should be read with: of the photo itself, then beside others.
+    pub fn all_warnings(&self) -> Vec<String> {
+        self.warnings.0.iter().chain(&self.guard_warnings.0).cloned().collect()
+    }
+}
+
+/// A photo of another session with bytes that were asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct ElsewhereRow {
+    pub id: PhotoId,
+    pub session_id: SessionId,
+    pub sha256: String,
 }
 
 /// What a row says of its object in the store.
@@ -76,6 +93,9 @@ pub struct NewPhoto {
 pub struct PhotoResult {
     pub width: i32,
     pub height: i32,
+    /// UTC; `None` where the camera does not say.
+    #[diesel(treat_none_as_null = true)]
+    pub captured_at: Option<NaiveDateTime>,
     /// `None` in a photo without a face; a value of an earlier run is then removed.
     #[diesel(treat_none_as_null = true)]
     pub smallest_face_px: Option<f32>,
@@ -129,19 +149,24 @@ pub fn find_in_session(
         .optional()?)
 }
 
-/// The first photo with these bytes in any session of a class, if there is one.
+/// The photos with these bytes in other sessions of a class, those that did not fail, in the order they came.
 ///
 /// # Errors
 /// [`DbError::Query`] and its like when the database fails.
-pub fn find_in_class(conn: &mut AnyConnection, class: ClassId, sha256: &str) -> Result<Option<PhotoRow>, DbError> {
+pub fn elsewhere(
+    conn: &mut AnyConnection,
+    (class, session): (ClassId, SessionId),
+    hashes: &[String],
+) -> Result<Vec<ElsewhereRow>, DbError> {
     Ok(session_photos::table
         .inner_join(attendance_sessions::table)
         .filter(attendance_sessions::class_id.eq(class))
-        .filter(session_photos::sha256.eq(sha256))
+        .filter(session_photos::session_id.ne(session))
+        .filter(session_photos::sha256.eq_any(hashes))
+        .filter(session_photos::state.ne(PhotoState::Failed))
         .order(session_photos::id)
-        .select(PhotoRow::as_select())
-        .first(conn)
-        .optional()?)
+        .select((session_photos::id, session_photos::session_id, session_photos::sha256))
+        .load(conn)?)
 }
 
 /// How far these photos have come, those that are still there.
@@ -254,6 +279,7 @@ pub fn insert(conn: &mut AnyConnection, new: &NewPhoto) -> Result<PhotoId, DbErr
             session_photos::warnings.eq(Json(Vec::<String>::new())),
             session_photos::timings.eq(Json(Value::Null)),
             session_photos::policy.eq(Json(Value::Null)),
+            session_photos::guard_warnings.eq(Json(Vec::<String>::new())),
         ))
         .returning(session_photos::id)
         .get_result(conn)?)
@@ -301,6 +327,17 @@ pub fn start(conn: &mut AnyConnection, id: PhotoId) -> Result<(), DbError> {
 pub fn finish(conn: &mut AnyConnection, id: PhotoId, result: &PhotoResult) -> Result<(), DbError> {
     diesel::update(session_photos::table.find(id)).set(result).execute(conn)?.or_not_found("the photo")?;
     set_state(conn, id, PhotoState::Done)
+}
+
+/// Says what is suspicious about a photo beside others and its lesson.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn set_guard_warnings(conn: &mut AnyConnection, id: PhotoId, warnings: &Json<Vec<String>>) -> Result<(), DbError> {
+    diesel::update(session_photos::table.find(id))
+        .set(session_photos::guard_warnings.eq(warnings.clone()))
+        .execute(conn)?
+        .or_not_found("the photo")
 }
 
 /// How long the stages of a photo took, told once all of them are over.
@@ -355,7 +392,7 @@ mod tests {
 
     use super::*;
     use crate::db::sessions;
-    use crate::db::testing::{at, class, new_photo, on_each_database, photo_result, plan, session};
+    use crate::db::testing::{at, class, new_photo, new_session, on_each_database, photo_result, plan, session};
 
     on_each_database! {
         fn objects_are_told_page_by_page_and_found_by_their_keys(db) {
@@ -396,6 +433,7 @@ mod tests {
                     state: PhotoState::Done,
                     width: Some(result.width),
                     height: Some(result.height),
+                    captured_at: result.captured_at,
                     smallest_face_px: result.smallest_face_px,
                     faces_left_out: result.faces_left_out,
                     warnings: result.warnings,
@@ -454,17 +492,23 @@ mod tests {
             }).unwrap();
         }
 
-        fn the_same_bytes_are_found_in_the_session_and_in_the_class(db) {
+        fn the_same_bytes_are_found_in_the_session_and_in_others_of_the_class(db) {
             db.run_blocking::<_, DbError>(|conn| {
                 let session = session(conn)?;
                 let first = new_photo(session, 1);
                 let id = insert(conn, &first)?;
                 assert!(matches!(insert(conn, &first), Err(DbError::Duplicate { .. })));
                 assert_eq!(find_in_session(conn, session, &first.sha256)?.map(|row| row.id), Some(id));
-                let of_session = sessions::get(conn, session)?;
-                assert_eq!(find_in_class(conn, of_session.class_id, &first.sha256)?.map(|row| row.id), Some(id));
+                let class_of_both = sessions::get(conn, session)?.class_id;
+                let next = sessions::find_or_insert(conn, &new_session(class_of_both, "2025-09-02 03:30:00"))?.id;
+                let hashes = [new_photo(next, 2).sha256, first.sha256.clone()];
+                let row = ElsewhereRow { id, session_id: session, sha256: first.sha256.clone() };
+                assert_eq!(elsewhere(conn, (class_of_both, next), &hashes)?, [row]);
+                assert_eq!(elsewhere(conn, (class_of_both, session), &hashes)?, [], "its own photos are not elsewhere");
                 let other = class(conn, "other")?;
-                assert_eq!(find_in_class(conn, other, &first.sha256)?, None);
+                assert_eq!(elsewhere(conn, (other, next), &hashes)?, []);
+                fail(conn, id, "INVALID_IMAGE", "no image", at("2025-09-01 05:00:00"))?;
+                assert_eq!(elsewhere(conn, (class_of_both, next), &hashes)?, []);
                 assert_eq!(find_in_session(conn, session, &new_photo(session, 2).sha256)?, None);
                 Ok(())
             }).unwrap();

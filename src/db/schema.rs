@@ -82,6 +82,10 @@ table! {
         updated_at -> Timestamp,
         confirmed_at -> Nullable<Timestamp>,
         confirmed_by -> Nullable<Text>,
+        head_count -> Nullable<Integer>,
+        guests -> Nullable<Integer>,
+        differences -> Text,
+        confirm_reason -> Nullable<Text>,
     }
 }
 
@@ -109,6 +113,7 @@ table! {
         policy -> Text,
         processed_at -> Nullable<Timestamp>,
         created_at -> Timestamp,
+        guard_warnings -> Text,
     }
 }
 

@@ -9,6 +9,7 @@ use super::error::OrNotFound;
 use super::page::{Listed, Page};
 use super::schema::attendance_sessions as sessions;
 use super::{AnyConnection, DbError};
+use crate::domain::head_count::DifferenceNote;
 use crate::domain::ids::{ClassId, SessionId, SubjectId};
 use crate::domain::status::SessionState;
 
@@ -34,6 +35,22 @@ pub struct SessionRow {
     pub confirmed_at: Option<NaiveDateTime>,
     /// The name at that time.
     pub confirmed_by: Option<String>,
+    #[diesel(embed)]
+    pub reconciled: Reconciled,
+}
+
+/// How a session added up when it was signed; nothing while it is not.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Queryable, Selectable, AsChangeset)]
+#[diesel(table_name = sessions, treat_none_as_null = true)]
+pub struct Reconciled {
+    /// Heads that the teacher counted in the room, guests included.
+    pub head_count: Option<i32>,
+    /// People in the room who are not of the class, as the teacher says.
+    pub guests: Option<i32>,
+    /// What did not add up.
+    pub differences: Json<Vec<DifferenceNote>>,
+    /// Why it was signed all the same.
+    pub confirm_reason: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -262,8 +279,13 @@ pub fn update(conn: &mut AnyConnection, id: SessionId, change: &SessionChange) -
 ///
 /// # Errors
 /// [`DbError::NotFound`].
-pub fn confirm(conn: &mut AnyConnection, id: SessionId, by: &str, at: NaiveDateTime) -> Result<(), DbError> {
-    let signed = (sessions::confirmed_at.eq(at), sessions::confirmed_by.eq(by));
+pub fn confirm(
+    conn: &mut AnyConnection,
+    id: SessionId,
+    (by, at): (&str, NaiveDateTime),
+    reconciled: &Reconciled,
+) -> Result<(), DbError> {
+    let signed = (sessions::confirmed_at.eq(at), sessions::confirmed_by.eq(by), reconciled);
     diesel::update(sessions::table.find(id))
         .set((sessions::state.eq(SessionState::Confirmed), signed, sessions::updated_at.eq(at)))
         .execute(conn)?
@@ -299,7 +321,8 @@ pub fn set_name_and_subject(
 /// # Errors
 /// [`DbError::NotFound`].
 pub fn reopen(conn: &mut AnyConnection, id: SessionId, at: NaiveDateTime) -> Result<(), DbError> {
-    let unsigned = (sessions::confirmed_at.eq(None::<NaiveDateTime>), sessions::confirmed_by.eq(None::<String>));
+    let nobody = (sessions::confirmed_at.eq(None::<NaiveDateTime>), sessions::confirmed_by.eq(None::<String>));
+    let unsigned = (nobody, Reconciled::default());
     diesel::update(sessions::table.find(id))
         .set((sessions::state.eq(SessionState::Review), unsigned, sessions::updated_at.eq(at)))
         .execute(conn)?
@@ -397,7 +420,7 @@ mod tests {
                 let last = open(nine, "2025-09-02 03:30:00")?;
                 let taught = NewSession { subject_id: Some(maths), ..new_session(ten, "2025-08-31 03:30:00") };
                 let taught = find_or_insert(conn, &taught)?.id;
-                confirm(conn, first, "ann", at("2025-09-01 12:00:00"))?;
+                confirm(conn, first, ("ann", at("2025-09-01 12:00:00")), &Reconciled::default())?;
                 let mut of = |filter: SessionFilter, limit, offset| {
                     let listed = page(conn, &filter, Page { limit, offset })?;
                     Ok::<_, DbError>((listed.rows.into_iter().map(|row| row.id).collect::<Vec<_>>(), listed.total))
@@ -423,18 +446,25 @@ mod tests {
                 let class = class(conn, "9")?;
                 let row = find_or_insert(conn, &new_session(class, "2025-09-01 03:30:00"))?;
                 let (noon, later) = (at("2025-09-01 12:00:00"), at("2025-09-01 13:00:00"));
-                confirm(conn, row.id, "ann", noon)?;
+                let reconciled = Reconciled {
+                    head_count: Some(28),
+                    guests: Some(1),
+                    differences: Json(vec![DifferenceNote { code: "COUNT_DIFFERS".into(), text: "28, not 27".into() }]),
+                    confirm_reason: Some("two were at the door".into()),
+                };
+                confirm(conn, row.id, ("ann", noon), &reconciled)?;
                 let signed = SessionRow {
                     state: SessionState::Confirmed,
                     confirmed_at: Some(noon),
                     confirmed_by: Some("ann".into()),
+                    reconciled,
                     updated_at: noon,
                     ..row.clone()
                 };
                 assert_eq!(get(conn, row.id)?, signed);
                 reopen(conn, row.id, later)?;
                 assert_eq!(get(conn, row.id)?, SessionRow { state: SessionState::Review, updated_at: later, ..row });
-                assert!(matches!(confirm(conn, SessionId(404), "ann", noon), Err(DbError::NotFound { .. })));
+                assert!(matches!(confirm(conn, SessionId(404), ("ann", noon), &Reconciled::default()), Err(DbError::NotFound { .. })));
                 assert!(matches!(reopen(conn, SessionId(404), noon), Err(DbError::NotFound { .. })));
                 Ok(())
             }).unwrap();

@@ -146,6 +146,7 @@ pub(crate) fn photo_result() -> PhotoResult {
     PhotoResult {
         width: 4000,
         height: 3000,
+        captured_at: Some(at("2025-09-01 03:31:12")),
         smallest_face_px: Some(24.5),
         faces_left_out: 1,
         warnings: Json(vec!["faces left out".into()]),

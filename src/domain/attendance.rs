@@ -84,9 +84,17 @@ pub enum Flag {
     Doubts,
     /// People who are not enrolled in the class were seen.
     Strangers,
+    /// A photo is the same, or nearly, as one that another session of the class had before: who is in it says little about this
+    /// lesson. Set by guards, not by [`settle`]; records stay as they are.
+    ReusedPhoto,
+    /// By its own clock a photo was not taken in this lesson. Set as `ReusedPhoto` is.
+    OutsideLesson,
 }
 
 impl Flag {
+    /// Those that question whether the photos show this lesson.
+    pub const GUARDS: [Self; 2] = [Self::ReusedPhoto, Self::OutsideLesson];
+
     /// The word stored with the session and shown in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -99,6 +107,8 @@ impl Flag {
             Self::Conflict => "conflict",
             Self::Doubts => "doubts",
             Self::Strangers => "strangers",
+            Self::ReusedPhoto => "reused_photo",
+            Self::OutsideLesson => "outside_lesson",
         }
     }
 }

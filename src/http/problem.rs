@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::observe;
 use crate::app::error::{Code, Error};
+use crate::domain::head_count::DifferenceNote;
 
 /// Media type of problems.
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
@@ -56,6 +57,9 @@ pub(super) struct Details {
     /// What was wrong with single items, where a request holds several.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<ItemProblem>,
+    /// What does not add up, where a session is to be confirmed without a reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    differences: Vec<DifferenceResponse>,
     /// Seconds after which to try again; also in the header `Retry-After`.
     #[serde(skip_serializing_if = "Option::is_none")]
     retry_after: Option<u64>,
@@ -69,6 +73,23 @@ pub(crate) struct ItemProblem {
     #[schema(value_type = ErrorCode)]
     pub(crate) code: Code,
     pub(crate) detail: String,
+}
+
+/// Something about a session that does not add up.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Difference)]
+pub(crate) struct DifferenceResponse {
+    /// Stable name of its kind; there may be more of them later.
+    #[schema(example = "COUNT_DIFFERS")]
+    code: String,
+    /// For the teacher.
+    text: String,
+}
+
+impl From<DifferenceNote> for DifferenceResponse {
+    fn from(DifferenceNote { code, text }: DifferenceNote) -> Self {
+        Self { code, text }
+    }
 }
 
 /// Names of everything that can go wrong. Only described here: the list is that of [`Code`].
@@ -102,6 +123,7 @@ impl Problem {
             code,
             request_id: observe::request_id(),
             errors: Vec::new(),
+            differences: Vec::new(),
             retry_after: None,
         }))
     }
@@ -113,6 +135,11 @@ impl Problem {
 
     pub(crate) fn with_errors(mut self, errors: Vec<ItemProblem>) -> Self {
         self.0.errors = errors;
+        self
+    }
+
+    pub(crate) fn with_differences(mut self, differences: Vec<DifferenceResponse>) -> Self {
+        self.0.differences = differences;
         self
     }
 
@@ -170,8 +197,8 @@ fn status(code: Code) -> StatusCode {
         | PackNotFound | ExportNotFound | RouteNotFound => StatusCode::NOT_FOUND,
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         AmbiguousName | LastAdmin | RosterConflict | SamplesDisagree | NameTaken | SessionConfirmed
-        | SessionNotReady | ExportNotReady | AlreadyExists | InUse | IdempotencyConflict | Cancelled
-        | NoEnrolledStudents | InsufficientEvidence => StatusCode::CONFLICT,
+        | SessionNotReady | HeadCountMismatch | ExportNotReady | AlreadyExists | InUse | IdempotencyConflict
+        | Cancelled | NoEnrolledStudents | InsufficientEvidence => StatusCode::CONFLICT,
         VersionConflict => StatusCode::PRECONDITION_FAILED,
         ImageTooLarge | RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         UnsupportedFormat => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use rollcall::app::School as Data;
-use rollcall::app::review::{self, Unmarked};
+use rollcall::app::review::{self, Signature, Unmarked};
 use rollcall::config::Config;
 use rollcall::db::{Db, DbError, photos};
 use rollcall::domain::access::Actor;
@@ -28,7 +28,8 @@ fn with_data<T, F: Future<Output = T>>(school: &School, work: impl FnOnce(Data) 
 
 fn confirm(school: &School) {
     let confirmed = with_data(school, |data| async move {
-        review::confirm(&data, SESSION, Actor::command(), None, Unmarked::Keep).await
+        let signature = Signature { unmarked: Unmarked::Keep, ..Signature::default() };
+        review::confirm(&data, SESSION, Actor::command(), signature).await
     });
     confirmed.unwrap();
 }

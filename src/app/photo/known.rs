@@ -53,7 +53,7 @@ impl KnownPhoto {
         line.height = row.height.and_then(|h| u32::try_from(h).ok());
         line.smallest_face_px = row.smallest_face_px;
         line.faces_left_out = u32::try_from(row.faces_left_out).unwrap_or(0);
-        line.warnings.clone_from(&row.warnings.0);
+        line.warnings = row.all_warnings();
         line.timings_ms = serde_json::from_value(row.timings.0.clone()).unwrap_or_default();
         line.error = row.error_code.as_ref().map(|code| ErrorReport {
             code: serde_json::from_value(code.clone().into()).unwrap_or(Code::ProcessingError),

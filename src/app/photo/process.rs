@@ -48,6 +48,7 @@ pub(crate) async fn process(school: &School, recogniser: &Recogniser, job: &Clai
     let done = done.ok_or(Failure::LeaseLost)?;
     done.count();
     done.log((session, photo), start);
+    session::tell_others(school, &matching, session).await;
     Ok(())
 }
 
@@ -55,6 +56,8 @@ pub(crate) async fn process(school: &School, recogniser: &Recogniser, job: &Clai
 struct Done {
     faces: usize,
     verdicts: Vec<(Verdict, u64)>,
+    /// That its session has now and had not before.
+    flags: Vec<String>,
     timings: TimingsMs,
 }
 
@@ -68,6 +71,9 @@ impl Done {
         metrics::counter!(metric::FACES).increment(self.faces as u64);
         for (verdict, count) in &self.verdicts {
             metrics::counter!(metric::VERDICTS, "verdict" => verdict.as_str()).increment(*count);
+        }
+        for flag in &self.flags {
+            metrics::counter!(metric::FLAGS, "flag" => flag.clone()).increment(1);
         }
     }
 
@@ -115,17 +121,18 @@ async fn finish(
     let result = result(school, recogniser, &seen);
     let again = move |conn: &mut AnyConnection| {
         let (mut timings, photo, faces) = (seen.timings, row.id, seen.faces.len());
-        let done = |conn: &mut AnyConnection, timings| {
-            Ok(Some(Done { faces, verdicts: faces::count_verdicts(conn, photo)?, timings }))
+        let done = |conn: &mut AnyConnection, timings, flags| {
+            Ok(Some(Done { faces, verdicts: faces::count_verdicts(conn, photo)?, flags, timings }))
         };
         match store::hold(conn, &claim)? {
             Held::Yes => {}
             // An earlier try, whose success was not heard of.
-            Held::Finished => return done(conn, timings),
+            Held::Finished => return done(conn, timings, Vec::new()),
             Held::No => return Ok(None),
         }
         let (start, now) = (Instant::now(), Utc::now().naive_utc());
-        session::require_unconfirmed(&sessions::lock(conn, row.session_id)?)?;
+        let before = sessions::lock(conn, row.session_id)?;
+        session::require_unconfirmed(&before)?;
         let new: Vec<NewFace> = seen.faces.iter().enumerate().map(|(i, f)| new_face(i, f)).collect();
         faces::replace_for_photo(conn, row.id, &new)?;
         photos::finish(conn, row.id, &PhotoResult { processed_at: now, ..result.clone() })?;
@@ -136,7 +143,9 @@ async fn finish(
         timings.matching = ms_since(start);
         photos::set_timings(conn, row.id, &Json(serde_json::json!(timings)))?;
         queue::finish(conn, &claim)?;
-        done(conn, timings)
+        let mut flags = sessions::get(conn, row.session_id)?.flags.0;
+        flags.retain(|flag| !before.flags.0.contains(flag));
+        done(conn, timings, flags)
     };
     school.change_patiently(again).await
 }
@@ -146,6 +155,7 @@ fn result(school: &School, recogniser: &Recogniser, seen: &SeenPhoto) -> PhotoRe
     PhotoResult {
         width: seen.size.0 as i32,
         height: seen.size.1 as i32,
+        captured_at: seen.captured_at.map(|at| session::utc(at, school.config.time_zone)),
         smallest_face_px: seen.faces.iter().map(|f| f.quality.side_px).min_by(f32::total_cmp),
         faces_left_out: i32::try_from(seen.faces_left_out).unwrap_or(i32::MAX),
         warnings: Json(seen.warnings.clone()),

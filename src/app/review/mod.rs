@@ -5,14 +5,16 @@
 //! session that was confirmed is not changed by anybody until it is reopened. Called by `http`.
 
 mod correct;
+mod reconcile;
 mod sign;
 #[cfg(test)]
 mod tests;
 mod version;
 
 pub use correct::{BulkError, Correction, ItemError, RecordCorrection, correct, correct_many, withdraw};
+pub use reconcile::{Reconciliation, head_count};
 pub(crate) use sign::reopen_in;
-pub use sign::{Signed, Unmarked, confirm, reopen};
+pub use sign::{ConfirmError, Signature, Signed, Unmarked, confirm, reopen};
 
 use std::collections::HashMap;
 

@@ -57,8 +57,10 @@ pub(super) struct PhotoResponse {
     /// Faces beyond the limit, which were not looked at.
     #[schema(minimum = 0)]
     faces_left_out: i32,
-    /// What the result should be read with.
+    /// What the result should be read with. Names other sessions of the class that have the same picture.
     warnings: Vec<String>,
+    /// By the camera's clock, which is taken for the school's; none where it does not say.
+    captured_at: Option<DateTime<Utc>>,
     /// What can be done about it while the class is there.
     advice: Vec<AdviceResponse>,
     /// The pack it was looked at with, as `id@version`.
@@ -117,6 +119,7 @@ impl PhotoResponse {
             code: serde_json::from_value(code.into()).unwrap_or(Code::ProcessingError),
             message: row.error_message.unwrap_or_default(),
         });
+        let warnings = row.warnings.0.into_iter().chain(row.guard_warnings.0).collect();
         Self {
             id: row.id.0,
             session_id: row.session_id.0,
@@ -129,7 +132,8 @@ impl PhotoResponse {
             height: row.height,
             smallest_face_px: row.smallest_face_px,
             faces_left_out: row.faces_left_out,
-            warnings: row.warnings.0,
+            warnings,
+            captured_at: row.captured_at.map(|at| at.and_utc()),
             advice,
             pack: row.pack_id.zip(row.pack_version).map(|(id, version)| format!("{id}@{version}")),
             provider: row.provider,

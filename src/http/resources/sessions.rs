@@ -10,13 +10,14 @@ use utoipa::{IntoParams, ToSchema};
 use super::students::said;
 use super::words::SessionProgress;
 use crate::app::session::{self, Created, SessionEdit, SessionEntry, StartsAt};
-use crate::db::sessions::{self, SessionFilter, SessionRow};
+use crate::db::sessions::{self, Reconciled, SessionFilter, SessionRow};
 use crate::db::{photos, records};
 use crate::domain::ids::{ClassId, SessionId, SubjectId};
-use crate::domain::status::{AttendanceStatus, SessionState};
+use crate::domain::sheet::StatusCounts as Counts;
+use crate::domain::status::SessionState;
 use crate::http::extract::{Json, Path, Query, Who};
 use crate::http::page::{Page, PageQuery};
-use crate::http::problem::Problem;
+use crate::http::problem::{DifferenceResponse, Problem};
 use crate::http::service::Service;
 use crate::http::table::{READ_ATTENDANCE, RECORD, ROOT, Row, row};
 
@@ -39,19 +40,48 @@ pub(super) struct SessionResponse {
     name: Option<String>,
     starts_at: DateTime<Utc>,
     state: SessionProgress,
-    /// What to know before trusting it, such as `PHOTOS_PENDING` or `DOUBTS`.
+    /// What to know before trusting it, such as `photos_pending`, `doubts` or `reused_photo`.
     flags: Vec<String>,
     /// People who are not members, counted over all photos.
     #[schema(minimum = 0)]
     strangers: i32,
     confirmed_at: Option<DateTime<Utc>>,
     confirmed_by: Option<String>,
+    /// How it added up when it was confirmed; only of one that is.
+    confirmation: Option<ConfirmationResponse>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
 
+/// How a session added up when it was confirmed.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ConfirmationResponse {
+    /// Heads that the teacher counted in the room, guests included.
+    #[schema(minimum = 0)]
+    head_count: Option<i32>,
+    /// People in the room who are not of the class.
+    #[schema(minimum = 0)]
+    guests: Option<i32>,
+    /// What did not add up.
+    differences: Vec<DifferenceResponse>,
+    /// Why it is right all the same, as the teacher says.
+    reason: Option<String>,
+}
+
+impl From<Reconciled> for ConfirmationResponse {
+    fn from(signed: Reconciled) -> Self {
+        Self {
+            head_count: signed.head_count,
+            guests: signed.guests,
+            differences: signed.differences.0.into_iter().map(DifferenceResponse::from).collect(),
+            reason: signed.confirm_reason,
+        }
+    }
+}
+
 impl From<SessionRow> for SessionResponse {
     fn from(row: SessionRow) -> Self {
+        let confirmation = row.confirmed_at.map(|_| row.reconciled.into());
         Self {
             id: row.id.0,
             class_id: row.class_id.0,
@@ -63,6 +93,7 @@ impl From<SessionRow> for SessionResponse {
             strangers: row.strangers,
             confirmed_at: row.confirmed_at.map(|at| at.and_utc()),
             confirmed_by: row.confirmed_by,
+            confirmation,
             created_at: row.created_at.and_utc(),
             updated_at: row.updated_at.and_utc(),
         }
@@ -87,7 +118,7 @@ pub(super) struct PhotoCountsResponse {
 }
 
 /// Members by status.
-#[derive(Debug, Default, Serialize, ToSchema)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct StatusCounts {
     present: u32,
     absent: u32,
@@ -95,6 +126,12 @@ pub(super) struct StatusCounts {
     excused: u32,
     /// Waiting for the teacher.
     unmarked: u32,
+}
+
+impl From<Counts> for StatusCounts {
+    fn from(Counts { present, absent, late, excused, unmarked }: Counts) -> Self {
+        Self { present, absent, late, excused, unmarked }
+    }
 }
 
 /// A session to be made.
@@ -204,16 +241,7 @@ async fn get_session(
         Ok((session, photos::counts(conn, SessionId(id))?, records::list(conn, SessionId(id))?))
     });
     let (session, photos, records) = read.await?;
-    let mut statuses = StatusCounts::default();
-    for record in records {
-        *match record.status {
-            AttendanceStatus::Present => &mut statuses.present,
-            AttendanceStatus::Absent => &mut statuses.absent,
-            AttendanceStatus::Late => &mut statuses.late,
-            AttendanceStatus::Excused => &mut statuses.excused,
-            AttendanceStatus::Unmarked => &mut statuses.unmarked,
-        } += 1;
-    }
+    let statuses = records.iter().map(|record| record.status).collect::<Counts>().into();
     let photos =
         PhotoCountsResponse { waiting: photos.queued + photos.processing, done: photos.done, failed: photos.failed };
     Ok(axum::Json(SessionOverview { session: session.into(), photos, statuses }))

@@ -2,6 +2,7 @@
 
 mod confirmed;
 mod corrections;
+mod head_count;
 mod signing;
 
 use std::sync::Arc;
@@ -165,8 +166,17 @@ impl Scene {
         self.wait(withdraw(&self.school, self.session, self.members[index], ann(), None))
     }
 
+    /// The stranger of the photos has a reason to be there.
     pub(super) fn confirm(&self, unmarked: Unmarked) -> Result<Signed, Error> {
-        self.wait(confirm(&self.school, self.session, ann(), None, unmarked))
+        let signature = Signature { unmarked, reason: Some("a guest".into()), ..Signature::default() };
+        self.sign(signature).map_err(|error| match error {
+            ConfirmError::Whole(error) => error,
+            differences @ ConfirmError::Differences { .. } => panic!("{differences}"),
+        })
+    }
+
+    pub(super) fn sign(&self, signature: Signature) -> Result<Signed, ConfirmError> {
+        self.wait(confirm(&self.school, self.session, ann(), signature))
     }
 
     pub(super) fn reopen(&self) -> Signed {

@@ -66,8 +66,11 @@ on_each_database! {
         let scene = Scene::settled(db);
         let seen = scene.records().version;
         scene.correct(1, Late).unwrap();
-        let confirm_seen = |seen| scene.wait(confirm(&scene.school, scene.session, ann(), Some(seen), Unmarked::Refuse));
-        assert_eq!(code(confirm_seen(seen)), Code::VersionConflict);
+        let confirm_seen = |seen| {
+            scene.sign(Signature { expected: Some(seen), reason: Some("a guest".into()), ..Signature::default() })
+        };
+        let conflict = confirm_seen(seen).unwrap_err();
+        assert!(matches!(conflict, ConfirmError::Whole(Error { code: Code::VersionConflict, .. })), "{conflict}");
         assert_eq!(scene.session().state, SessionState::Review);
         confirm_seen(scene.records().version).unwrap();
     }
