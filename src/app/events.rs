@@ -130,6 +130,11 @@ pub(crate) fn settled(
     tell(conn, session, "session.settled", data)
 }
 
+/// A session has other flags because of what became of another one.
+pub(crate) fn flagged(conn: &mut AnyConnection, session: SessionId, flags: &[String]) -> Result<(), DbError> {
+    tell(conn, session, "session.flagged", json!({ "flags": flags }))
+}
+
 /// Somebody has said something about a record, or taken it back.
 pub(crate) fn corrected(
     conn: &mut AnyConnection,

@@ -11,7 +11,7 @@ use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
 pub use entry::{Created, SessionEdit, SessionEntry, StartsAt, change, create, delete};
-pub(crate) use guard::{later_users, settle_all, tell_others};
+pub(crate) use guard::{later_users, look_again};
 
 use super::batch_report::SessionReport;
 use super::error::{Code, Error};
@@ -192,7 +192,9 @@ pub(crate) fn settle(
     records::delete_automatic_but(conn, id, &roll)?;
     records::upsert(conn, &rows)?;
     sessions::update(conn, id, &outcome_of(&settled.flags, &fused, fingerprint, now))?;
-    events::settled(conn, id, &settled, fused.strangers)
+    events::settled(conn, id, &settled, fused.strangers)?;
+    let users = guard::later_users(conn, &session, &photos, matching)?;
+    guard::look_again(conn, users, matching, now)
 }
 
 fn outcome_of(flags: &[Flag], fused: &Fused, fingerprint: String, now: NaiveDateTime) -> SessionChange {

@@ -15,7 +15,7 @@ use crate::db::photos::PhotoResult;
 use crate::db::records::{NewRecord, RecordRow};
 use crate::db::samples::{self, NewSample};
 use crate::db::testing::{at, day, new_face, new_photo, new_student, photo_result, sha256};
-use crate::db::{AnyConnection, Db, DbError, Json, faces, members, photos, records, students, transaction};
+use crate::db::{AnyConnection, Db, DbError, Json, faces, members, photos, records, sessions, students, transaction};
 use crate::domain::assign::tests::{looks_like, scoring64};
 use crate::domain::embedding::Embedding;
 use crate::domain::ids::{ClassId, FaceId, MemberId, PhotoId, SessionId, StudentId};
@@ -78,12 +78,18 @@ impl Class {
 
     /// A photo of the session that was looked at, and its faces from left to right.
     pub(super) fn photo(&self, image: u8, looks: &[Look]) -> (PhotoId, Vec<FaceId>) {
+        self.photo_in(self.session, image, &painted(looks, 0.0))
+    }
+
+    /// A photo of some session of the class, taken when that began.
+    pub(super) fn photo_in(&self, session: SessionId, image: u8, faces: &[NewFace]) -> (PhotoId, Vec<FaceId>) {
         let (photo, faces) = self.run(|conn| {
-            let photo = photos::insert(conn, &new_photo(self.session, image))?;
-            photos::finish(conn, photo, &PhotoResult { faces_left_out: 0, ..photo_result() })?;
-            Ok((photo, faces::replace_for_photo(conn, photo, &painted(looks, 0.0))?))
+            let photo = photos::insert(conn, &new_photo(session, image))?;
+            let captured_at = Some(sessions::get(conn, session)?.starts_at);
+            photos::finish(conn, photo, &PhotoResult { faces_left_out: 0, captured_at, ..photo_result() })?;
+            Ok((photo, faces::replace_for_photo(conn, photo, faces)?))
         });
-        self.settle();
+        self.settle_one(session);
         (photo, faces)
     }
 
@@ -95,7 +101,11 @@ impl Class {
     }
 
     pub(super) fn settle(&self) {
-        self.run(|conn| session::settle(conn, self.session, &self.matching, noon()));
+        self.settle_one(self.session);
+    }
+
+    pub(super) fn settle_one(&self, session: SessionId) {
+        self.run(|conn| session::settle(conn, session, &self.matching, noon()));
     }
 
     pub(super) fn face(&self, id: FaceId) -> FaceRow {
@@ -137,7 +147,8 @@ pub(super) fn wait<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
 }
 
-fn painted(looks: &[Look], shift_px: f32) -> Vec<NewFace> {
+/// Faces in a row, so far to the side.
+pub(super) fn painted(looks: &[Look], shift_px: f32) -> Vec<NewFace> {
     let face = |(i, (parts, look)): (usize, &Look)| NewFace {
         x: 100.0 * i as f32 + shift_px,
         y: 50.0,

@@ -7,7 +7,7 @@ use super::column::{Json, key};
 use super::connection::each_backend;
 use super::error::OrNotFound;
 use super::page::{Listed, Page};
-use super::schema::attendance_sessions as sessions;
+use super::schema::{attendance_sessions as sessions, classes};
 use super::{AnyConnection, DbError};
 use crate::domain::head_count::DifferenceNote;
 use crate::domain::ids::{ClassId, SessionId, SubjectId};
@@ -97,9 +97,11 @@ pub fn find_by_id(conn: &mut AnyConnection, id: SessionId) -> Result<Option<Sess
     Ok(sessions::table.find(id).select(SessionRow::as_select()).first(conn).optional()?)
 }
 
-/// [`get`], and until the end of the caller's transaction nobody else gets this session by `lock`.
+/// [`get`], and until the end of the caller's transaction nobody else gets this session, or another one of its class, by `lock`:
+/// sessions of a class are compared with each other, and one may change what is said of another.
 ///
-/// On SQLite a [`transaction`](super::transaction) is alone already; Postgres locks the row.
+/// On SQLite a [`transaction`](super::transaction) is alone already; Postgres locks the row of the class and then that of the
+/// session.
 ///
 /// # Errors
 /// [`DbError::NotFound`].
@@ -108,6 +110,13 @@ pub fn lock(conn: &mut AnyConnection, id: SessionId) -> Result<SessionRow, DbErr
     match conn {
         AnyConnection::Sqlite(sqlite) => session.first(sqlite),
         AnyConnection::Postgres(postgres) => {
+            let class = sessions::table.find(id).select(sessions::class_id).into_boxed();
+            classes::table
+                .filter(classes::id.eq_any(class))
+                .for_no_key_update()
+                .select(classes::id)
+                .first::<ClassId>(postgres)
+                .or_not_found("the session")?;
             sessions::table.find(id).for_no_key_update().select(SessionRow::as_select()).first(postgres)
         }
     }

@@ -48,7 +48,6 @@ pub(crate) async fn process(school: &School, recogniser: &Recogniser, job: &Clai
     let done = done.ok_or(Failure::LeaseLost)?;
     done.count();
     done.log((session, photo), start);
-    session::tell_others(school, &matching, session).await;
     Ok(())
 }
 

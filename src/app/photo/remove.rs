@@ -1,7 +1,5 @@
 //! Taking a photo out of its session: its job, row, faces and decisions, then its bytes.
 
-use std::collections::BTreeSet;
-
 use chrono::Utc;
 
 use super::dedup_key;
@@ -11,7 +9,7 @@ use crate::app::session::{self, Matching};
 use crate::app::{School, annotate};
 use crate::db::photos::PhotoRow;
 use crate::db::{AnyConnection, photos, sessions};
-use crate::domain::ids::{PhotoId, SessionId};
+use crate::domain::ids::PhotoId;
 use crate::queue::store;
 use crate::storage::Key;
 
@@ -22,30 +20,28 @@ use crate::storage::Key;
 /// `PHOTO_NOT_FOUND`, `SESSION_CONFIRMED`; database failures, and then nothing was removed.
 pub async fn remove(school: &School, matching: &Matching, id: PhotoId) -> Result<(), Error> {
     let matching = matching.clone();
-    let by = matching.clone();
-    let (removed, users) = school.change_patiently(move |conn| remove_rows(conn, &by, id)).await?;
-    session::settle_all(school, &matching, users).await;
+    let removed = school.change_patiently(move |conn| remove_rows(conn, &matching, id)).await?;
     if let Err(error) = delete_bytes(school, &removed).await {
         tracing::warn!(photo = id.0, code = error.code.as_str(), "bytes of a removed photo are left over: {error}");
     }
     Ok(())
 }
 
-/// Locks in the order job, session, photo. Returns what was removed, and the sessions that were told of it as a photo used before.
-fn remove_rows(
-    conn: &mut AnyConnection,
-    matching: &Matching,
-    id: PhotoId,
-) -> Result<(PhotoRow, BTreeSet<SessionId>), Error> {
+/// Locks in the order job, session, photo.
+fn remove_rows(conn: &mut AnyConnection, matching: &Matching, id: PhotoId) -> Result<PhotoRow, Error> {
     let session = photos::get(conn, id)?.session_id;
     store::cancel_by_key(conn, &dedup_key(id))?;
-    session::require_unconfirmed(&sessions::lock(conn, session)?)?;
+    let before = sessions::lock(conn, session)?;
+    session::require_unconfirmed(&before)?;
     let row = photos::get(conn, id)?;
-    let users = session::later_users(conn, session, matching)?;
+    let users = session::later_users(conn, &before, std::slice::from_ref(&row), matching)?;
     photos::delete(conn, id)?;
     events::photo(conn, session, id, PhotoStep::Removed)?;
-    session::settle(conn, session, matching, Utc::now().naive_utc())?;
-    Ok((row, users))
+    let now = Utc::now().naive_utc();
+    session::settle(conn, session, matching, now)?;
+    // Their photos were the second ones of a picture, and are not any more.
+    session::look_again(conn, users, matching, now)?;
+    Ok(row)
 }
 
 async fn delete_bytes(school: &School, removed: &PhotoRow) -> Result<(), Error> {

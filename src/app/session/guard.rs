@@ -2,18 +2,18 @@
 //!
 //! Nothing is destroyed and no record is changed: the session gets a flag, the photo a warning that names the other session, and
 //! whoever confirms is asked why (`domain::head_count`). Of two sessions with one picture the one whose photo came later is
-//! flagged, so that the order in which photos are looked at, and looking again, make no difference. Called by `settle`, and by
-//! whoever has looked at a photo or removed one, for the sessions that came after.
+//! flagged, so that the order in which photos are looked at, and looking again, make no difference: a session that is settled
+//! has those that came after it looked at again. Called by `settle`, and when a photo is removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{TimeDelta, Utc};
+use chrono::{NaiveDateTime, TimeDelta};
 
-use super::{Matching, is_comparable, local, settle};
-use crate::app::School;
+use super::{Matching, is_comparable, local};
+use crate::app::events;
 use crate::db::faces::{Came, Elsewhere, MemberFaceRow};
 use crate::db::photos::PhotoRow;
-use crate::db::sessions::SessionRow;
+use crate::db::sessions::{SessionChange, SessionRow};
 use crate::db::{AnyConnection, DbError, Json, faces, photos, sessions};
 use crate::domain::attendance::Flag;
 use crate::domain::ids::{MemberId, PhotoId, SessionId};
@@ -48,7 +48,9 @@ pub(super) fn look(
     let mut raised = BTreeSet::new();
     let uses = earlier_uses(conn, session, rows, matching)?;
     for row in rows {
-        let reused = warnings_of(conn, session, uses.get(&row.id), matching)?;
+        // Nothing rests on a photo that could not be looked at.
+        let uses = uses.get(&row.id).filter(|_| row.state != PhotoState::Failed);
+        let reused = warnings_of(conn, session, uses, matching)?;
         let late = outside_lesson(session, row, matching);
         raised.extend((!reused.is_empty()).then_some(Flag::ReusedPhoto));
         raised.extend(late.is_some().then_some(Flag::OutsideLesson));
@@ -111,23 +113,22 @@ fn earlier_uses(
     Ok(found)
 }
 
-/// For each photo of the session those of other sessions that show the same, among the photos that came before or after one.
+/// For each photo of the session those of other sessions that show the same: with its bytes at any time, looking like it among the photos that came before or after one.
 fn uses(
     conn: &mut AnyConnection,
     (session, rows): (&SessionRow, &[PhotoRow]),
     came: Came,
     matching: &Matching,
 ) -> Result<BTreeMap<PhotoId, Uses>, DbError> {
-    let usable: Vec<&PhotoRow> = rows.iter().filter(|row| row.state != PhotoState::Failed).collect();
     let mut found: BTreeMap<PhotoId, Uses> = BTreeMap::new();
-    let hashes: Vec<String> = usable.iter().map(|row| row.sha256.clone()).collect();
+    let hashes: Vec<String> = rows.iter().map(|row| row.sha256.clone()).collect();
     for other in photos::elsewhere(conn, (session.class_id, session.id), &hashes)? {
-        for own in usable.iter().filter(|own| own.sha256 == other.sha256) {
+        for own in rows.iter().filter(|own| own.sha256 == other.sha256) {
             found.entry(own.id).or_default().insert(other.id, (other.session_id, Likeness::SameBytes));
         }
     }
     let comparable: Vec<PhotoId> =
-        usable.iter().filter(|row| is_comparable(row, &matching.pack)).map(|row| row.id).collect();
+        rows.iter().filter(|row| is_comparable(row, &matching.pack)).map(|row| row.id).collect();
     let own = pictures(faces::matched_in(conn, &comparable)?);
     let place = Elsewhere {
         session: session.id,
@@ -185,46 +186,44 @@ fn anchors(faces: &[MemberFace]) -> Vec<&MemberFace> {
     largest
 }
 
-/// Settles the sessions whose photos came later than those of this one and show the same: whether they do is known only now that
-/// these photos were looked at. To be called when that is in the database, because every session is settled under its own lock.
-/// Where it fails, the next settling of those sessions makes up for it.
-pub(crate) async fn tell_others(school: &School, matching: &Matching, id: SessionId) {
-    let by = matching.clone();
-    match school.read(move |conn| Ok(later_users(conn, id, &by)?)).await {
-        Ok(users) => settle_all(school, matching, users).await,
-        Err(error) => {
-            tracing::warn!(session = id.0, code = error.code.as_str(), "reused photos not looked for: {error}")
-        }
-    }
-}
-
-/// Settles sessions, each under its own lock.
-pub(crate) async fn settle_all(school: &School, matching: &Matching, concerned: BTreeSet<SessionId>) {
+/// Looks anew at sessions that are not confirmed: what they rest on may have been used before, or not any more. Their verdicts and
+/// records stay. The caller holds the lock of one session of the class, and thereby of all of them.
+pub(crate) fn look_again(
+    conn: &mut AnyConnection,
+    concerned: BTreeSet<SessionId>,
+    matching: &Matching,
+    now: NaiveDateTime,
+) -> Result<(), DbError> {
     for id in concerned {
-        let by = matching.clone();
-        let settled = school.change_patiently(move |conn| Ok(settle(conn, id, &by, Utc::now().naive_utc())?)).await;
-        if let Err(error) = settled {
-            tracing::warn!(session = id.0, code = error.code.as_str(), "a reused photo was not pointed out: {error}");
+        let session = sessions::get(conn, id)?;
+        if session.state == SessionState::Confirmed || session.gallery_fingerprint.is_none() {
+            continue;
+        }
+        let rows = photos::list(conn, id)?;
+        let raised = look(conn, &session, &rows, matching)?;
+        let is_guard = |flag: &String| Flag::GUARDS.iter().any(|guard| guard.as_str() == flag);
+        let others = session.flags.0.iter().filter(|flag| !is_guard(flag)).cloned();
+        let flags: Vec<String> = others.chain(raised.iter().map(|flag| flag.as_str().to_owned())).collect();
+        if flags != session.flags.0 {
+            events::flagged(conn, id, &flags)?;
+            sessions::update(conn, id, &SessionChange { flags: Some(Json(flags)), ..SessionChange::at(now) })?;
         }
     }
+    Ok(())
 }
 
-/// Sessions that are not confirmed and have a photo that came after one of this session and shows the same.
+/// Other sessions with a photo that came after one of this session and shows the same.
 pub(crate) fn later_users(
     conn: &mut AnyConnection,
-    id: SessionId,
+    session: &SessionRow,
+    rows: &[PhotoRow],
     matching: &Matching,
 ) -> Result<BTreeSet<SessionId>, DbError> {
-    let (session, rows) = (sessions::get(conn, id)?, photos::list(conn, id)?);
     let Some(first) = rows.iter().map(|row| row.id).min() else { return Ok(BTreeSet::new()) };
-    let found = uses(conn, (&session, &rows), Came::After(first), matching)?;
+    let found = uses(conn, (session, rows), Came::After(first), matching)?;
     let later = found.iter().flat_map(|(own, uses)| uses.iter().filter(move |(other, _)| *other > own));
-    let sessions: BTreeSet<SessionId> = later.map(|(_, (session, _))| *session).collect();
-    let mut concerned = BTreeSet::new();
-    for id in sessions {
-        if sessions::get(conn, id)?.state != SessionState::Confirmed {
-            concerned.insert(id);
-        }
-    }
-    Ok(concerned)
+    Ok(later.map(|(_, (session, _))| *session).collect())
 }
+
+#[cfg(test)]
+mod tests;
