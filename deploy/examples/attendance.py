@@ -5,7 +5,7 @@
 
 Signs in (name in ROLLCALL_USER, password in ROLLCALL_PASSWORD), imports the roster, enrols the portraits
 (<folder>/<Roll_No>/*.jpg), makes a session, uploads its photos, follows its events until it is settled, prints who is there,
-corrects one record if asked to, confirms, and saves the sheet.
+corrects one record if asked to, says whether the session adds up, confirms it if asked to, and saves the sheet.
 """
 import argparse
 import json
@@ -125,6 +125,10 @@ def main():
     parser.add_argument("--portraits", type=Path)
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--correct", metavar="ROLL_NO=STATUS")
+    parser.add_argument("--confirm", action="store_true", help="sign the session; undecided records stay open")
+    parser.add_argument("--head-count", type=int, help="heads that were counted in the room")
+    parser.add_argument("--guests", type=int, help="people among them who are not of the class")
+    parser.add_argument("--reason", help="why the session is right although it does not add up")
     parser.add_argument("-o", "--output", type=Path, required=True)
     args = parser.parse_args()
 
@@ -160,6 +164,15 @@ def main():
         service.json("PATCH", f"{path}/records/{record['member_id']}",
                      {"status": status, "reason": "seen by the teacher"}, headers={"If-Match": f'"{record["version"]}"'})
         print(f"{roll_no} is {status} now")
+    said = {"unmarked": "keep", "head_count": args.head_count, "guests": args.guests}
+    said = {name: value for name, value in said.items() if value is not None}
+    count = service.json("GET", f"{path}/head-count?{urllib.parse.urlencode(said)}")
+    print(f"{count['people']} people seen, {count['named']} of them named, {count['roll']} on the roll")
+    for difference in count["differences"]:
+        print(f"does not add up: {difference['text']}")
+    if args.confirm:
+        service.json("POST", f"{path}/confirm", said | ({"reason": args.reason} if args.reason else {}))
+        print("confirmed")
     with service.request("GET", f"{path}/sheet?format=xlsx") as sheet:
         args.output.write_bytes(sheet.read())
     print(f"saved {args.output}")

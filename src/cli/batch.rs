@@ -125,6 +125,7 @@ pub(super) fn describe(report: &BatchReport) -> String {
         text.push_str(&format!("\n{}", photo_line(photo)));
     }
     for photo in &report.photos {
+        photo.warnings.iter().for_each(|warning| text.push_str(&format!("\n{}: {warning}", photo.path)));
         photo.advice.iter().for_each(|advice| text.push_str(&format!("\n{}: {}", photo.path, advice.text)));
     }
     for file in &report.exports {

@@ -14,6 +14,7 @@ mod demo;
 mod doctor;
 mod enrolment;
 mod evaluate;
+mod guards;
 mod hostile;
 mod import;
 mod kill;

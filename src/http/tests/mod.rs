@@ -2,6 +2,7 @@
 
 mod exports;
 mod gate;
+mod head_count;
 mod health;
 mod limits;
 mod openapi;
