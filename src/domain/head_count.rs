@@ -1,4 +1,4 @@
-//! Whether a session adds up before it is signed: who was seen on its photos, who is marked, and how many heads the teacher counted.
+//! Whether a session adds up before it is signed: who was seen on its photos, who is marked, how many heads were counted.
 //!
 //! A difference never changes a record and never ends the matter: it asks the teacher for a sentence. Therefore it is told only
 //! where nothing explains it. A poster on the wall is explained by the teacher's own count, by a guest, or by saying that the face

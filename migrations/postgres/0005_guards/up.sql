@@ -1,6 +1,7 @@
 -- Whether a session adds up, and what its photos are suspected of. Twin of migrations/sqlite/0005_guards.
 --
--- `head_count`, `guests`, `differences` and `confirm_reason` belong to the signature: they are there while the session is confirmed.
+-- `head_count`, `guests`, `differences` and `confirm_reason` belong to the signature: they are there while the session is
+-- confirmed.
 -- `guard_warnings` compare a photo with other photos and with its lesson; they are written anew whenever the session is settled,
 -- unlike `warnings`, which come from looking at the photo.
 

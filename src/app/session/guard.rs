@@ -113,7 +113,8 @@ fn earlier_uses(
     Ok(found)
 }
 
-/// For each photo of the session those of other sessions that show the same: with its bytes at any time, looking like it among the photos that came before or after one.
+/// For each photo of the session those of other sessions that show the same: with its bytes whenever they came, looking like it
+/// among those that came before one or after it.
 fn uses(
     conn: &mut AnyConnection,
     (session, rows): (&SessionRow, &[PhotoRow]),
@@ -143,7 +144,7 @@ fn uses(
     };
     for (own, faces) in &own {
         for (other, of_other) in others.iter().filter(|(_, of_other)| is_same_picture(faces, of_other)) {
-            let Some(session) = session_of.get(other).filter(|_| !of_other.is_empty()) else { continue };
+            let Some(session) = session_of.get(other) else { continue };
             found.entry(*own).or_default().entry(*other).or_insert((*session, Likeness::SamePicture));
         }
     }

@@ -56,9 +56,9 @@ pub(super) struct EventQuery {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct EventResponse {
     id: i64,
-    /// `photo.queued`, `photo.done`, `photo.failed`, `photo.removed`, `face.decided`, `face.undecided`, `session.settled`, `session.flagged`,
-    /// `record.corrected`, `session.confirmed` or
-    /// `session.reopened`; of a job `job.` and its state, or `job.progress`.
+    /// `photo.queued`, `photo.done`, `photo.failed`, `photo.removed`, `face.decided`, `face.undecided`, `session.settled`,
+    /// `session.flagged`, `record.corrected`, `session.confirmed` or `session.reopened`; of a job `job.` and its state, or
+    /// `job.progress`.
     #[schema(example = "photo.done")]
     kind: String,
     at: DateTime<Utc>,
