@@ -143,7 +143,7 @@ fn uses(
         photos::several(conn, &ids)?.into_iter().map(|row| (row.id, row.session_id)).collect()
     };
     for (own, faces) in &own {
-        for (other, of_other) in others.iter().filter(|(_, of_other)| is_same_picture(faces, of_other)) {
+        for (other, _) in others.iter().filter(|(_, of_other)| is_same_picture(faces, of_other)) {
             let Some(session) = session_of.get(other) else { continue };
             found.entry(*own).or_default().entry(*other).or_insert((*session, Likeness::SamePicture));
         }
