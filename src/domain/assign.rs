@@ -429,13 +429,13 @@ pub(crate) mod tests {
         let roll = [member(0, &[(0, 1.0)]), member(1, &[(0, 0.7)]), member(2, &[(2, 1.0)])];
         let gallery = Gallery::build(&roll, &scoring64());
         // Far beyond the margin: cosine 0.9 against 0.63.
-        let faces = [probe(1, &[(0, 0.9)]), probe(2, &[(2, 0.9)])];
+        let faces = [probe(11, &[(0, 0.9)]), probe(12, &[(2, 0.9)])];
         let v = judge_photo(&faces, &gallery, &scoring64());
         assert_eq!(short(&v[0]), (Verdict::Doubt, Some(0), Reason::LooksLikeAnother));
         assert_eq!(v[0].possible, [MemberId(0), MemberId(1)]);
         assert_eq!(short(&v[1]), (Verdict::Match, Some(2), Reason::Clear));
         // Once a person has said where in the photo the double is, nobody is left to be mistaken for.
-        let double = Probe { said: Some(Decision::Member(MemberId(1))), ..probe(3, &[(0, 0.6)]) };
+        let double = Probe { said: Some(Decision::Member(MemberId(1))), ..probe(13, &[(0, 0.6)]) };
         let v = judge_photo(&[faces[0].clone(), double], &gallery, &scoring64());
         assert_eq!(short(&v[0]), (Verdict::Match, Some(0), Reason::Clear));
     }

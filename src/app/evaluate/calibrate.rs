@@ -174,8 +174,11 @@ impl Calibrated {
         let found = &self.calibration;
         let Plan { sizes, templates, .. } = self.plan;
         let (accept, doubt) = (&found.accept, &found.doubt);
-        let held = &found.held_out;
-        let share = |part: usize| part as f64 / held.impostors.max(1) as f64;
+        let held_out = found.held_out.map(|held| {
+            let share = |part: usize| part as f64 / held.impostors.max(1) as f64;
+            let (accepted, doubted) = (share(held.impostors_accepted), share(held.impostors_doubted));
+            format!("\nLines set on every second person, counted on the others: false-match rates {accepted:.1e} and {doubted:.1e}.")
+        });
         let probes = match self.source {
             Source::Portraits => format!(
                 "portraits shrunk to faces of {:.0}..{:.0} px in {} sizes each, JPEG quality 90, never against a template of the \
@@ -190,8 +193,7 @@ impl Calibrated {
         format!(
             "accept = per-comparison false-match rate {:.0e}, doubt = {:.0e}.\n\
              Templates of 1..{} samples against single probes: {probes}; seed {}.\n\
-             accept is {}; {} impostor comparisons of {} pairs of people lie within it. doubt is {}.\n\
-             Lines set on every second person, counted on the others: false-match rates {:.1e} and {:.1e}.",
+             accept is {}; {} impostor comparisons of {} pairs of people lie within it. doubt is {}.{}",
             accept.rate,
             doubt.rate,
             templates.max_samples,
@@ -200,8 +202,7 @@ impl Calibrated {
             accept.impostors,
             accept.people_pairs,
             method(doubt),
-            share(held.impostors_accepted),
-            share(held.impostors_doubted),
+            held_out.unwrap_or_default(),
         )
     }
 

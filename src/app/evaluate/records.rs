@@ -39,9 +39,9 @@ pub struct Evidence {
 }
 
 /// Fewer would say more about some lessons than about the school. Thirty students give 435 pairs of people, enough for some to
-/// look alike; of 300 faces not one missed shows that fewer than one in a hundred is (the rule of three); ten sessions on five
-/// days are more than one seating order, one light and one phone.
-pub const LEAST: Evidence = Evidence { students: 30, sessions: 10, days: 5, faces: 300 };
+/// look alike; 600 faces against 29 others are 17,400 comparisons, of which 17 are as near as the doubt line: the fewest that a
+/// tail can be fitted to; ten sessions on five days are more than one seating order, one light and one phone.
+pub const LEAST: Evidence = Evidence { students: 30, sessions: 10, days: 5, faces: 600 };
 /// The newest of each student, so that those who sit in front do not decide alone.
 pub const FACES_PER_STUDENT: usize = 40;
 const STEPS: usize = 4;
@@ -323,7 +323,7 @@ mod tests {
         Embedding::new((0..512).map(value).collect()).unwrap()
     }
 
-    /// Two classes of 20, twelve lessons on six days, every student confirmed in all lessons of the class.
+    /// Two classes of 20, two lessons a day, every student confirmed in all lessons of the class.
     fn school(lessons: i64) -> Read {
         let mut draw = Draw::new(7);
         let mut read = Read { faces: Vec::new(), samples: BTreeMap::new(), class_names: BTreeMap::new() };
@@ -358,18 +358,18 @@ mod tests {
 
     #[test]
     fn lines_rest_on_different_students_and_every_class_is_told() {
-        let found = on(&school(12), 6).unwrap();
-        assert_eq!(found.evidence, Evidence { students: 40, sessions: 24, days: 6, faces: 480 });
+        let found = on(&school(16), 8).unwrap();
+        assert_eq!(found.evidence, Evidence { students: 40, sessions: 32, days: 8, faces: 640 });
         let calibration = &found.calibrated.calibration;
         // Each face meets the templates of 39 others, of one sample and of two.
-        assert_eq!((calibration.genuine, calibration.impostors), (2 * 480, 2 * 480 * 39));
+        assert_eq!((calibration.genuine, calibration.impostors), (2 * 640, 2 * 640 * 39));
         assert_eq!(calibration.llr, STARTER.llr);
         assert!(calibration.lines.accept < calibration.lines.doubt);
         let scoring = found.calibrated.scoring();
-        assert!(scoring.provenance.data.contains("24 sessions, 2026-11-02 to 2026-11-07"), "{:?}", scoring.provenance);
+        assert!(scoring.provenance.data.contains("32 sessions, 2026-11-02 to 2026-11-09"), "{:?}", scoring.provenance);
         assert!(scoring.provenance.rule.contains("names that teachers confirmed"));
         let class = |f: &ClassFigures| (f.class.clone(), f.students, f.sessions, f.accepted.of, f.impostors);
-        let expected = |name: &str| (name.to_owned(), 20, 12, 240, 240 * 19);
+        let expected = |name: &str| (name.to_owned(), 20, 16, 320, 320 * 19);
         assert_eq!(found.by_class.iter().map(class).collect::<Vec<_>>(), [expected("CSE-A"), expected("CSE-B")]);
         for figures in &found.by_class {
             assert!(figures.impostors_accepted <= figures.impostors_doubted && figures.impostors_doubted < 40);
@@ -381,7 +381,7 @@ mod tests {
         let error = on(&school(4), 2).unwrap_err();
         assert_eq!(error.code, Code::InsufficientEvidence);
         for missing in
-            ["confirmed sessions: 8 of 10", "days with a confirmed session: 2 of 5", "confirmed faces: 160 of 300"]
+            ["confirmed sessions: 8 of 10", "days with a confirmed session: 2 of 5", "confirmed faces: 160 of 600"]
         {
             assert!(error.message.contains(missing), "{error}");
         }

@@ -59,8 +59,8 @@ pub struct Calibration {
     pub impostors: usize,
     /// Verdicts in the drawn classes under `lines`.
     pub open_set: OpenSet,
-    /// How lines set on one half of the people hold on the other half.
-    pub held_out: HeldOut,
+    /// How lines set on one half of the people hold on the other half; none when a half is too few to set lines on.
+    pub held_out: Option<HeldOut>,
     /// Genuine comparisons by size of the probe, then by samples of the template.
     pub by_size: Vec<Slice>,
     pub by_samples: Vec<Slice>,
@@ -159,7 +159,7 @@ fn of_trials(
         genuine: trials.iter().filter(|t| t.own.is_some()).count(),
         impostors: impostors.len(),
         open_set: judge(&placed, &lines),
-        held_out: held_out(trials)?,
+        held_out: held_out(trials).ok(),
         by_size: by_size(trials, plan.sizes, &lines),
         by_samples: by_samples(trials, plan.templates.max_samples, &lines),
         nearest: nearest(people, trials),

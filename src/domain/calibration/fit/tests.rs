@@ -49,7 +49,7 @@ fn lines_keep_their_rates_on_people_they_were_not_set_on() {
     assert_eq!((found.doubt.impostors, found.doubt.method), (56, Method::Counted));
     assert_eq!((found.accept.method, found.accept.counted), (Method::TailModel, f32::NEG_INFINITY));
     assert!(found.lines.accept < found.lines.doubt && found.lines.accept <= found.accept.combined);
-    let held = found.held_out;
+    let held = found.held_out.unwrap();
     let rate = held.impostors_doubted as f64 / held.impostors as f64;
     assert!((DOUBT_RATE / 5.0..DOUBT_RATE * 5.0).contains(&rate), "{held:?}");
     assert!(held.impostors_accepted <= 2, "{held:?}");
