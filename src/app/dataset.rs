@@ -20,7 +20,7 @@ use crate::db::{AnyConnection, samples, students};
 use crate::domain::folder_name::RosterEntry;
 use crate::domain::ids::StudentId;
 use crate::domain::npy;
-use crate::domain::status::Consent;
+use crate::domain::status::{Consent, Origin};
 use crate::domain::template::{Sample, TemplateError, template};
 use crate::storage::{Digest, Key};
 
@@ -149,15 +149,16 @@ fn pictures(student: StudentId, origins: &[SampleOrigin]) -> Vec<(String, Conten
         .collect()
 }
 
-/// The student's template as a file; none without a sample of the pack.
+/// The student's template by portraits alone as a file; none without one of the pack.
 fn template_of(
     conn: &mut AnyConnection,
     student: StudentId,
     matching: &Matching,
 ) -> Result<Result<Option<Vec<u8>>, TemplateError>, Error> {
     let rows = samples::for_students(conn, &matching.pack.id, &matching.pack.version, &[student])?;
-    let of = |row: SampleRow| Sample { id: row.id, embedding: row.embedding, weight: row.weight as f32 };
-    let samples: Vec<Sample> = rows.into_iter().map(of).collect();
+    // A template that is brought back counts as a portrait: what was learned must not become one on the way.
+    let portraits = rows.into_iter().filter(|row| row.origin == Origin::Portrait);
+    let samples: Vec<Sample> = portraits.map(SampleRow::into_sample).collect();
     Ok(match template(&samples, &matching.scoring) {
         Ok(template) => Ok(Some(npy::write(template.vector.values()))),
         Err(TemplateError::NoSample) => Ok(None),

@@ -12,9 +12,10 @@ use super::School;
 use super::error::Error;
 use super::session::{self, Matching};
 use crate::db::members::EnrolledRow;
+use crate::db::samples::SampleMark;
 use crate::db::sessions::SessionRow;
 use crate::db::{AnyConnection, DbError, members, photos, samples, sessions};
-use crate::domain::ids::{ClassId, SampleId, SessionId, StudentId};
+use crate::domain::ids::{ClassId, SessionId, StudentId};
 use crate::domain::status::{PhotoState, SessionState};
 
 /// Compares sessions with their classes as they are now; reads each class once.
@@ -27,7 +28,7 @@ pub(crate) struct Freshness {
 #[derive(Debug)]
 struct Class {
     roll: Vec<EnrolledRow>,
-    samples: Vec<(StudentId, SampleId)>,
+    samples: Vec<SampleMark>,
 }
 
 impl Freshness {
@@ -36,7 +37,7 @@ impl Freshness {
     }
 
     /// Whether a session was settled against another gallery, pack or policy than those of now. One that was never
-    /// settled is not stale: its photos wait.
+    /// settled is not stale: its photos wait. One that was confirmed is not stale for what was learned from sessions.
     pub(crate) fn is_stale(&mut self, conn: &mut AnyConnection, session: &SessionRow) -> Result<bool, DbError> {
         let Some(settled) = &session.gallery_fingerprint else { return Ok(false) };
         if !self.classes.contains_key(&session.class_id) {
@@ -45,7 +46,12 @@ impl Freshness {
         let class = &self.classes[&session.class_id];
         let day = session::day(session, self.matching.zone);
         let roll = class.roll.iter().filter(|row| row.member.is_member_on(day));
-        Ok(session::fingerprint(roll, &class.samples, &self.matching) != *settled)
+        let now = session::fingerprint(roll, &class.samples, &self.matching);
+        Ok(match session.state {
+            // What was learned since moves templates a little. A teacher has signed for this session whatever they were.
+            SessionState::Confirmed => session::enrolled_part(&now) != session::enrolled_part(settled),
+            SessionState::Open | SessionState::Review => now != *settled,
+        })
     }
 
     /// All stale sessions of the school.
@@ -64,7 +70,7 @@ impl Class {
     fn read(conn: &mut AnyConnection, class: ClassId, matching: &Matching) -> Result<Self, DbError> {
         let roll = members::all(conn, class)?;
         let students: Vec<StudentId> = roll.iter().map(|row| row.student.id).collect();
-        let samples = samples::ids_for_students(conn, (&matching.pack.id, &matching.pack.version), &students)?;
+        let samples = samples::marks(conn, (&matching.pack.id, &matching.pack.version), &students)?;
         Ok(Self { roll, samples })
     }
 }

@@ -14,6 +14,7 @@ pub mod dataset;
 pub mod demo;
 pub mod doctor;
 pub mod enrol;
+pub mod enrolment_health;
 pub mod error;
 pub mod evaluate;
 pub mod events;

@@ -22,16 +22,17 @@ use crate::db::faces::{FaceRow, FaceVerdict};
 use crate::db::members::EnrolledRow;
 use crate::db::photos::PhotoRow;
 use crate::db::records::NewRecord;
+use crate::db::samples::{SampleMark, SampleRow};
 use crate::db::sessions::{NewSession, SessionChange, SessionRow};
 use crate::db::{AnyConnection, DbError, Json, classes, faces, members, photos, records, samples, sessions, subjects};
 use crate::domain::assign::{Probe, Reason};
 use crate::domain::attendance::{Correction, Flag, Ground, PhotoOutcome, Record, settle as settle_records};
 use crate::domain::fusion::{Fused, SessionFace, fuse};
 use crate::domain::gallery::{Enrolled, Gallery};
-use crate::domain::ids::{ClassId, FaceId, MemberId, SampleId, SessionId, StudentId};
+use crate::domain::ids::{ClassId, FaceId, MemberId, SessionId, StudentId};
 use crate::domain::score::Scoring;
 use crate::domain::sheet::natural_order;
-use crate::domain::status::{AttendanceStatus, PhotoState, RecordSource, SessionState, Verdict};
+use crate::domain::status::{AttendanceStatus, Origin, PhotoState, RecordSource, SessionState, Verdict};
 use crate::domain::template::Sample;
 use crate::vision::decode::DecodeWarning;
 
@@ -98,40 +99,58 @@ pub(crate) fn gallery_of(
     let students: Vec<StudentId> = roll.iter().map(|row| row.student.id).collect();
     let pack = &matching.pack;
     let stored = samples::for_students(conn, &pack.id, &pack.version, &students)?;
-    let enrolled: Vec<Enrolled> = roll
-        .iter()
-        .map(|row| {
-            let own = stored.iter().filter(|s| s.student_id == row.student.id);
-            let samples: Vec<Sample> =
-                own.map(|s| Sample { id: s.id, embedding: s.embedding.clone(), weight: s.weight as f32 }).collect();
-            let (consent, active) = (row.student.consent, row.student.active);
-            Enrolled { member: row.member.id, student: row.student.id, consent, active, samples }
-        })
-        .collect();
-    let ids: Vec<(StudentId, SampleId)> = stored.iter().map(|s| (s.student_id, s.id)).collect();
-    let fingerprint = fingerprint(roll.iter(), &ids, matching);
+    let enrolled = enrolled(roll, &stored);
+    let marks: Vec<SampleMark> = stored.iter().map(SampleRow::mark).collect();
+    let fingerprint = fingerprint(roll.iter(), &marks, matching);
     Ok((Gallery::build(&enrolled, &matching.scoring), fingerprint))
+}
+
+/// These members with what is stored of them.
+pub(crate) fn enrolled(roll: &[EnrolledRow], stored: &[SampleRow]) -> Vec<Enrolled> {
+    let of = |row: &EnrolledRow| {
+        let own = stored.iter().filter(|s| s.student_id == row.student.id);
+        let samples: Vec<Sample> = own.map(|s| s.clone().into_sample()).collect();
+        let (consent, active) = (row.student.consent, row.student.active);
+        Enrolled { member: row.member.id, student: row.student.id, consent, active, samples }
+    };
+    roll.iter().map(of).collect()
 }
 
 /// What verdicts depend on besides the photos: the pack, its lines, who is on the roll, their consent and samples. Two
 /// galleries with the same fingerprint judge every face alike, so a session whose stored one differs is stale. Roll
-/// numbers and names do not count; `samples` is ordered by student and id.
+/// numbers and names do not count; `samples` is ordered by student and id. What was learned from confirmed sessions stands in
+/// a part of its own ([`enrolled_part`] is the rest), and where nothing was, there is none.
 pub(crate) fn fingerprint<'r>(
     roll: impl Iterator<Item = &'r EnrolledRow>,
-    samples: &[(StudentId, SampleId)],
+    samples: &[SampleMark],
     matching: &Matching,
 ) -> String {
     let mut roll: Vec<&EnrolledRow> = roll.collect();
     roll.sort_unstable_by_key(|row| row.member.id);
-    let mut hash = Sha256::new();
-    hash.update(format!("{} {:?}", matching.pack, matching.scoring));
+    let (mut enrolled, mut learned) = (Sha256::new(), None);
+    enrolled.update(format!("{} {:?}", matching.pack, matching.scoring));
     for row in roll {
-        let from = samples.partition_point(|(student, _)| *student < row.student.id);
-        let own = samples[from..].iter().take_while(|(student, _)| *student == row.student.id);
-        let ids: Vec<i64> = own.map(|(_, sample)| sample.0).collect();
-        hash.update(format!("{} {} {} {ids:?};", row.member.id.0, row.student.consent, row.student.active));
+        let from = samples.partition_point(|sample| sample.student_id < row.student.id);
+        let own = samples[from..].iter().take_while(|sample| sample.student_id == row.student.id);
+        let (portraits, faces): (Vec<&SampleMark>, Vec<_>) = own.partition(|sample| sample.origin == Origin::Portrait);
+        let ids = |of: &[&SampleMark]| of.iter().map(|sample| sample.id.0).collect::<Vec<_>>();
+        let (member, ids_of_portraits) = (row.member.id.0, ids(&portraits));
+        enrolled.update(format!("{member} {} {} {ids_of_portraits:?};", row.student.consent, row.student.active));
+        if !faces.is_empty() {
+            learned.get_or_insert_with(Sha256::new).update(format!("{member} {:?};", ids(&faces)));
+        }
     }
-    hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
+    let hex = |hash: Sha256| hash.finalize().iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let enrolled = hex(enrolled);
+    learned.map_or_else(|| enrolled.clone(), |learned| format!("{enrolled}{LEARNED_MARK}{}", hex(learned)))
+}
+
+/// Stands before the learned part of a fingerprint.
+const LEARNED_MARK: char = '+';
+
+/// The part of a fingerprint that what was learned does not change.
+pub(crate) fn enrolled_part(fingerprint: &str) -> &str {
+    fingerprint.split(LEARNED_MARK).next().unwrap_or(fingerprint)
 }
 
 /// Refuses a session whose class has nobody who can be found by face.

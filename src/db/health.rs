@@ -7,7 +7,7 @@ use diesel::sql_types::{BigInt, Text};
 
 use super::schema::{face_samples, session_photos, students};
 use super::{AnyConnection, DbError, backup, transaction};
-use crate::domain::status::{Consent, PhotoState};
+use crate::domain::status::{Consent, Origin, PhotoState};
 
 /// A database that answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Census {
     pub active: i64,
     /// Active ones whose consent is recorded.
     pub consenting: i64,
-    /// Consenting ones with a sample of the pack.
+    /// Consenting ones with a portrait of the pack.
     pub enrolled: i64,
     /// Consenting ones with samples of other packs only.
     pub enrolled_otherwise: i64,
@@ -82,6 +82,7 @@ pub fn census(conn: &mut AnyConnection, pack_id: &str, pack_version: &str) -> Re
     let any_sample = || face_samples::table.filter(face_samples::student_id.eq(students::id));
     let of_pack = || {
         let ours = face_samples::pack_id.eq(pack_id).and(face_samples::pack_version.eq(pack_version));
+        let ours = ours.and(face_samples::origin.eq(Origin::Portrait));
         exists(any_sample().filter(ours))
     };
     let active = || students::table.filter(students::active.eq(true));

@@ -33,6 +33,7 @@ pub mod records;
 pub mod samples;
 pub(crate) mod schema;
 pub mod sessions;
+pub mod sightings;
 pub mod students;
 pub mod subjects;
 pub mod terms;

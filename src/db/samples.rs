@@ -1,5 +1,7 @@
 //! Samples: one enrolment photo's embedding by one pack. A student's template is built from them by `domain::template`.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDateTime;
 use diesel::prelude::*;
 
@@ -9,8 +11,10 @@ use super::photos::ObjectRow;
 use super::schema::face_samples;
 use super::{AnyConnection, DbError};
 use crate::domain::embedding::Embedding;
-use crate::domain::ids::{SampleId, StudentId};
+use crate::domain::ids::{FaceId, SampleId, SessionId, StudentId};
 use crate::domain::quality::FaceQuality;
+use crate::domain::status::Origin;
+use crate::domain::template::Sample;
 
 /// Ids per query; SQLite allows 32766 bound values in a statement.
 const IDS_PER_QUERY: usize = 1000;
@@ -32,6 +36,18 @@ pub struct SampleRow {
     /// Share in the template, above 0.
     pub weight: f64,
     pub created_at: NaiveDateTime,
+    pub origin: Origin,
+}
+
+impl SampleRow {
+    /// What a template is built from.
+    pub fn into_sample(self) -> Sample {
+        Sample { id: self.id, embedding: self.embedding, weight: self.weight as f32, origin: self.origin }
+    }
+
+    pub const fn mark(&self) -> SampleMark {
+        SampleMark { id: self.id, student_id: self.student_id, origin: self.origin }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Insertable)]
@@ -63,9 +79,23 @@ pub struct SampleSummary {
     pub quality: Json<Option<FaceQuality>>,
     pub weight: f64,
     pub created_at: NaiveDateTime,
+    pub origin: Origin,
+    /// The confirmed session that a learned one was taken from.
+    pub session_id: Option<SessionId>,
+    /// The face of that session; none once its photo was looked at again.
+    pub face_id: Option<FaceId>,
 }
 
-/// Where a sample came from, without what is in it.
+/// A sample without what is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = face_samples)]
+pub struct SampleMark {
+    pub id: SampleId,
+    pub student_id: StudentId,
+    pub origin: Origin,
+}
+
+/// Where a portrait came from, without what is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
 #[diesel(table_name = face_samples)]
 pub struct SampleOrigin {
@@ -84,12 +114,14 @@ impl SampleOrigin {
     }
 }
 
-/// The origins of all samples of everybody, ordered by student and age.
+/// The origins of everybody's portraits, ordered by student and age. What was learned is left out: it stays with the pack that
+/// has learned it.
 ///
 /// # Errors
 /// [`DbError::Query`] and its like when the database fails.
 pub fn origins(conn: &mut AnyConnection) -> Result<Vec<SampleOrigin>, DbError> {
     Ok(face_samples::table
+        .filter(face_samples::origin.eq(Origin::Portrait))
         .order((face_samples::student_id, face_samples::id))
         .select(SampleOrigin::as_select())
         .load(conn)?)
@@ -163,7 +195,7 @@ pub fn shares_image(conn: &mut AnyConnection, sample: &SampleSummary) -> Result<
     Ok(others.first::<SampleId>(conn).optional()?.is_some())
 }
 
-/// A new sample.
+/// A new portrait's sample.
 ///
 /// # Errors
 /// [`DbError::Duplicate`] when the pack has seen this image of the student, [`DbError::Reference`] for an unknown
@@ -174,6 +206,55 @@ pub fn insert(conn: &mut AnyConnection, new: &NewSample) -> Result<SampleId, DbE
         .values((new, face_samples::dims.eq(dims)))
         .returning(face_samples::id)
         .get_result(conn)?)
+}
+
+/// A new sample that was learned from a face of a confirmed session. Belongs into a transaction that holds the session's lock.
+///
+/// # Errors
+/// [`DbError::Duplicate`] when the student has one of this session, or of this image, already; [`DbError::Reference`] for an
+/// unknown student, session or face.
+pub fn insert_learned(
+    conn: &mut AnyConnection,
+    new: &NewSample,
+    (session, face): (SessionId, FaceId),
+) -> Result<SampleId, DbError> {
+    let dims = i32::try_from(new.embedding.dims()).expect("an embedding has some hundred dimensions");
+    let learned = (
+        face_samples::origin.eq(Origin::Session),
+        face_samples::session_id.eq(session),
+        face_samples::face_id.eq(face),
+    );
+    Ok(diesel::insert_into(face_samples::table)
+        .values((new, face_samples::dims.eq(dims), learned))
+        .returning(face_samples::id)
+        .get_result(conn)?)
+}
+
+/// Whose learned samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LearnedOf {
+    Student(StudentId),
+    Session(SessionId),
+}
+
+/// Removes what was learned of a student or from a session, by every pack; returns where the pictures are.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn delete_learned(conn: &mut AnyConnection, of: LearnedOf) -> Result<Vec<String>, DbError> {
+    let learned = face_samples::table.filter(face_samples::origin.eq(Origin::Session)).into_boxed();
+    let learned = match of {
+        LearnedOf::Student(student) => learned.filter(face_samples::student_id.eq(student)),
+        LearnedOf::Session(session) => learned.filter(face_samples::session_id.eq(session)),
+    };
+    let rows: Vec<(SampleId, String)> =
+        learned.order(face_samples::id).select((face_samples::id, face_samples::object_key)).load(conn)?;
+    let (ids, keys): (Vec<SampleId>, Vec<String>) = rows.into_iter().unzip();
+    for ids in ids.chunks(IDS_PER_QUERY) {
+        let ids: Vec<i64> = ids.iter().map(|id| id.0).collect();
+        diesel::delete(face_samples::table.filter(face_samples::id.eq_any(ids))).execute(conn)?;
+    }
+    Ok(keys)
 }
 
 /// The samples of these students for one version of one pack, ordered by student and age.
@@ -208,11 +289,11 @@ pub fn for_students(
 ///
 /// # Errors
 /// [`DbError::Query`] and its like when the database fails.
-pub fn ids_for_students(
+pub fn marks(
     conn: &mut AnyConnection,
     (pack_id, pack_version): (&str, &str),
     students: &[StudentId],
-) -> Result<Vec<(StudentId, SampleId)>, DbError> {
+) -> Result<Vec<SampleMark>, DbError> {
     let mut ids: Vec<i64> = students.iter().map(|student| student.0).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -224,11 +305,27 @@ pub fn ids_for_students(
                 .filter(face_samples::pack_id.eq(pack_id))
                 .filter(face_samples::pack_version.eq(pack_version))
                 .order((face_samples::student_id, face_samples::id))
-                .select((face_samples::student_id, face_samples::id))
-                .load::<(StudentId, SampleId)>(conn)?,
+                .select(SampleMark::as_select())
+                .load(conn)?,
         );
     }
     Ok(rows)
+}
+
+/// How many portraits each of these students has of one version of one pack; who has none is not named.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn count_portraits(
+    conn: &mut AnyConnection,
+    pack: (&str, &str),
+    students: &[StudentId],
+) -> Result<HashMap<StudentId, u32>, DbError> {
+    let mut counts = HashMap::new();
+    for mark in marks(conn, pack, students)?.iter().filter(|mark| mark.origin == Origin::Portrait) {
+        *counts.entry(mark.student_id).or_default() += 1;
+    }
+    Ok(counts)
 }
 
 /// The student's sample from this image by this version (id, version) of a pack, if there is one.
@@ -316,7 +413,9 @@ mod tests {
                 let other = insert(conn, &new_sample(ravi, 1))?;
                 let NewSample { pack_id, pack_version, .. } = new_sample(asha, 1);
                 let pack = (pack_id.as_str(), pack_version.as_str());
-                assert_eq!(ids_for_students(conn, pack, &[ravi, asha])?, [(asha, first), (asha, second), (ravi, other)]);
+                let marks: Vec<_> = marks(conn, pack, &[ravi, asha])?.iter().map(|m| (m.student_id, m.id)).collect();
+                assert_eq!(marks, [(asha, first), (asha, second), (ravi, other)]);
+                assert_eq!(count_portraits(conn, pack, &[ravi, asha])?, HashMap::from([(asha, 2), (ravi, 1)]));
                 let all = origins(conn)?;
                 assert_eq!(all.iter().map(|o| o.is_of(pack)).collect::<Vec<_>>(), [true, true, false, true]);
                 assert_eq!(all[1].object_key, "");

@@ -63,6 +63,9 @@ table! {
         quality -> Text,
         weight -> Double,
         created_at -> Timestamp,
+        origin -> Text,
+        session_id -> Nullable<BigInt>,
+        face_id -> Nullable<BigInt>,
     }
 }
 
@@ -320,6 +323,7 @@ table! {
 joinable!(class_members -> students (student_id));
 joinable!(class_members -> classes (class_id));
 joinable!(face_samples -> students (student_id));
+joinable!(face_samples -> attendance_sessions (session_id));
 joinable!(attendance_sessions -> classes (class_id));
 joinable!(session_photos -> attendance_sessions (session_id));
 joinable!(faces -> session_photos (photo_id));

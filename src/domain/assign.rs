@@ -343,7 +343,7 @@ pub(crate) mod tests {
     use super::super::gallery::Enrolled;
     use super::super::ids::{SampleId, StudentId};
     use super::super::score::tests::STARTER;
-    use super::super::status::Consent;
+    use super::super::status::{Consent, Origin};
     use super::super::template::Sample;
     use super::*;
 
@@ -375,7 +375,12 @@ pub(crate) mod tests {
                 student: StudentId(i as i64),
                 consent: Consent::Given,
                 active: true,
-                samples: vec![Sample { id: SampleId(i as i64), embedding: looks_like(&[(i, 1.0)], i), weight: 1.0 }],
+                samples: vec![Sample {
+                    id: SampleId(i as i64),
+                    embedding: looks_like(&[(i, 1.0)], i),
+                    weight: 1.0,
+                    origin: Origin::Portrait,
+                }],
             })
             .collect();
         Gallery::build(&roll, &scoring64())

@@ -138,6 +138,7 @@ impl Gallery {
 mod tests {
     use super::super::embedding::Embedding;
     use super::super::score::tests::STARTER;
+    use super::super::status::Origin;
     use super::*;
 
     fn row(id: i64, consent: Consent, active: bool, axes: &[usize]) -> Enrolled {
@@ -146,7 +147,12 @@ mod tests {
             .map(|axis| {
                 let mut v = vec![0.0; 512];
                 v[*axis] = 1.0;
-                Sample { id: SampleId(*axis as i64), embedding: Embedding::new(v).unwrap(), weight: 1.0 }
+                Sample {
+                    id: SampleId(*axis as i64),
+                    embedding: Embedding::new(v).unwrap(),
+                    weight: 1.0,
+                    origin: Origin::Portrait,
+                }
             })
             .collect();
         Enrolled { member: MemberId(id), student: StudentId(id), consent, active, samples }

@@ -13,6 +13,7 @@ pub mod csv_table;
 pub mod decision;
 pub mod detection_curve;
 pub mod embedding;
+pub mod enrolment_health;
 pub mod enrolment_list;
 pub mod evaluation;
 pub mod face_size;

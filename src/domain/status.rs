@@ -97,6 +97,13 @@ words! {
         Given = "given",
         Withdrawn = "withdrawn",
     }
+    /// Where the face of a sample comes from.
+    Origin, "an origin of a sample": {
+        /// A picture that somebody enrolled.
+        Portrait = "portrait",
+        /// A face of a session that a teacher has confirmed.
+        Session = "session",
+    }
     /// What recognition says about one face.
     Verdict, "a verdict": {
         Match = "match",

@@ -1,8 +1,12 @@
-//! One vector for a student out of several enrolment photos.
+//! One vector for a student out of several enrolment photos, and of faces that were learned since.
+//!
+//! Portraits decide who somebody is. Learned faces only move the vector a little towards what a classroom's camera sees: they
+//! never make a template by themselves, never contradict one, and together weigh at most [`LEARNED_SHARE`] of it.
 
 use super::embedding::Embedding;
 use super::ids::SampleId;
 use super::score::{ScaledEmbedding, Score, Scoring};
+use super::status::Origin;
 
 /// From this many samples on, one that looks like somebody else is left out instead of asked about.
 const OUTLIERS_FROM_SAMPLES: usize = 3;
@@ -12,13 +16,17 @@ const OUTLIERS_FROM_SAMPLES: usize = 3;
 /// evidence outweighs these odds.
 const SAME_PERSON_ODDS: f32 = 9.0;
 
-/// One enrolment photo's embedding with its weight.
+/// All learned faces together weigh at most so much of a template, 0..1: a wrong one among them cannot outvote the portraits.
+pub const LEARNED_SHARE: f32 = 1.0 / 3.0;
+
+/// One embedding of a student with its weight.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
     pub id: SampleId,
     pub embedding: Embedding,
     /// From measured quality ([`super::quality::FaceQuality::weight`]), positive.
     pub weight: f32,
+    pub origin: Origin,
 }
 
 /// The weighted mean of a student's samples.
@@ -32,7 +40,8 @@ pub struct Template {
 /// Why samples make no template.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum TemplateError {
-    #[error("there is no sample")]
+    /// None at all, or only learned ones.
+    #[error("there is no portrait")]
     NoSample,
     #[error("the samples show different people: nearest pair at cosine {:.2}", nearest.cosine)]
     Disagree { nearest: Score },
@@ -41,30 +50,52 @@ pub enum TemplateError {
 /// Builds a template: each sample brought to the scale of the score, weighted mean, normalised again where the pack
 /// normalises (raw packs keep the mean's own length).
 ///
-/// A sample that looks like somebody else than the mean of the others is left out, but only from three samples on and
-/// only while more than half remain; the farthest goes first.
+/// A portrait that looks like somebody else than the mean of the others is left out, but only from three portraits on and
+/// only while more than half remain; the farthest goes first. Learned faces that look like somebody else than the portraits
+/// are left out whatever their number.
 ///
 /// # Errors
-/// [`TemplateError::NoSample`], and [`TemplateError::Disagree`] when two samples (or all of several) contradict each other:
+/// [`TemplateError::NoSample`], and [`TemplateError::Disagree`] when two portraits (or all of several) contradict each other:
 /// a question for a person, not for arithmetic.
 pub fn template(samples: &[Sample], scoring: &Scoring) -> Result<Template, TemplateError> {
-    if samples.is_empty() {
+    let of = |origin| (0..samples.len()).filter(move |i| samples[*i].origin == origin);
+    let mut kept: Vec<usize> = of(Origin::Portrait).collect();
+    let portraits = kept.len();
+    if portraits == 0 {
         return Err(TemplateError::NoSample);
     }
     let scaled: Vec<ScaledEmbedding> = samples.iter().map(|s| scoring.scaled(&s.embedding)).collect();
-    let mut kept: Vec<usize> = (0..samples.len()).collect();
     while let Some((position, score)) = worst_fit(samples, &scaled, &kept, scoring) {
-        if scoring.llr(score.combined) + SAME_PERSON_ODDS.ln() >= 0.0 {
+        if shows_the_same(&score, scoring) {
             break;
         }
-        let may_leave_out = samples.len() >= OUTLIERS_FROM_SAMPLES && (kept.len() - 1) * 2 > samples.len();
+        let may_leave_out = portraits >= OUTLIERS_FROM_SAMPLES && (kept.len() - 1) * 2 > portraits;
         if !may_leave_out {
             return Err(TemplateError::Disagree { nearest: score });
         }
         kept.remove(position);
     }
+    let mut samples = samples.to_vec();
+    let own = scoring.scaled(&mean(&samples, &scaled, &kept, scoring));
+    let learned = (0..samples.len()).filter(|i| samples[*i].origin == Origin::Session);
+    let learned: Vec<usize> =
+        learned.filter(|i| shows_the_same(&scoring.between(&scaled[*i], &own), scoring)).collect();
+    bound_weights(&mut samples, &kept, &learned);
+    kept.extend(learned);
     let outliers = (0..samples.len()).filter(|i| !kept.contains(i)).map(|i| samples[i].id).collect();
-    Ok(Template { vector: mean(samples, &scaled, &kept, scoring), outliers })
+    Ok(Template { vector: mean(&samples, &scaled, &kept, scoring), outliers })
+}
+
+fn shows_the_same(score: &Score, scoring: &Scoring) -> bool {
+    scoring.llr(score.combined) + SAME_PERSON_ODDS.ln() >= 0.0
+}
+
+/// Scales the weights of the learned faces down until they are [`LEARNED_SHARE`] of the whole.
+fn bound_weights(samples: &mut [Sample], portraits: &[usize], learned: &[usize]) {
+    let total = |of: &[usize]| of.iter().map(|i| samples[*i].weight).sum::<f32>();
+    let most = total(portraits) * LEARNED_SHARE / (1.0 - LEARNED_SHARE);
+    let factor = (most / total(learned)).min(1.0);
+    learned.iter().for_each(|i| samples[*i].weight *= factor);
 }
 
 /// The kept sample that is farthest from the mean of the other kept ones, as position in `kept`. None for one sample.
@@ -113,7 +144,7 @@ mod tests {
     fn sample(id: i64, values: &[f32], weight: f32) -> Sample {
         let mut v = values.to_vec();
         v.resize(512, 0.0);
-        Sample { id: SampleId(id), embedding: Embedding::new(v).unwrap(), weight }
+        Sample { id: SampleId(id), embedding: Embedding::new(v).unwrap(), weight, origin: Origin::Portrait }
     }
 
     #[test]
@@ -151,6 +182,41 @@ mod tests {
     fn three_that_all_disagree_are_a_question() {
         let samples = [sample(1, &[1.0], 1.0), sample(2, &[0.0, 1.0], 1.0), sample(3, &[0.0, 0.0, 1.0], 1.0)];
         assert!(matches!(template(&samples, &STARTER), Err(TemplateError::Disagree { .. })));
+    }
+
+    fn learned(id: i64, values: &[f32], weight: f32) -> Sample {
+        Sample { origin: Origin::Session, ..sample(id, values, weight) }
+    }
+
+    #[test]
+    fn learned_faces_alone_make_no_template() {
+        assert_eq!(template(&[learned(1, &[1.0], 1.0)], &STARTER), Err(TemplateError::NoSample));
+    }
+
+    #[test]
+    fn learned_faces_never_weigh_more_than_their_share() {
+        let portrait = sample(1, &[1.0], 0.25);
+        let mut samples = vec![portrait.clone()];
+        samples.extend((2..12).map(|id| learned(id, &[1.0, 0.9], 1.0)));
+        let t = template(&samples, &STARTER).unwrap();
+        assert!(t.outliers.is_empty());
+        let length = 1.81_f32.sqrt();
+        let expected = sample(0, &[2.0 / 3.0 + 1.0 / (3.0 * length), 0.9 / (3.0 * length)], 1.0).embedding;
+        assert!(t.vector.cosine(&expected) > 0.99999);
+        // Where they weigh less by themselves they are not made heavier.
+        let light = template(&[Sample { weight: 9.0, ..portrait }, learned(2, &[1.0, 0.9], 1.0)], &STARTER).unwrap();
+        let expected = sample(0, &[0.9 + 0.1 / length, 0.09 / length], 1.0).embedding;
+        assert!(light.vector.cosine(&expected) > 0.99999);
+    }
+
+    #[test]
+    fn learned_faces_contradict_nobody() {
+        let portraits = [sample(1, &[1.0], 1.0), sample(2, &[1.0, 0.1], 1.0)];
+        let alone = template(&portraits, &STARTER).unwrap();
+        let others = (3..9).map(|id| learned(id, &[0.0, 0.0, 1.0], 1.0));
+        let with: Vec<Sample> = portraits.into_iter().chain(others).collect();
+        let t = template(&with, &STARTER).unwrap();
+        assert_eq!((t.vector, t.outliers.len()), (alone.vector, 6));
     }
 
     proptest! {

@@ -9,6 +9,7 @@ use crate::app::session::{self, Matching};
 use crate::db::members::{self, EnrolledRow};
 use crate::db::samples::{self, SampleRow};
 use crate::db::{AnyConnection, DbError, classes};
+use crate::domain::enrolment_health::look_alike_line;
 use crate::domain::ids::{MemberId, StudentId};
 use crate::domain::template::{Sample, TemplateError, template};
 
@@ -79,8 +80,7 @@ pub(super) async fn of_student(
 /// A student's samples, whether or not they are in a class.
 fn judged_alone(conn: &mut AnyConnection, matching: &Matching, student: StudentId) -> Result<StudentHealth, DbError> {
     let stored = samples::for_students(conn, &matching.pack.id, &matching.pack.version, &[student])?;
-    let of = |row: SampleRow| Sample { id: row.id, embedding: row.embedding, weight: row.weight as f32 };
-    let samples: Vec<Sample> = stored.into_iter().map(of).collect();
+    let samples: Vec<Sample> = stored.into_iter().map(SampleRow::into_sample).collect();
     let (disagree, outliers) = match template(&samples, &matching.scoring) {
         Ok(template) => (false, template.outliers.len()),
         Err(TemplateError::Disagree { .. }) => (true, 0),
@@ -101,9 +101,7 @@ fn class_health(
     let name = |member: &MemberId| names.get(member).cloned().unwrap_or_else(|| member.to_string());
     health.enrolled.extend(gallery.candidates().iter().map(|c| c.member).filter(|m| touched.contains(m)));
     health.disagreeing.extend(gallery.disagreeing());
-    // Nearer than this, a face of one at the accept line may have the other within the margin.
-    let lines = matching.scoring.lines;
-    for (a, b, score) in gallery.look_alikes(lines.accept + lines.margin, &matching.scoring) {
+    for (a, b, score) in gallery.look_alikes(look_alike_line(&matching.scoring.lines), &matching.scoring) {
         if touched.contains(&a) || touched.contains(&b) {
             let alike = format!("{} and {} look alike (cosine {:.2})", name(&a), name(&b), score.cosine);
             health.warnings.push(format!("{alike}: expect doubts between them"));

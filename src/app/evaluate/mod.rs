@@ -27,6 +27,7 @@ use super::error::Error;
 use crate::domain::csv_table::{Column, CsvRow, CsvTable};
 use crate::domain::geometry::BoundingBox;
 use crate::domain::ids::SampleId;
+use crate::domain::status::Origin;
 use crate::domain::template::Sample;
 use looker::Looker;
 
@@ -61,7 +62,10 @@ fn portrait(looker: &Looker<'_>, bytes: &[u8], id: SampleId) -> Result<Portrait,
     let largest = seen.faces.first().map(|face| face.detection.bbox);
     let face = the_one_face(seen, looker.recogniser().enrol_lines())?;
     let bbox = largest.expect("the one face of a portrait is its largest");
-    Ok(Portrait { sample: Sample { id, weight: face.quality.weight(), embedding: face.embedding }, bbox })
+    Ok(Portrait {
+        sample: Sample { id, weight: face.quality.weight(), embedding: face.embedding, origin: Origin::Portrait },
+        bbox,
+    })
 }
 
 /// The rows of a CSV file; one bad row makes the whole list unusable.

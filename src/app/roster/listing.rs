@@ -1,7 +1,5 @@
 //! The roster as it is on a day; the school's subjects and terms.
 
-use std::collections::HashMap;
-
 use chrono::NaiveDate;
 use serde::Serialize;
 
@@ -38,7 +36,7 @@ pub struct ListedMember {
     pub to: Option<NaiveDate>,
     pub active: bool,
     pub consent: Consent,
-    /// Samples of the settings' pack; none where that cannot be read.
+    /// Portraits enrolled in the settings' pack; none where that cannot be read.
     pub samples: Option<usize>,
 }
 
@@ -56,17 +54,11 @@ pub async fn list(school: &School, class: ClassWish, on: Option<NaiveDate>) -> R
             roll.sort_by(|a, b| natural_order(&a.member.roll_no, &b.member.roll_no));
             let students: Vec<StudentId> = roll.iter().map(|row| row.student.id).collect();
             let counts = match Matching::of_settings(&config) {
-                Ok(m) => {
-                    let mut counts: HashMap<StudentId, usize> = HashMap::new();
-                    for (student, _) in samples::ids_for_students(conn, (&m.pack.id, &m.pack.version), &students)? {
-                        *counts.entry(student).or_default() += 1;
-                    }
-                    Some(counts)
-                }
+                Ok(m) => Some(samples::count_portraits(conn, (&m.pack.id, &m.pack.version), &students)?),
                 Err(_) => None,
             };
             let member = |row: members::EnrolledRow| ListedMember {
-                samples: counts.as_ref().map(|c| c.get(&row.student.id).copied().unwrap_or(0)),
+                samples: counts.as_ref().map(|c| c.get(&row.student.id).map_or(0, |n| *n as usize)),
                 roll_no: row.member.roll_no,
                 prn: row.student.prn,
                 name: row.student.name,

@@ -143,6 +143,7 @@ mod tests {
     use super::*;
     use crate::domain::ids::SampleId;
     use crate::domain::score::tests::STARTER;
+    use crate::domain::status::Origin;
 
     const TEMPLATES: Templates = Templates { max_samples: 2, draws: 2, seed: 3 };
 
@@ -157,12 +158,9 @@ mod tests {
     fn person(axis: usize, images: usize) -> Person {
         let image = |i: usize| {
             let vector = embedding(axis, 0.1 * (i * i) as f32);
-            let sample = Sample { id: SampleId(i as i64), embedding: vector.clone(), weight: 1.0 };
-            Image {
-                name: format!("{axis}/{i}"),
-                sample: Some(sample),
-                probes: vec![Probe { side_px: 40.0, embedding: vector }],
-            }
+            let sample =
+                Sample { id: SampleId(i as i64), embedding: vector.clone(), weight: 1.0, origin: Origin::Portrait };
+            Image { name: format!("{axis}/{i}"), sample: Some(sample), probes: vec![Probe { side_px: 40.0, embedding: vector }] }
         };
         Person { name: axis.to_string(), images: (0..images).map(image).collect() }
     }

@@ -1,7 +1,5 @@
 //! Members: students in a class, with a roll number, from one day to another.
 
-use std::collections::HashMap;
-
 use axum::extract::State;
 use axum::http::StatusCode;
 use chrono::NaiveDate;
@@ -39,7 +37,7 @@ pub(super) struct MemberResponse {
     to: Option<NaiveDate>,
     active: bool,
     consent: ConsentState,
-    /// Enrolled samples of the server's pack; without one a member cannot be recognised.
+    /// Enrolled pictures of the server's pack; without one a member cannot be recognised.
     #[schema(minimum = 0)]
     samples: u32,
 }
@@ -136,14 +134,10 @@ async fn list_members(
         classes::get(conn, ClassId(id))?;
         let roll = members::active_on(conn, ClassId(id), on)?;
         let students: Vec<StudentId> = roll.iter().map(|row| row.student.id).collect();
-        let samples = samples::ids_for_students(conn, (&pack.id, &pack.version), &students)?;
+        let samples = samples::count_portraits(conn, (&pack.id, &pack.version), &students)?;
         Ok((roll, samples))
     });
-    let (mut roll, samples) = read.await?;
-    let mut counts: HashMap<StudentId, u32> = HashMap::new();
-    for (student, _) in samples {
-        *counts.entry(student).or_default() += 1;
-    }
+    let (mut roll, counts) = read.await?;
     roll.sort_by(|a, b| natural_order(&a.member.roll_no, &b.member.roll_no));
     let of = |row: EnrolledRow| {
         let samples = counts.get(&row.student.id).copied().unwrap_or(0);

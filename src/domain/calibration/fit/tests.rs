@@ -5,6 +5,7 @@ use crate::domain::calibration::trials::{Image, Probe};
 use crate::domain::embedding::Embedding;
 use crate::domain::ids::SampleId;
 use crate::domain::score::tests::STARTER;
+use crate::domain::status::Origin;
 use crate::domain::template::Sample;
 
 const PLAN: Plan = Plan {
@@ -31,7 +32,12 @@ fn people(count: usize, noise: f64) -> Vec<Person> {
                 Probe { side_px, embedding }
             };
             let probes = (0..PLAN.sizes.steps).map(&mut probe).collect();
-            let sample = Sample { id: SampleId(i as i64), embedding: Embedding::new(look).unwrap(), weight: 1.0 };
+            let sample = Sample {
+                id: SampleId(i as i64),
+                embedding: Embedding::new(look).unwrap(),
+                weight: 1.0,
+                origin: Origin::Portrait,
+            };
             Image { name: format!("{index}/{i}"), sample: Some(sample), probes }
         };
         Person { name: index.to_string(), images: (0..4).map(&mut image).collect() }
