@@ -58,6 +58,7 @@ pub struct Config {
     pub queue: Queue,
     pub matching: Matching,
     pub enrol: EnrolLines,
+    pub learning: Learning,
     pub report: Report,
     pub server: Server,
     pub worker: Worker,
@@ -106,6 +107,16 @@ pub struct Queue {
 pub struct Matching {
     /// Prior probability that a face belongs to some member of the class; confidences are stated under it. Default: 0.5.
     pub member_prior: f32,
+}
+
+/// Whether templates learn from sessions that a teacher has confirmed.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Learning {
+    /// Good, certain faces of confirmed sessions join the templates of the students they show. Default: false.
+    pub from_confirmed: bool,
+    /// Faces that one student's template may learn. Default: 3.
+    pub max_samples: u8,
 }
 
 /// How sheets look.
@@ -181,6 +192,7 @@ impl Default for Config {
             queue: Queue::default(),
             matching: Matching::default(),
             enrol: EnrolLines::default(),
+            learning: Learning::default(),
             report: Report::default(),
             server: Server::default(),
             worker: Worker::default(),
@@ -208,6 +220,12 @@ impl Default for Queue {
 impl Default for Matching {
     fn default() -> Self {
         Self { member_prior: DEFAULT_MEMBER_PRIOR }
+    }
+}
+
+impl Default for Learning {
+    fn default() -> Self {
+        Self { from_confirmed: false, max_samples: 3 }
     }
 }
 
@@ -311,6 +329,7 @@ impl Config {
             ("queue.lease_secs", f64::from(self.queue.lease_secs), 1.0..=3600.0, "from 1 to 3600"),
             ("queue.max_attempts", f64::from(self.queue.max_attempts), 1.0..=100.0, "from 1 to 100"),
             ("queue.stop_grace_secs", f64::from(self.queue.stop_grace_secs), 0.0..=3600.0, "from 0 to 3600"),
+            ("learning.max_samples", f64::from(self.learning.max_samples), 1.0..=10.0, "from 1 to 10"),
             ("matching.member_prior", f64::from(self.matching.member_prior), 0.01..=0.99, "from 0.01 to 0.99"),
             ("report.low_attendance_percent", self.report.low_attendance_percent, 0.0..=100.0, "from 0 to 100"),
             ("session_gap_min", f64::from(self.session_gap_min), 0.0..=720.0, "from 0 to 720 minutes"),

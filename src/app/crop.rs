@@ -49,15 +49,32 @@ impl Found {
     /// # Errors
     /// `PHOTO_NOT_FOUND` when its bytes are gone; storage failures; as decoding, for bytes that are no photo.
     pub async fn cut(self, school: &School) -> Result<Vec<u8>, Error> {
-        let bytes = photo_bytes::show(school, &self.photo).await?;
-        let config = school.config.clone();
-        blocking(move || {
-            let photo = decode(&bytes, &limits(&config))?.pixels;
-            let [x, y, width, height] = window(&self.face.bounds(), photo.dimensions());
-            Ok(encode_jpeg(&crop_imm(&photo, x, y, width, height).to_image(), JPEG_QUALITY)?)
-        })
-        .await
+        let cut = cut_all(school, &self.photo, vec![self.face.bounds()]).await?;
+        Ok(cut.into_iter().next().expect("one for each place"))
     }
+}
+
+/// What is at these places of a photo, with some room around each, as JPEG in the photo's resolution. The same photo and place
+/// give the same bytes.
+///
+/// # Errors
+/// As [`Found::cut`].
+pub(super) async fn cut_all(
+    school: &School,
+    photo: &PhotoRow,
+    places: Vec<BoundingBox>,
+) -> Result<Vec<Vec<u8>>, Error> {
+    let bytes = photo_bytes::show(school, photo).await?;
+    let config = school.config.clone();
+    blocking(move || {
+        let photo = decode(&bytes, &limits(&config))?.pixels;
+        let cut = |place: &BoundingBox| {
+            let [x, y, width, height] = window(place, photo.dimensions());
+            Ok(encode_jpeg(&crop_imm(&photo, x, y, width, height).to_image(), JPEG_QUALITY)?)
+        };
+        places.iter().map(cut).collect()
+    })
+    .await
 }
 
 /// The box with its margin inside a photo of `size` pixels, as x, y, width and height; at least one pixel.

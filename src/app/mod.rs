@@ -23,6 +23,7 @@ pub mod faces;
 mod freshness;
 pub mod idempotency;
 pub mod jobs;
+pub mod learn;
 pub mod packs;
 pub mod photo;
 mod photo_bytes;

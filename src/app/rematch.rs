@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use super::error::{Code, Error};
 use super::freshness::{Freshness, can_be_judged};
+use super::learn::Pictures;
 use super::session::{self, Matching};
 use super::term::{Calendar, ClassWish};
 use super::{Mode, School, review};
@@ -108,7 +109,11 @@ pub async fn run(
     for id in &ids {
         let judge = Judge { matching: matching.clone(), confirmed };
         let id = *id;
-        done.push(school.apply(mode, move |conn| judge.session(conn, id)).await?);
+        let (rematched, pictures) = school.apply(mode, move |conn| judge.session(conn, id)).await?;
+        if mode == Mode::Apply {
+            pictures.delete(school).await;
+        }
+        done.push(rematched);
         progress(done.len(), ids.len());
     }
     Ok(RematchReport { pack, applied: mode == Mode::Apply, sessions: done })
@@ -149,21 +154,21 @@ struct Judge {
 }
 
 impl Judge {
-    fn session(&self, conn: &mut AnyConnection, id: SessionId) -> Result<RematchedSession, Error> {
+    fn session(&self, conn: &mut AnyConnection, id: SessionId) -> Result<(RematchedSession, Pictures), Error> {
         let row = sessions::lock(conn, id)?;
         let stale = Freshness::new(self.matching.clone()).is_stale(conn, &row)?;
         let outcome = self.outcome(conn, &row)?;
-        let mut changes = Vec::new();
+        let (mut changes, mut pictures) = (Vec::new(), Pictures::default());
         if outcome == RematchOutcome::Rematched {
             let before = statuses(conn, id)?;
             if row.state == SessionState::Confirmed {
-                review::reopen_in(conn, id, Utc::now().naive_utc())?;
+                pictures = review::reopen_in(conn, id, Utc::now().naive_utc())?;
             }
             session::settle(conn, id, &self.matching, Utc::now().naive_utc())?;
             changes = differences(before, statuses(conn, id)?);
         }
         let class = classes::get(conn, row.class_id)?;
-        Ok(RematchedSession {
+        let rematched = RematchedSession {
             id: id.0,
             class: class.name,
             section: class.section,
@@ -173,7 +178,8 @@ impl Judge {
             stale,
             outcome,
             changes,
-        })
+        };
+        Ok((rematched, pictures))
     }
 
     fn outcome(&self, conn: &mut AnyConnection, row: &SessionRow) -> Result<RematchOutcome, Error> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 
 use super::error::{Code, Error, Outlook};
-use super::{Recogniser, School, enrol, exports, photo, storage_check};
+use super::{Recogniser, School, enrol, exports, learn, photo, storage_check};
 use crate::db::{AnyConnection, DbError};
 use crate::queue::store::{self, Held};
 use crate::queue::{self, Claim, Claimed, Failure, Handler, JobError, JobId, Runner, RunnerOptions, Stop, Until};
@@ -85,7 +85,7 @@ struct Worker {
 impl Handler for Worker {
     fn topics(&self) -> Vec<String> {
         let pack = self.recogniser.key();
-        vec![photo::topic(pack), enrol::topic(pack), exports::TOPIC.to_owned()]
+        vec![photo::topic(pack), enrol::topic(pack), exports::TOPIC.to_owned(), learn::TOPIC.to_owned()]
     }
 
     async fn run(&self, job: &Claimed) -> Result<(), Failure> {
@@ -93,6 +93,7 @@ impl Handler for Worker {
             photo::JOB_KIND => photo::process(&self.school, &self.recogniser, job).await,
             enrol::JOB_KIND => enrol::process_archive(&self.school, &self.recogniser, job).await,
             exports::JOB_KIND => exports::make(&self.school, job).await,
+            learn::JOB_KIND => learn::process(&self.school, &self.recogniser.matching(&self.school), job).await,
             other => Err(Failure::Final {
                 code: Code::ProcessingError.as_str(),
                 message: format!("this program does not know jobs of the kind {other}; update it"),

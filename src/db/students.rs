@@ -69,6 +69,20 @@ pub fn get(conn: &mut AnyConnection, id: StudentId) -> Result<StudentRow, DbErro
     students::table.find(id).select(StudentRow::as_select()).first(conn).or_not_found("the student")
 }
 
+/// [`get`], and until the end of the caller's transaction nobody else changes or gets this student by `lock`.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn lock(conn: &mut AnyConnection, id: StudentId) -> Result<StudentRow, DbError> {
+    match conn {
+        AnyConnection::Sqlite(sqlite) => students::table.find(id).select(StudentRow::as_select()).first(sqlite),
+        AnyConnection::Postgres(postgres) => {
+            students::table.find(id).for_no_key_update().select(StudentRow::as_select()).first(postgres)
+        }
+    }
+    .or_not_found("the student")
+}
+
 /// The student with this PRN, if there is one.
 ///
 /// # Errors

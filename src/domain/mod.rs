@@ -26,6 +26,7 @@ pub mod head_count;
 pub mod histogram;
 pub mod ids;
 pub mod interval;
+pub mod learning;
 pub mod manifest;
 pub mod npy;
 pub mod photo_guard;

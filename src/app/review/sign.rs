@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::reconcile::count;
 use super::{Records, lock, require_short, require_version, tidied};
 use crate::app::error::{Code, Error};
+use crate::app::learn::{self, Pictures};
 use crate::app::{School, events};
 use crate::db::audit::{self, NewLine};
 use crate::db::sessions::{Reconciled, SessionRow};
@@ -92,7 +93,7 @@ pub async fn confirm(
     require_short(reason.as_deref())?;
     require_countable(head_count.max(guests))?;
     let told = Told { head_count, guests: guests.unwrap_or(0), keeps_undecided: unmarked == Unmarked::Keep };
-    let zone = school.config.time_zone;
+    let (zone, config) = (school.config.time_zone, school.config.clone());
     let signing = move |conn: &mut AnyConnection| {
         let before = lock(conn, session, zone)?;
         if before.session.state == SessionState::Confirmed {
@@ -114,6 +115,7 @@ pub async fn confirm(
         let now = Utc::now().naive_utc();
         let forgotten = faces::forget_strangers(conn, session)?;
         sessions::confirm(conn, session, (&actor.name, now), &reconciled)?;
+        learn::confirmed(conn, &config, session)?;
         events::confirmed(conn, session, before.records.iter().map(|record| record.status))?;
         let codes: Vec<&str> = differences.iter().map(Difference::code).collect();
         let detail = json!({
@@ -149,24 +151,28 @@ pub async fn reopen(
     let reason = tidied(reason);
     require_short(reason.as_deref())?;
     let zone = school.config.time_zone;
-    school
-        .change(move |conn| {
-            let row = sessions::lock(conn, session)?;
-            let now = Utc::now().naive_utc();
-            if row.state == SessionState::Confirmed {
-                reopen_in(conn, session, now)?;
-                let reopened = ("session.reopen", json!({ "reason": reason }));
-                audit::insert(conn, &line(&actor, &row, reopened, now))?;
-            }
-            Ok(signed(lock(conn, session, zone)?, 0))
-        })
-        .await
+    let reopened = school.change(move |conn| {
+        let row = sessions::lock(conn, session)?;
+        let now = Utc::now().naive_utc();
+        let mut pictures = Pictures::default();
+        if row.state == SessionState::Confirmed {
+            pictures = reopen_in(conn, session, now)?;
+            let reopened = ("session.reopen", json!({ "reason": reason }));
+            audit::insert(conn, &line(&actor, &row, reopened, now))?;
+        }
+        Ok((signed(lock(conn, session, zone)?, 0), pictures))
+    });
+    let (signed, pictures) = reopened.await?;
+    pictures.delete(school).await;
+    Ok(signed)
 }
 
-/// Takes the signature from a confirmed session that the caller has locked.
-pub(crate) fn reopen_in(conn: &mut AnyConnection, session: SessionId, now: NaiveDateTime) -> Result<(), DbError> {
+/// Takes the signature from a confirmed session that the caller has locked, and what was learned under it. Returns pictures to
+/// be deleted after the transaction.
+pub(crate) fn reopen_in(conn: &mut AnyConnection, session: SessionId, now: NaiveDateTime) -> Result<Pictures, DbError> {
     sessions::reopen(conn, session, now)?;
-    events::reopened(conn, session)
+    events::reopened(conn, session)?;
+    learn::reopened(conn, session)
 }
 
 fn require_ready(conn: &mut AnyConnection, before: &Records, unmarked: Unmarked) -> Result<(), Error> {
