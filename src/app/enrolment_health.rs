@@ -115,8 +115,6 @@ pub struct MemberHealth {
     pub sightings: SightingCounts,
     /// Most urgent first.
     pub suggestions: Vec<Advice>,
-    #[serde(skip)]
-    urgency: Option<Suggestion>,
 }
 
 /// A portrait and what was measured on it.
@@ -151,10 +149,14 @@ pub struct SightingCounts {
 }
 
 /// What should be done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Advice {
+    /// Stable, for programs.
     pub code: &'static str,
+    /// For people.
     pub text: String,
+    #[serde(skip)]
+    pub about: Suggestion,
 }
 
 /// How well the members of a class on a day are enrolled.
@@ -234,8 +236,8 @@ impl Order {
         let first = match self {
             Self::RollNo => Ordering::Equal,
             Self::Missed => missed(b).cmp(&missed(a)),
-            Self::Urgency => match (&a.urgency, &b.urgency) {
-                (Some(a), Some(b)) => a.partial_cmp(b).unwrap_or(Ordering::Equal),
+            Self::Urgency => match (a.suggestions.first(), b.suggestions.first()) {
+                (Some(a), Some(b)) => a.about.partial_cmp(&b.about).unwrap_or(Ordering::Equal),
                 (a, b) => b.is_some().cmp(&a.is_some()),
             },
         };
@@ -247,12 +249,12 @@ impl Order {
 impl Summary {
     fn of(members: &[MemberHealth]) -> Self {
         let how_many = |what: fn(&MemberHealth) -> bool| members.iter().filter(|m| what(m)).count();
-        let kept_missing = |m: &MemberHealth| m.suggestions.iter().any(|s| s.code == "KEPT_MISSING");
+        let is_about_misses = |advice: &Advice| matches!(advice.about, Suggestion::KeptMissing { .. });
         Self {
             members: members.len(),
             recognisable: how_many(|m| m.active && m.consent == Consent::Given && m.portraits > 0 && !m.disagree),
             with_suggestions: how_many(|m| !m.suggestions.is_empty()),
-            kept_missing: how_many(kept_missing),
+            kept_missing: members.iter().filter(|m| m.suggestions.iter().any(is_about_misses)).count(),
             learned: members.iter().map(|m| m.learned).sum(),
         }
     }
@@ -428,6 +430,7 @@ impl MemberHealth {
             |s: Option<SampleFacts>| s.and_then(|s| Some(Measured { sample_id: s.id.0, quality: s.quality? }));
         let roll_no = |member: MemberId| roll_nos.get(&member).cloned().unwrap_or_default();
         let advice = |suggestion: &Suggestion| Advice {
+            about: *suggestion,
             code: suggestion.code(),
             text: suggestion.sentence(|member| format!("roll number {}", roll_no(member))),
         };
@@ -466,7 +469,9 @@ impl MemberHealth {
                 trend: counts.trend,
             },
             suggestions: health.suggestions.iter().map(advice).collect(),
-            urgency: health.suggestions.first().copied(),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::enrolment::{self, EnrolmentCommand};
 use super::output::{Output, count, table};
 use super::rematch::stale_line;
 use super::{ClassArgs, Outcome};
@@ -13,7 +14,10 @@ use crate::app::{Recogniser, School};
 use crate::config::Config;
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(super) struct EnrolArgs {
+    #[command(subcommand)]
+    command: Option<EnrolmentCommand>,
     /// Folder of <Student_Name>_<Roll_No>/*.jpg
     #[arg(required_unless_present_any = ["csv", "re_embed"], conflicts_with = "csv")]
     dir: Option<PathBuf>,
@@ -44,6 +48,9 @@ enum Consent {
 
 pub(super) async fn run(args: &EnrolArgs, config: &Config, output: &Output) -> Result<Outcome, Error> {
     let school = School::open(config).await?;
+    if let Some(command) = &args.command {
+        return enrolment::run(command, &school, output).await;
+    }
     let consent = if args.consent.is_some() { ConsentGiven::Recorded } else { ConsentGiven::AsInRoster };
     let options = enrol::Options { class: args.class.pair(), term: args.term.as_deref(), consent };
     let report = match (&args.dir, &args.csv, &args.npy_pack) {

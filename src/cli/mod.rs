@@ -8,6 +8,7 @@ mod batch;
 mod demo;
 mod doctor;
 mod enrol;
+mod enrolment;
 mod evaluate;
 mod export;
 mod init;
@@ -81,7 +82,7 @@ enum Command {
     /// Bring in the school's list of students
     #[command(subcommand)]
     Roster(roster::RosterCommand),
-    /// Enrol students from portrait photos
+    /// Enrol students from portrait photos, and see how well they are enrolled
     Enrol(enrol::EnrolArgs),
     /// Take attendance from a folder of class photos
     Batch(batch::BatchArgs),

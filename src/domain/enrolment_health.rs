@@ -422,7 +422,7 @@ mod tests {
         let renewed = Facts { samples: vec![portrait(1, 0), portrait(3, 5)], ..often };
         assert_eq!(codes(&renewed, 10), [""; 0]);
         // Doubts are no misses.
-        let asked = (1..9).map(|day| sighting(day, Found::Asked, 0.0)).chain(missed(9..11)).collect();
+        let asked = (1..9).map(|day| sighting(day, Found::Asked, 0.0)).chain(missed(9..10)).collect();
         assert_eq!(codes(&Facts { sightings: asked, ..renewed }, 20), [""; 0]);
     }
 

@@ -12,8 +12,8 @@ mod tests;
 
 use serde_json::json;
 
-use super::School;
 use super::error::Error;
+use super::{School, roster};
 use crate::config::Config;
 use crate::db::samples::{self, LearnedOf};
 use crate::db::{AnyConnection, DbError, sessions, students};
@@ -99,8 +99,23 @@ async fn delete_unnamed(school: &School, keys: &mut Vec<String>) -> Result<(), E
 /// # Errors
 /// `STUDENT_NOT_FOUND`; database failures.
 pub async fn forget(school: &School, student: StudentId) -> Result<usize, Error> {
+    forget_of(school, move |conn| Ok(students::get(conn, student)?.id)).await
+}
+
+/// The same for a student with this PRN.
+///
+/// # Errors
+/// As [`forget`].
+pub async fn forget_by_prn(school: &School, prn: String) -> Result<usize, Error> {
+    forget_of(school, move |conn| Ok(roster::student(conn, &prn)?.id)).await
+}
+
+async fn forget_of(
+    school: &School,
+    whose: impl FnOnce(&mut AnyConnection) -> Result<StudentId, Error> + Send + 'static,
+) -> Result<usize, Error> {
     let gone = school.change(move |conn| {
-        students::get(conn, student)?;
+        let student = whose(conn)?;
         Ok(samples::delete_learned(conn, LearnedOf::Student(student))?)
     });
     let keys = gone.await?;

@@ -118,7 +118,8 @@ on_each_database! {
         let picture = wait(enrol::picture_of(&class.school, sample.id)).unwrap();
         assert_eq!(image::load_from_memory(&picture.bytes).unwrap().width(), 56, "40 pixels and room, cut at the border");
         // A photo that is looked at again has new faces; the sample stays with its session.
-        class.run(|conn| faces::replace_for_photo(conn, class.face(faces[0]).photo_id, &[]));
+        let photo = class.face(faces[0]).photo_id;
+        class.run(|conn| faces::replace_for_photo(conn, photo, &[]));
         let sample = samples_of(&class, 0).pop().unwrap();
         assert_eq!((sample.session_id, sample.face_id), (Some(class.session), None));
     }

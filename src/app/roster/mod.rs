@@ -47,7 +47,7 @@ impl Changed {
     }
 }
 
-fn student(conn: &mut AnyConnection, prn: &str) -> Result<StudentRow, Error> {
+pub(super) fn student(conn: &mut AnyConnection, prn: &str) -> Result<StudentRow, Error> {
     students::find_by_prn(conn, prn.trim())?
         .ok_or_else(|| Error::new(Code::StudentNotFound, format!("there is no student with PRN {prn}")))
 }

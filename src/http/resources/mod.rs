@@ -3,6 +3,7 @@
 mod audit;
 mod auth;
 mod classes;
+mod enrolment_health;
 mod events;
 mod exports;
 mod faces;
@@ -39,6 +40,7 @@ pub(super) fn rows() -> Vec<Row> {
         students::rows(),
         members::rows(),
         samples::rows(),
+        enrolment_health::rows(),
         imports::rows(),
         sessions::rows(),
         uploads::rows(),

@@ -7,12 +7,13 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::Mode;
 use crate::app::enrol::{self, Portrait, PortraitReport, PortraitStatus};
 use crate::app::error::Code;
+use crate::app::{Mode, learn};
 use crate::db::samples::{self, SampleSummary};
 use crate::db::students;
 use crate::domain::ids::{SampleId, StudentId};
+use crate::domain::status::Origin;
 use crate::http::extract::{Path, Query};
 use crate::http::face::QualityResponse;
 use crate::http::pictures::{InlinePicture, Picture, Sent, max_picture_bytes};
@@ -25,11 +26,31 @@ pub(super) fn rows() -> Vec<Row> {
         row!(READ_ROSTER, list_samples),
         row!(ENROL, add_samples).kind(Kind::Upload),
         row!(ENROL, delete_sample),
+        row!(ENROL, forget_learned),
         row!(SEE_PORTRAITS, get_sample_image).audit(Audit::Line),
     ]
 }
 
-/// An enrolled picture.
+/// Where the face of a sample comes from.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SampleOrigin {
+    /// A picture that somebody enrolled.
+    Portrait,
+    /// A face that was learned from a confirmed session.
+    Session,
+}
+
+impl From<Origin> for SampleOrigin {
+    fn from(origin: Origin) -> Self {
+        match origin {
+            Origin::Portrait => Self::Portrait,
+            Origin::Session => Self::Session,
+        }
+    }
+}
+
+/// An enrolled picture, or a learned face.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SampleResponse {
     id: i64,
@@ -38,8 +59,13 @@ pub(super) struct SampleResponse {
     pack: String,
     /// None for an embedding that came without a picture.
     quality: Option<QualityResponse>,
-    /// Share in the student's template, above 0.
+    /// Share in the student's template, above 0. Learned faces together count for a third of it at most.
     weight: f64,
+    origin: SampleOrigin,
+    /// The confirmed session that a learned one was taken from.
+    session_id: Option<i64>,
+    /// The face of that session; none once its photo was looked at again.
+    face_id: Option<i64>,
     /// There is a picture at `/samples/{sample_id}/image`.
     has_image: bool,
     created_at: DateTime<Utc>,
@@ -52,6 +78,9 @@ impl From<SampleSummary> for SampleResponse {
             pack: format!("{}@{}", sample.pack_id, sample.pack_version),
             quality: sample.quality.0.map(QualityResponse::from),
             weight: sample.weight,
+            origin: sample.origin.into(),
+            session_id: sample.session_id.map(|id| id.0),
+            face_id: sample.face_id.map(|id| id.0),
             has_image: !sample.object_key.is_empty(),
             created_at: sample.created_at.and_utc(),
         }
@@ -234,6 +263,26 @@ pub(super) fn outcome(photos: &[PortraitResponse], mode: Mode) -> Result<StatusC
         Problem::with_status(StatusCode::UNPROCESSABLE_ENTITY, code, detail)
     };
     Err(problem.with_errors(errors))
+}
+
+/// What was forgotten.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ForgottenResponse {
+    /// Samples that were deleted with their pictures.
+    #[schema(minimum = 0)]
+    deleted: usize,
+}
+
+/// Forgets every face that was learned of a student from confirmed sessions, with the pictures. Portraits stay. The same
+/// sessions teach nothing again unless they are reopened and confirmed anew.
+#[utoipa::path(post, path = "/students/{student_id}/samples/forget-learned", tag = "enrolment",
+    params(("student_id" = i64, Path)), responses((status = 200, body = ForgottenResponse)))]
+async fn forget_learned(
+    State(service): State<Service>,
+    Path(id): Path<i64>,
+) -> Result<axum::Json<ForgottenResponse>, Problem> {
+    let deleted = learn::forget(&service.school, StudentId(id)).await?;
+    Ok(axum::Json(ForgottenResponse { deleted }))
 }
 
 /// Deletes a sample with its picture.

@@ -1,5 +1,6 @@
 //! The service as its clients meet it: a real server on loopback, real requests, a fake engine.
 
+mod enrolment_health;
 mod exports;
 mod gate;
 mod head_count;
