@@ -13,7 +13,7 @@
 //! | [`db`] | tables and queries |
 //! | [`queue`] | durable jobs in the database, ignorant of what jobs do |
 //! | [`export`] | sheets into Excel and CSV bytes; pure |
-//! | [`app`] | use cases: roster, enrolment, photo, session, review, batch, rematch, report, dataset, users and tokens |
+//! | [`app`] | use cases: roster, enrolment, photo, session, review, learning, batch, rematch, report, dataset, users and tokens |
 //! | [`http`] | the REST service: routes, who may call them, how errors look |
 //! | [`cli`] | the command line |
 //! | [`config`], [`telemetry`] | settings, logs and progress |

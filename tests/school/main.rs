@@ -18,6 +18,7 @@ mod guards;
 mod hostile;
 mod import;
 mod kill;
+mod learning;
 mod pack_files;
 #[expect(dead_code, reason = "other test programs restart their server")]
 #[path = "../support/postgres.rs"]

@@ -17,6 +17,8 @@ mod dataset;
 mod enrolment;
 #[path = "../school/kill.rs"]
 mod kill;
+#[path = "../school/learning.rs"]
+mod learning;
 mod outage;
 #[path = "../support/postgres.rs"]
 mod postgres;

@@ -76,7 +76,7 @@ type ByPhoto = Vec<(PhotoRow, Vec<Chosen>)>;
 fn choose(conn: &mut AnyConnection, matching: &Matching, config: &Config, id: SessionId) -> Result<ByPhoto, DbError> {
     let session = sessions::get(conn, id)?;
     // Where people were confused with others, a signature under all of it proves little about one face.
-    let confused = [Flag::MostlyStrangers, Flag::Conflict].map(Flag::as_str);
+    let confused = [Flag::MostlyStrangers, Flag::Conflict, Flag::ReusedPhoto, Flag::OutsideLesson].map(Flag::as_str);
     let is_confused = session.flags.0.iter().any(|flag| confused.contains(&flag.as_str()));
     if session.state != SessionState::Confirmed || is_confused || !config.learning.from_confirmed {
         return Ok(Vec::new());

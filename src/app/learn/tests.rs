@@ -9,7 +9,7 @@ use crate::app::freshness::Freshness;
 use crate::app::review::{self, Unmarked};
 use crate::app::roster::set_consent;
 use crate::app::testing::{Class, noon, wait};
-use crate::app::{Mode, enrol, rematch};
+use crate::app::{Mode, enrol};
 use crate::config::{Config, Learning};
 use crate::db::samples::SampleSummary;
 use crate::db::sessions::NewSession;
@@ -151,18 +151,6 @@ on_each_database! {
         assert_eq!((learned(&class, 0), pictures(&class, 0), learn(&class)), (0, 0, 0));
         confirm(&class);
         assert_eq!((jobs(&class), learn(&class), pictures(&class, 0)), (2, 1, 1));
-        // Asked for by name, a rematch judges a confirmed session without its own faces; a preview takes nothing.
-        let judge = |mode| {
-            let (which, confirmed) = (rematch::Which::One(class.session), rematch::Confirmed::Include);
-            wait(rematch::run(&class.school, which, confirmed, mode, &|_, _| {})).unwrap()
-        };
-        judge(Mode::Preview);
-        assert_eq!((learned(&class, 0), pictures(&class, 0)), (1, 1));
-        class.run(|conn| {
-            let _ = reopened(conn, class.session)?;
-            Ok(())
-        });
-        assert_eq!(learned(&class, 0), 0);
     }
 
     fn a_student_learns_so_many_faces_and_can_forget_them(db) {
