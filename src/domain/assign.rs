@@ -429,7 +429,12 @@ pub(crate) mod tests {
             student: StudentId(id),
             consent: Consent::Given,
             active: true,
-            samples: vec![Sample { id: SampleId(id), embedding: looks_like(parts, id as usize), weight: 1.0 }],
+            samples: vec![Sample {
+                id: SampleId(id),
+                embedding: looks_like(parts, id as usize),
+                weight: 1.0,
+                origin: Origin::Portrait,
+            }],
         };
         let roll = [member(0, &[(0, 1.0)]), member(1, &[(0, 0.7)]), member(2, &[(2, 1.0)])];
         let gallery = Gallery::build(&roll, &scoring64());

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use rollcall::app::School as Data;
-use rollcall::app::review::{self, Unmarked};
+use rollcall::app::review::{self, Signature, Unmarked};
 use rollcall::config::{Config, Learning};
 use rollcall::domain::access::Actor;
 use rollcall::domain::ids::SessionId;
@@ -55,7 +55,14 @@ fn a_signed_session_teaches_and_what_it_taught_can_be_taken_back() {
     let session = SessionId(first["id"].as_i64().unwrap());
     let confirm = || {
         let signed = with_data(&school, |data| async move {
-            review::confirm(&data, session, Actor::command(), None, Unmarked::Keep).await
+            let signature = Signature {
+                expected: None,
+                unmarked: Unmarked::Keep,
+                head_count: None,
+                guests: None,
+                reason: Some("two visitors".to_owned()),
+            };
+            review::confirm(&data, session, Actor::command(), signature).await
         });
         signed.unwrap();
         school.run(&["work", "--drain"]).expect(0);

@@ -6,9 +6,9 @@ use image::{Rgb, RgbImage};
 use super::*;
 use crate::app::error::Code;
 use crate::app::freshness::Freshness;
-use crate::app::review::{self, Unmarked};
+use crate::app::review::{self, Signature, Unmarked};
 use crate::app::roster::set_consent;
-use crate::app::testing::{Class, noon, wait};
+use crate::app::testing::{Class, noon, painted, wait};
 use crate::app::{Mode, enrol};
 use crate::config::{Config, Learning};
 use crate::db::samples::SampleSummary;
@@ -16,7 +16,7 @@ use crate::db::sessions::NewSession;
 use crate::db::testing::on_each_database;
 use crate::db::{faces, members, photos};
 use crate::domain::access::Actor;
-use crate::domain::ids::FaceId;
+use crate::domain::ids::{FaceId, PhotoId};
 use crate::domain::quality::EnrolLines;
 use crate::domain::status::{AttendanceStatus, Consent, Origin, Verdict};
 use crate::queue::store;
@@ -25,6 +25,9 @@ use crate::vision::annotate::encode_jpeg;
 
 /// Clearly the first member, less clearly the second, somebody unknown.
 const LOOKS: &[(&[(usize, f32)], usize)] = &[(&[(0, 0.8)], 1), (&[(1, 0.57)], 2), (&[], 3)];
+
+/// The same people another day: another picture of each.
+const LATER: &[(&[(usize, f32)], usize)] = &[(&[(0, 0.8)], 4), (&[(1, 0.57)], 5), (&[], 6)];
 
 /// A class of a school that lets templates learn; its faces are good enough.
 fn class(db: &crate::db::Db) -> Class {
@@ -38,14 +41,31 @@ fn class(db: &crate::db::Db) -> Class {
 /// A photo of the class's session whose picture is stored; its faces are returned.
 fn photo(class: &Class, image: u8, looks: &[(&[(usize, f32)], usize)]) -> Vec<FaceId> {
     let (photo, faces) = class.photo(image, looks);
-    let key: Key = class.run(|conn| photos::get(conn, photo)).object_key.parse().unwrap();
-    let picture = encode_jpeg(&RgbImage::from_fn(300, 200, |x, y| Rgb([x as u8, y as u8, image])), 95).unwrap();
-    wait(class.school.store.put(&key, &picture)).unwrap();
+    store_picture(class, photo, image);
     faces
 }
 
+/// The same with everybody somewhere else: a photo of another lesson.
+fn later_photo(class: &Class, image: u8, looks: &[(&[(usize, f32)], usize)]) {
+    let (photo, _) = class.photo_in(class.session, image, &painted(looks, 40.0));
+    store_picture(class, photo, image);
+}
+
+fn store_picture(class: &Class, photo: PhotoId, image: u8) {
+    let key: Key = class.run(|conn| photos::get(conn, photo)).object_key.parse().unwrap();
+    let picture = encode_jpeg(&RgbImage::from_fn(300, 200, |x, y| Rgb([x as u8, y as u8, image])), 95).unwrap();
+    wait(class.school.store.put(&key, &picture)).unwrap();
+}
+
 fn confirm(class: &Class) {
-    wait(review::confirm(&class.school, class.session, Actor::command(), None, Unmarked::Keep)).unwrap();
+    let signature = Signature {
+        expected: None,
+        unmarked: Unmarked::Keep,
+        head_count: None,
+        guests: None,
+        reason: Some("somebody was visiting".to_owned()),
+    };
+    wait(review::confirm(&class.school, class.session, Actor::command(), signature)).unwrap();
 }
 
 fn reopen(class: &Class) {
@@ -159,7 +179,7 @@ on_each_database! {
         confirm(&class);
         assert_eq!(learn(&class), 1);
         let first = next_session(&mut class);
-        photo(&class, 2, LOOKS);
+        later_photo(&class, 2, LATER);
         confirm(&class);
         assert_eq!(learn(&class), 0, "one is the limit of this school");
         let asha = student(&class, 0);

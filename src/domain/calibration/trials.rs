@@ -160,7 +160,11 @@ mod tests {
             let vector = embedding(axis, 0.1 * (i * i) as f32);
             let sample =
                 Sample { id: SampleId(i as i64), embedding: vector.clone(), weight: 1.0, origin: Origin::Portrait };
-            Image { name: format!("{axis}/{i}"), sample: Some(sample), probes: vec![Probe { side_px: 40.0, embedding: vector }] }
+            Image {
+                name: format!("{axis}/{i}"),
+                sample: Some(sample),
+                probes: vec![Probe { side_px: 40.0, embedding: vector }],
+            }
         };
         Person { name: axis.to_string(), images: (0..images).map(image).collect() }
     }
