@@ -50,20 +50,34 @@ impl Point {
 
 /// Size of the drawing and of the rectangle in it that has the curves, units of the SVG.
 const WIDTH: f64 = 700.0;
-const HEIGHT: f64 = 330.0;
+const HEIGHT: f64 = 338.0;
 const LEFT: f64 = 64.0;
 const RIGHT: f64 = 16.0;
 const TOP: f64 = 44.0;
-const BOTTOM: f64 = 46.0;
+const BOTTOM: f64 = 54.0;
+/// Width of a letter, about, and height of a line of the words at the marks.
+const LETTER: f64 = 6.5;
+const LINE: f64 = 13.0;
+/// Height of a row of the legend.
+const LEGEND_ROW: f64 = 17.0;
 
 /// After M. Okabe and K. Ito, "Color Universal Design", 2008.
 const COLOURS: [&str; 5] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56606a"];
 const DASHES: [&str; 5] = ["none", "7 4", "2 3", "10 3 2 3", "4 2"];
 
+/// In how many rows the words of marks stand so that neighbours do not run into each other: two at most.
+fn rows_of(marks: &[(f64, String)], width: f64) -> usize {
+    let half = |word: &str| word.chars().count() as f64 * LETTER / 2.0;
+    let collide = |pair: &[(f64, String)]| (pair[1].0 - pair[0].0) * width < half(&pair[0].1) + half(&pair[1].1);
+    if marks.windows(2).any(collide) { 2 } else { 1 }
+}
+
 impl Plot {
     /// The drawing, an `svg` element.
     pub fn svg(&self) -> String {
-        let mut svg = Drawing { plot: self, text: String::new() };
+        let legend_rows = legend_places(&self.series).last().map_or(0, |(_, row)| *row);
+        let top = TOP + legend_rows as f64 * LEGEND_ROW;
+        let mut svg = Drawing { plot: self, top, text: String::new() };
         let title = escape(&self.title);
         svg.add(format_args!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{title}\">\n"));
         svg.add(format_args!("<text x=\"{LEFT}\" y=\"16\" font-weight=\"600\">{title}</text>\n"));
@@ -77,6 +91,8 @@ impl Plot {
 
 struct Drawing<'a> {
     plot: &'a Plot,
+    /// Of the rectangle that has the curves: below the legend.
+    top: f64,
     text: String,
 }
 
@@ -91,13 +107,13 @@ impl Drawing<'_> {
     }
 
     fn y(&self, value: f64) -> f64 {
-        HEIGHT - BOTTOM - self.plot.y.place(value) * (HEIGHT - TOP - BOTTOM)
+        HEIGHT - BOTTOM - self.plot.y.place(value) * (HEIGHT - self.top - BOTTOM)
     }
 
     fn axes(&mut self) {
-        let (right, bottom) = (WIDTH - RIGHT, HEIGHT - BOTTOM);
+        let (right, bottom, top) = (WIDTH - RIGHT, HEIGHT - BOTTOM, self.top);
         for (place, word) in self.plot.y.marks() {
-            let (y, word) = (bottom - place * (bottom - TOP), escape(&word));
+            let (y, word) = (bottom - place * (bottom - top), escape(&word));
             self.add(format_args!("<path d=\"M{LEFT} {y:.1}H{right}\" stroke=\"#e1e5ea\"/>"));
             self.add(format_args!(
                 "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{word}</text>\n",
@@ -105,28 +121,30 @@ impl Drawing<'_> {
                 y + 4.0
             ));
         }
-        for (place, word) in self.plot.x.marks() {
+        let marks = self.plot.x.marks();
+        let rows = rows_of(&marks, right - LEFT);
+        for (i, (place, word)) in marks.into_iter().enumerate() {
             let (x, word) = (LEFT + place * (right - LEFT), escape(&word));
             if !matches!(self.plot.x.scale, Scale::Steps(_)) {
-                self.add(format_args!("<path d=\"M{x:.1} {TOP}V{bottom}\" stroke=\"#e1e5ea\"/>"));
+                self.add(format_args!("<path d=\"M{x:.1} {top}V{bottom}\" stroke=\"#e1e5ea\"/>"));
             }
             self.add(format_args!(
                 "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{word}</text>\n",
-                bottom + 16.0
+                bottom + 16.0 + (i % rows) as f64 * LINE
             ));
         }
-        self.add(format_args!("<path d=\"M{LEFT} {TOP}V{bottom}H{right}\" stroke=\"#4a525b\" fill=\"none\"/>\n"));
+        self.add(format_args!("<path d=\"M{LEFT} {top}V{bottom}H{right}\" stroke=\"#4a525b\" fill=\"none\"/>\n"));
         let (x_label, y_label) = (escape(&self.plot.x.label), escape(&self.plot.y.label));
         let middle = (LEFT + right) / 2.0;
         self.add(format_args!("<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{x_label}</text>\n", HEIGHT - 8.0));
-        let turned = (TOP + bottom) / 2.0;
+        let turned = (top + bottom) / 2.0;
         self.add(format_args!(
             "<text x=\"14\" y=\"{turned}\" text-anchor=\"middle\" transform=\"rotate(-90 14 {turned})\">{y_label}</text>\n"
         ));
     }
 
     fn series(&mut self, index: usize, series: &Series) {
-        let (colour, dash) = (COLOURS[index % COLOURS.len()], DASHES[index % DASHES.len()]);
+        let (colour, dash) = look(index);
         let stroke = format!("stroke=\"{colour}\" stroke-width=\"2\" stroke-dasharray=\"{dash}\"");
         match series.mark {
             Mark::Bars => {
@@ -175,32 +193,63 @@ impl Drawing<'_> {
     }
 
     fn upright_lines(&mut self) {
-        let bottom = HEIGHT - BOTTOM;
+        let (top, bottom) = (self.top, HEIGHT - BOTTOM);
         for (value, word) in &self.plot.lines {
             let (x, word) = (self.x(*value), escape(word));
-            self.add(format_args!("<path d=\"M{x:.1} {TOP}V{bottom}\" stroke=\"#1b1f24\" stroke-dasharray=\"3 3\"/>"));
-            let at = TOP + 12.0;
+            self.add(format_args!("<path d=\"M{x:.1} {top}V{bottom}\" stroke=\"#1b1f24\" stroke-dasharray=\"3 3\"/>"));
+            let at = top + 12.0;
             self.add(format_args!("<text x=\"{:.1}\" y=\"{at}\">{word}</text>\n", x + 4.0));
         }
     }
 
     fn legend(&mut self) {
-        let mut x = LEFT;
-        for (i, series) in self.plot.series.iter().enumerate() {
-            let (colour, dash) = (COLOURS[i % COLOURS.len()], DASHES[i % DASHES.len()]);
+        for (i, (series, (x, row))) in self.plot.series.iter().zip(legend_places(&self.plot.series)).enumerate() {
+            let ((colour, dash), y) = (look(i), 31.0 + row as f64 * LEGEND_ROW);
             self.add(format_args!(
-                "<path d=\"M{x:.0} 31h24\" stroke=\"{colour}\" stroke-width=\"3\" stroke-dasharray=\"{dash}\"/>"
+                "<path d=\"M{x:.0} {y:.0}h24\" stroke=\"{colour}\" stroke-width=\"3\" stroke-dasharray=\"{dash}\"/>"
             ));
-            self.add(format_args!("<text x=\"{:.0}\" y=\"35\">{}</text>\n", x + 30.0, escape(&series.name)));
-            // Letters of this size are about 6.6 units wide on average.
-            x += 52.0 + 6.6 * series.name.chars().count() as f64;
+            let name = escape(&series.name);
+            self.add(format_args!("<text x=\"{:.0}\" y=\"{:.0}\">{name}</text>\n", x + 30.0, y + 4.0));
         }
     }
+}
+
+/// Colour and dashes of a series; those after the fifth have the same colours with other dashes.
+fn look(index: usize) -> (&'static str, &'static str) {
+    (COLOURS[index % COLOURS.len()], DASHES[(index + index / COLOURS.len()) % DASHES.len()])
+}
+
+/// Left end and row of each name of the legend.
+fn legend_places(series: &[Series]) -> Vec<(f64, usize)> {
+    let (mut x, mut row) = (LEFT, 0);
+    let place = |series: &Series| {
+        let width = 30.0 + LETTER * series.name.chars().count() as f64;
+        if x > LEFT && x + width > WIDTH {
+            (x, row) = (LEFT, row + 1);
+        }
+        let place = (x, row);
+        x += width + 22.0;
+        place
+    };
+    series.iter().map(place).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_names_stand_in_rows() {
+        let named = |name: &str| Series { name: name.into(), mark: Mark::Dots, points: Vec::new() };
+        let places = legend_places(&vec![named("fit=640,min-face=12"); 8]);
+        assert_eq!(places.iter().map(|(_, row)| *row).collect::<Vec<_>>(), [0, 0, 0, 1, 1, 1, 2, 2]);
+        assert!(places.iter().all(|(x, _)| *x < WIDTH - 100.0), "{places:?}");
+        let looks: std::collections::BTreeSet<_> = (0..8).map(look).collect();
+        assert_eq!(looks.len(), 8, "no two look alike");
+        let marks = |names: &[&str]| Axis::steps(names.iter().map(|n| (*n).to_owned()).collect()).marks();
+        assert_eq!(rows_of(&marks(&["16 px", "20 px"]), 600.0), 1);
+        assert_eq!(rows_of(&marks(&["shrink=0.333,jpeg=40"; 6]), 600.0), 2);
+    }
 
     fn plot(mark: Mark, points: Vec<Point>) -> Plot {
         Plot {
