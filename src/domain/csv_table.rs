@@ -93,7 +93,8 @@ impl CsvProblems {
         Err(self)
     }
 
-    fn of_line(line: u64, message: impl Into<String>) -> Self {
+    /// One problem of the table as a whole, or of a line.
+    pub(crate) fn of_line(line: u64, message: impl Into<String>) -> Self {
         Self { problems: vec![CsvProblem { line, column: None, message: message.into() }] }
     }
 }
@@ -151,10 +152,24 @@ impl CsvTable {
     /// # Errors
     /// What makes the file as a whole unreadable: not UTF-8, no rows, a missing, doubled or misspelt column.
     pub fn read(bytes: &[u8], columns: &[Column]) -> Result<Self, CsvProblems> {
-        let (text, delimiter, skipped_lines) = layout(decoded(bytes)?);
-        let mut records = records(text, delimiter, skipped_lines).into_iter();
-        let (line, header) = records.next().ok_or_else(|| CsvProblems::of_line(0, "file is empty"))?;
+        Ok(Self::read_with_others(bytes, columns, |_| false)?.0)
+    }
+
+    /// The same, with what stands under other headings, those of them that are `wanted`.
+    ///
+    /// # Errors
+    /// As [`CsvTable::read`].
+    pub fn read_with_others(
+        bytes: &[u8],
+        columns: &[Column],
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<(Self, OtherColumns), CsvProblems> {
+        let (line, header, records) = opened(bytes)?;
         let places = places(line, &header, columns)?;
+        let others: Vec<usize> =
+            (0..header.len()).filter(|i| !places.contains(&Some(*i)) && wanted(&header[*i])).collect();
+        let headings = others.iter().map(|i| header[*i].to_owned()).collect();
+        let mut other = OtherColumns { headings, cells: Vec::new() };
         let mut table = Self { rows: Vec::new(), problems: CsvProblems::default() };
         let mut is_bare = true;
         for (line, record) in records {
@@ -170,14 +185,39 @@ impl CsvTable {
             let found = row_problems(&row, &record, header.len(), columns);
             if found.is_empty() {
                 table.rows.push(row);
+                other.cells.push(others.iter().map(|i| record.get(*i).unwrap_or("").to_owned()).collect());
             }
             table.problems.problems.extend(found);
         }
         if is_bare {
             return Err(CsvProblems::of_line(0, "file has a header and no rows"));
         }
-        Ok(table)
+        Ok((table, other))
     }
+}
+
+/// What stands under headings that are not among a reader's columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherColumns {
+    pub headings: Vec<String>,
+    /// For each of [`CsvTable::rows`] the trimmed texts under the headings.
+    pub cells: Vec<Vec<String>>,
+}
+
+/// The header of a table, for readers that know several layouts.
+///
+/// # Errors
+/// As [`CsvTable::read`] for what is no table at all.
+pub fn header(bytes: &[u8]) -> Result<Vec<String>, CsvProblems> {
+    Ok(opened(bytes)?.1.iter().map(str::to_owned).collect())
+}
+
+/// The header with its line, and the records below it.
+fn opened(bytes: &[u8]) -> Result<(u64, StringRecord, impl Iterator<Item = (u64, StringRecord)>), CsvProblems> {
+    let (text, delimiter, skipped_lines) = layout(decoded(bytes)?);
+    let mut records = records(text, delimiter, skipped_lines).into_iter();
+    let (line, header) = records.next().ok_or_else(|| CsvProblems::of_line(0, "file is empty"))?;
+    Ok((line, header, records))
 }
 
 /// The text of `bytes`, or why they are no text, in the words of somebody who has a spreadsheet open.
@@ -365,6 +405,16 @@ mod tests {
         assert_eq!(cells("RollNo;Name\r\n07;Ann Lee\r\n"), expected);
         assert_eq!(cells("roll\tname\n07\tAnn Lee"), expected);
         assert_eq!(cells("\u{feff}\"name\",\"roll\"\n\"Ann Lee\",\"07\"\n"), expected);
+    }
+
+    #[test]
+    fn other_columns_are_read_where_somebody_wants_them() {
+        let text = "name;2026-11-16;Phone;roll;2026-11-17\nAnn; P ;555;1;A\nBob\nCy;A;556;3\n";
+        let (table, other) = CsvTable::read_with_others(text.as_bytes(), &COLUMNS, |h| h.starts_with('2')).unwrap();
+        assert_eq!(table.rows.len(), 2, "Bob has no number");
+        assert_eq!(other.headings, ["2026-11-16", "2026-11-17"]);
+        assert_eq!(other.cells, [["P", "A"], ["A", ""]]);
+        assert_eq!(header(text.as_bytes()).unwrap()[2..4], ["Phone", "roll"]);
     }
 
     #[test]

@@ -32,6 +32,7 @@ pub mod npy;
 pub mod photo_guard;
 pub mod photo_name;
 pub mod photo_time;
+pub mod pilot;
 pub mod quality;
 pub mod roster;
 pub mod roster_diff;
