@@ -138,4 +138,7 @@ pub struct SessionReport {
     pub unmarked: Vec<String>,
     /// People who are not members, grouped over the session's photos.
     pub strangers: i32,
+    /// Made while its class was in pilot: it does not count.
+    #[serde(default)]
+    pub pilot: bool,
 }

@@ -27,6 +27,7 @@ pub mod learn;
 pub mod packs;
 pub mod photo;
 mod photo_bytes;
+pub mod pilot;
 pub mod reach;
 pub mod readiness;
 pub mod recogniser;

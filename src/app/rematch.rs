@@ -65,6 +65,8 @@ pub struct RematchedSession {
     pub outcome: RematchOutcome,
     /// Members whose status is another one now, by roll number.
     pub changes: Vec<StatusChange>,
+    /// Made while its class was in pilot: it does not count.
+    pub pilot: bool,
 }
 
 /// What became of a session.
@@ -178,6 +180,7 @@ impl Judge {
             stale,
             outcome,
             changes,
+            pilot: row.pilot,
         };
         Ok((rematched, pictures))
     }

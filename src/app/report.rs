@@ -17,6 +17,7 @@ use crate::db::subjects::SubjectRow;
 use crate::db::{AnyConnection, classes, members, photos, records, sessions, subjects};
 use crate::domain::attendance::Flag;
 use crate::domain::ids::{ClassId, SessionId};
+use crate::domain::pilot::PilotSessions;
 use crate::domain::sheet::{
     ExcusedRule, PercentagePolicy, RegisterColumn, RegisterMember, RegisterRecord, RegisterSheet, SessionRow,
     SessionSheet, SheetHeading, SheetRules, StatusLabels,
@@ -69,6 +70,7 @@ pub struct RegisterWish {
     pub days: (NaiveDate, NaiveDate),
     /// Only the sessions of this subject.
     pub subject: Option<String>,
+    pub pilots: PilotSessions,
 }
 
 /// The register of a class from the first to the last day, as bytes.
@@ -78,11 +80,11 @@ pub struct RegisterWish {
 /// is wrong with the settings' labels.
 pub async fn register_file(school: &School, wanted: RegisterWish, format: SheetFormat) -> Result<Vec<u8>, Error> {
     let config = school.config.clone();
-    let RegisterWish { class, days, subject } = wanted;
+    let RegisterWish { class, days, subject, pilots } = wanted;
     let class = school
         .read(move |conn| one_class(&Calendar::read(conn, &config, class.term.as_deref())?, &class, days))
         .await?;
-    register_of(school, RegisterOf { class, days, subject }, format).await
+    register_of(school, RegisterOf { class, days, subject, pilots }, format).await
 }
 
 /// The register of a class that is known.
@@ -93,6 +95,9 @@ pub struct RegisterOf {
     pub days: (NaiveDate, NaiveDate),
     /// Only the sessions of this subject.
     pub subject: Option<String>,
+    /// Wishes that wait since before there were pilots do not say.
+    #[serde(default)]
+    pub pilots: PilotSessions,
 }
 
 /// The same for a class that is known, as bytes.
@@ -102,14 +107,8 @@ pub struct RegisterOf {
 /// the settings' labels.
 pub async fn register_of(school: &School, wanted: RegisterOf, format: SheetFormat) -> Result<Vec<u8>, Error> {
     wanted.require_order()?;
-    let RegisterOf { class, days, subject } = wanted;
     let config = school.config.clone();
-    let sheet = school
-        .read(move |conn| {
-            let subject = subject.map(|name| find_subject(conn, &name)).transpose()?;
-            register_sheet(conn, class, days, (subject, &config))
-        })
-        .await?;
+    let sheet = school.read(move |conn| register_sheet(conn, &wanted, &config)).await?;
     Ok(match format {
         SheetFormat::Xlsx => register_workbook(&sheet)?,
         SheetFormat::Csv => register_csv(&sheet, bom(&school.config))?,
@@ -122,13 +121,12 @@ pub async fn register_of(school: &School, wanted: RegisterOf, format: SheetForma
 /// As [`register_of`].
 pub async fn workbook_of(school: &School, wanted: RegisterOf) -> Result<Vec<u8>, Error> {
     wanted.require_order()?;
-    let RegisterOf { class, days, subject } = wanted;
     let config = school.config.clone();
     let read = school.read(move |conn| {
-        let subject = subject.map(|name| find_subject(conn, &name)).transpose()?;
-        let stored = sessions_of(conn, class, days, (subject.as_ref(), &config))?;
-        let pages = stored.iter().map(|s| session_sheet(conn, s.id, &config)).collect::<Result<Vec<_>, _>>()?;
-        Ok((register_sheet(conn, class, days, (subject, &config))?, pages))
+        let register = register_sheet(conn, &wanted, &config)?;
+        let of_register = register.sessions().iter().map(|column| column.id);
+        let pages = of_register.map(|id| session_sheet(conn, id, &config)).collect::<Result<Vec<_>, _>>()?;
+        Ok((register, pages))
     });
     let (register, pages) = read.await?;
     // Of a whole year it is work for seconds.
@@ -200,7 +198,9 @@ fn books(conn: &mut AnyConnection, touched: &BTreeSet<SessionId>, config: &Confi
         stored.sort_by_key(|s| (s.starts_at, s.id));
         let days: Vec<NaiveDate> = stored.iter().map(|s| session::day(s, config.time_zone)).collect();
         let (first, last) = (days[0], days[days.len() - 1]);
-        let register = register_sheet(conn, class, (first, last), (None, config))?;
+        let days = (first, last);
+        let wanted = RegisterOf { class, days, subject: None, pilots: PilotSessions::LeftOut };
+        let register = register_sheet(conn, &wanted, config)?;
         let sheets = stored.iter().map(|s| session_sheet(conn, s.id, config)).collect::<Result<Vec<_>, _>>()?;
         let label = register.heading().class_and_section();
         let range = if first == last { first.to_string() } else { format!("{first}_to_{last}") };
@@ -237,7 +237,7 @@ pub(super) fn find_subject(conn: &mut AnyConnection, name: &str) -> Result<Subje
     })
 }
 
-fn rules(config: &Config) -> Result<SheetRules, Error> {
+pub(super) fn rules(config: &Config) -> Result<SheetRules, Error> {
     let labels = &config.report.labels;
     let label = |status: AttendanceStatus| match status {
         AttendanceStatus::Present => labels.present.clone(),
@@ -256,7 +256,7 @@ fn rules(config: &Config) -> Result<SheetRules, Error> {
     })
 }
 
-fn heading(conn: &mut AnyConnection, class: ClassId, config: &Config) -> Result<SheetHeading, Error> {
+pub(super) fn heading(conn: &mut AnyConnection, class: ClassId, config: &Config) -> Result<SheetHeading, Error> {
     let class = classes::get(conn, class)?;
     Ok(SheetHeading {
         school: config.report.school.clone(),
@@ -282,6 +282,7 @@ fn session_sheet(conn: &mut AnyConnection, id: SessionId, config: &Config) -> Re
         name: stored.name.clone(),
         starts_at: session::local(stored.starts_at, config.time_zone),
         state: stored.state,
+        pilot: stored.pilot,
         photos: u32::try_from(photos.len()).unwrap_or(u32::MAX),
         strangers: u32::try_from(stored.strangers).unwrap_or(0),
         flags: notices(&stored).into_iter().chain(stale.map(str::to_owned)).collect(),
@@ -347,15 +348,16 @@ fn provenance(photos: &[photos::PhotoRow]) -> String {
     packs.into_iter().collect::<Vec<_>>().join("; ")
 }
 
-fn register_sheet(
-    conn: &mut AnyConnection,
-    class: ClassId,
-    (from, to): (NaiveDate, NaiveDate),
-    (subject, config): (Option<SubjectRow>, &Config),
-) -> Result<RegisterSheet, Error> {
-    let zone = config.time_zone;
-    let (start, end) = session::utc_range(from, to, zone);
-    let stored = sessions_of(conn, class, (from, to), (subject.as_ref(), config))?;
+fn register_sheet(conn: &mut AnyConnection, wanted: &RegisterOf, config: &Config) -> Result<RegisterSheet, Error> {
+    let RegisterOf { class, days: (from, to), subject, pilots } = wanted;
+    let (class, from, to) = (*class, *from, *to);
+    let subject = subject.as_ref().map(|name| find_subject(conn, name)).transpose()?;
+    let (start, end) = session::utc_range(from, to, config.time_zone);
+    let mut stored = sessions::list(conn, class, start, end)?;
+    stored.retain(|s| subject.as_ref().is_none_or(|subject| s.subject_id == Some(subject.id)));
+    let all = stored.len();
+    stored.retain(|s| pilots.take(s.pilot));
+    let left_out = all - stored.len();
     let columns = columns(conn, &stored, config)?;
     let roll = members::between(conn, class, from, to)?;
     let roll = roll.into_iter().map(|row| RegisterMember {
@@ -366,31 +368,16 @@ fn register_sheet(
         from: row.member.valid_from,
         to: row.member.valid_to,
     });
-    let known: Vec<RegisterRecord> = records::register(conn, class, start, end)?
+    let known: Vec<RegisterRecord> = records::register(conn, class, (start, end), *pilots)?
         .into_iter()
         .map(|r| RegisterRecord { session: r.session_id, member: r.member_id, status: r.status })
         .collect();
     let heading = SheetHeading { subject: subject.map(|s| s.name), ..heading(conn, class, config)? };
     let sheet = RegisterSheet::new(heading, rules(config)?, from, to);
-    Ok(sheet.filled(roll.collect(), columns, &known))
+    Ok(sheet.filled(roll.collect(), columns, &known).without_pilots(left_out))
 }
 
-/// The sessions of a class on some days; of one subject where it is named.
-fn sessions_of(
-    conn: &mut AnyConnection,
-    class: ClassId,
-    (from, to): (NaiveDate, NaiveDate),
-    (subject, config): (Option<&SubjectRow>, &Config),
-) -> Result<Vec<StoredSession>, Error> {
-    let (start, end) = session::utc_range(from, to, config.time_zone);
-    let mut stored = sessions::list(conn, class, start, end)?;
-    if let Some(subject) = subject {
-        stored.retain(|s| s.subject_id == Some(subject.id));
-    }
-    Ok(stored)
-}
-
-/// A column for each session; one that is stale, or whose photos may be of another lesson and nobody has signed it, says so beside
+/// A column for each session; one that is of a pilot or stale, or whose photos may be of another lesson and nobody has signed it, says so beside
 /// its name.
 fn columns(conn: &mut AnyConnection, stored: &[StoredSession], config: &Config) -> Result<Vec<RegisterColumn>, Error> {
     let mut freshness = freshness(config);
@@ -399,7 +386,8 @@ fn columns(conn: &mut AnyConnection, stored: &[StoredSession], config: &Config) 
         let stale = is_stale(conn, freshness.as_mut(), s)?.then_some("STALE");
         let doubtful = s.flags.0.iter().any(|flag| Flag::GUARDS.iter().any(|guard| guard.as_str() == flag));
         let check = (doubtful && s.state != SessionState::Confirmed).then_some("CHECK PHOTOS");
-        let name: Vec<&str> = s.name.as_deref().into_iter().chain(stale).chain(check).collect();
+        let pilot = s.pilot.then_some("PILOT");
+        let name: Vec<&str> = s.name.as_deref().into_iter().chain(pilot).chain(stale).chain(check).collect();
         let starts_at = session::local(s.starts_at, config.time_zone);
         columns.push(RegisterColumn { id: s.id, starts_at, name: (!name.is_empty()).then(|| name.join(" · ")) });
     }

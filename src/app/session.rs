@@ -5,6 +5,7 @@
 
 mod entry;
 mod guard;
+mod opinion;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
@@ -12,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 pub use entry::{Created, SessionEdit, SessionEntry, StartsAt, change, create, delete};
 pub(crate) use guard::{later_users, look_again};
+use opinion::Seen;
 
 use super::batch_report::SessionReport;
 use super::error::{Code, Error};
@@ -197,7 +199,8 @@ pub(crate) fn settle(
         })
         .collect();
     let mut fused = fuse(&probes, &gallery, &matching.scoring);
-    fused.keep_people(&forgotten_people(&stored));
+    let forgotten = forgotten_people(&stored);
+    fused.keep_people(&forgotten);
     let corrections = corrections(conn, id)?;
     let outcomes: Vec<PhotoOutcome> = photos.iter().map(|p| outcome(p, &matching.pack)).collect();
     let mut settled = settle_records(gallery.standings(), &outcomes, &fused, &corrections);
@@ -210,6 +213,10 @@ pub(crate) fn settle(
     let roll: Vec<MemberId> = settled.records.iter().map(|r| r.member).collect();
     records::delete_automatic_but(conn, id, &roll)?;
     records::upsert(conn, &rows)?;
+    if session.pilot {
+        let seen = Seen { probes: &probes, gallery: &gallery, photos: &outcomes, forgotten: &forgotten };
+        opinion::keep(conn, id, &seen, matching)?;
+    }
     sessions::update(conn, id, &outcome_of(&settled.flags, &fused, fingerprint, now))?;
     events::settled(conn, id, &settled, fused.strangers)?;
     let users = guard::later_users(conn, &session, &photos, matching)?;
@@ -353,6 +360,7 @@ pub(crate) fn report(conn: &mut AnyConnection, id: SessionId) -> Result<SessionR
         absent: with(AttendanceStatus::Absent),
         unmarked: with(AttendanceStatus::Unmarked),
         strangers: session.strangers,
+        pilot: session.pilot,
     })
 }
 

@@ -14,8 +14,10 @@ use crate::db::faces::{FaceRow, NewFace};
 use crate::db::photos::PhotoResult;
 use crate::db::records::{NewRecord, RecordRow};
 use crate::db::samples::{self, NewSample};
-use crate::db::testing::{at, day, new_face, new_photo, new_student, photo_result, sha256};
-use crate::db::{AnyConnection, Db, DbError, Json, faces, members, photos, records, sessions, students, transaction};
+use crate::db::testing::{at, day, new_face, new_photo, new_session, new_student, photo_result, sha256};
+use crate::db::{
+    AnyConnection, Db, DbError, Json, classes, faces, members, photos, records, sessions, students, transaction,
+};
 use crate::domain::assign::tests::{looks_like, scoring64};
 use crate::domain::embedding::Embedding;
 use crate::domain::ids::{ClassId, FaceId, MemberId, PhotoId, SessionId, StudentId};
@@ -98,6 +100,15 @@ impl Class {
         let faces = self.run(|conn| faces::replace_for_photo(conn, photo, &painted(looks, shift_px)));
         self.settle();
         faces
+    }
+
+    /// The class in pilot, with a new session of it in the place of the first, which counts.
+    pub(super) fn in_pilot(mut self) -> Self {
+        self.session = self.run(|conn| {
+            classes::set_pilot(conn, self.id, Some(at("2025-09-01 12:00:00")))?;
+            Ok(sessions::find_or_insert(conn, &new_session(self.id, "2025-09-02 03:30:00"))?.id)
+        });
+        self
     }
 
     pub(super) fn settle(&self) {

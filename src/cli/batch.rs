@@ -14,6 +14,7 @@ use crate::app::batch_report::{BatchReport, PhotoReport, PhotoStatus, SessionRep
 use crate::app::error::Error;
 use crate::app::{Recogniser, School};
 use crate::config::Config;
+use crate::domain::sheet::PILOT_NOTICE;
 use crate::queue::Stop;
 
 #[derive(Debug, Args)]
@@ -146,10 +147,15 @@ fn sessions_table(sessions: &[SessionReport]) -> TextTable {
             (s.absent.len() + s.excused.len()).to_string(),
             s.unmarked.len().to_string(),
             s.strangers.to_string(),
-            s.flags.join(", "),
+            look_at(s),
         ]
     });
     table(&header, &[0, 4, 5, 6, 7], rows)
+}
+
+fn look_at(session: &SessionReport) -> String {
+    let pilot = session.pilot.then_some(PILOT_NOTICE);
+    pilot.into_iter().chain(session.flags.iter().map(String::as_str)).collect::<Vec<_>>().join(", ")
 }
 
 fn describe_plan(plan: &Plan) -> String {

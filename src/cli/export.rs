@@ -14,6 +14,7 @@ use crate::app::term::ClassWish;
 use crate::app::{School, dataset};
 use crate::config::Config;
 use crate::domain::ids::SessionId;
+use crate::domain::pilot::PilotSessions;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -31,6 +32,9 @@ pub(super) struct ExportArgs {
     /// Only the sessions of this subject
     #[arg(long, value_name = "NAME", requires = "class")]
     subject: Option<String>,
+    /// With the sessions of a pilot, which do not count
+    #[arg(long, requires = "class")]
+    with_pilot: bool,
     /// First day of the register
     #[arg(long, value_name = "YYYY-MM-DD", requires = "class", required_unless_present = "session")]
     from: Option<NaiveDate>,
@@ -83,7 +87,7 @@ pub(super) async fn run(args: &ExportArgs, config: &Config, output: &Output) -> 
         }
         (None, Some((class, section)), Some(from), Some(to)) => {
             let class = ClassWish { name: class.into(), section: section.into(), term: args.term.clone() };
-            let wanted = RegisterWish { class, days: (from, to), subject: args.subject.clone() };
+            let wanted = RegisterWish { class, days: (from, to), subject: args.subject.clone(), pilots: args.pilots() };
             report::register_file(&school, wanted, format).await?
         }
         _ => return Err(Error::new(Code::InvalidSettings, "name a session, or a class with --from and --to")),
@@ -111,6 +115,10 @@ async fn dataset(school: &School, args: &DatasetArgs, output: &Output) -> Result
 }
 
 impl ExportArgs {
+    const fn pilots(&self) -> PilotSessions {
+        if self.with_pilot { PilotSessions::Included } else { PilotSessions::LeftOut }
+    }
+
     fn format(&self, file: &Path) -> SheetFormat {
         let is_csv = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
         match self.format {

@@ -14,6 +14,7 @@ mod export;
 mod init;
 mod models;
 mod output;
+mod pilot;
 mod rematch;
 mod roster;
 mod serve;
@@ -94,6 +95,9 @@ enum Command {
     Rematch(rematch::RematchArgs),
     /// Write a session or a register as Excel or CSV, or all portraits as folders
     Export(export::ExportArgs),
+    /// Try the program beside the teacher's register before anything counts
+    #[command(subcommand)]
+    Pilot(pilot::PilotCommand),
     /// Look at the model packs
     #[command(subcommand)]
     Models(models::ModelsCommand),
@@ -203,6 +207,7 @@ async fn dispatch(command: &Command, config: &Config, output: &Output) -> Result
         Command::Work(args) => work::run(args, config, output).await,
         Command::Rematch(args) => rematch::run(args, config, output).await,
         Command::Export(args) => export::run(args, config, output).await,
+        Command::Pilot(command) => pilot::run(command, config, output).await,
         Command::Models(command) => models::run(command, config, output),
         Command::Evaluate(args) => evaluate::run(args, config, output).await,
         Command::Doctor => doctor::run(config, output).await,

@@ -11,6 +11,7 @@ use crate::app::term::ClassWish;
 use crate::app::{Mode, School};
 use crate::config::Config;
 use crate::domain::ids::SessionId;
+use crate::domain::sheet::PILOT_NOTICE;
 use crate::domain::status::AttendanceStatus;
 
 #[derive(Debug, Args)]
@@ -96,7 +97,8 @@ fn title(session: &RematchedSession) -> String {
     let name = session.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
     let at = session.starts_at.format("%Y-%m-%d %H:%M");
     let stale = if session.stale { " STALE" } else { "" };
-    format!("session {} {}-{}{name} {at} UTC{stale}", session.id, session.class, session.section)
+    let pilot = if session.pilot { format!(" {PILOT_NOTICE}") } else { String::new() };
+    format!("session {} {}-{}{name} {at} UTC{stale}{pilot}", session.id, session.class, session.section)
 }
 
 /// What a person should know of the session; nothing for one that is as it was.

@@ -20,6 +20,8 @@ pub struct ClassRow {
     pub section: String,
     pub term: String,
     pub created_at: NaiveDateTime,
+    /// UTC; there while the class is in pilot: sessions made then do not count.
+    pub pilot_since: Option<NaiveDateTime>,
 }
 
 #[derive(Insertable)]
@@ -85,6 +87,14 @@ pub fn find_or_insert(
     find(conn, name, section, term)?.ok_or(DbError::NotFound { what: "the class" })
 }
 
+/// Begins (`Some`, UTC) or ends the pilot of a class. Sessions stay what they were made as.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn set_pilot(conn: &mut AnyConnection, id: ClassId, since: Option<NaiveDateTime>) -> Result<(), DbError> {
+    diesel::update(classes::table.find(id)).set(classes::pilot_since.eq(since)).execute(conn)?.or_not_found("the class")
+}
+
 /// All classes, of one term or of all, ordered by term, name and section.
 ///
 /// # Errors
@@ -135,7 +145,8 @@ pub fn page(conn: &mut AnyConnection, filter: &ClassFilter, page: Page) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::testing::{at, on_each_database};
+    use crate::db::sessions;
+    use crate::db::testing::{at, class, new_session, on_each_database};
 
     on_each_database! {
         fn names_are_kept_as_written_and_compared_without_case(db) {
@@ -166,6 +177,30 @@ mod tests {
                 assert_eq!(names(list(conn, None)?), ["2024 9A", "2025 10", "2025 9A", "2025 9B"]);
                 assert_eq!(names(list(conn, Some("2024"))?), ["2024 9A"]);
                 assert_eq!(find(conn, "9", "C", "2025")?, None);
+                Ok(())
+            }).unwrap();
+        }
+
+        fn a_session_is_of_the_pilot_for_good_when_it_was_made_in_one(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let class = class(conn, "9")?;
+                let made = |conn: &mut AnyConnection, starts_at: &str| {
+                    sessions::find_or_insert(conn, &new_session(class, starts_at)).map(|row| (row.id, row.pilot))
+                };
+                let (before, counts) = made(conn, "2025-09-01 03:30:00")?;
+                assert!(!counts);
+                let since = at("2025-09-01 12:00:00");
+                set_pilot(conn, class, Some(since))?;
+                assert_eq!(get(conn, class)?.pilot_since, Some(since));
+                let (within, is_pilot) = made(conn, "2025-09-02 03:30:00")?;
+                assert!(is_pilot);
+                set_pilot(conn, class, None)?;
+                assert_eq!(get(conn, class)?.pilot_since, None);
+                assert_eq!(made(conn, "2025-09-02 03:30:00")?, (within, true), "found again, not made again");
+                assert!(!made(conn, "2025-09-03 03:30:00")?.1);
+                assert_eq!(sessions::count_pilots(conn)?, [(class, 1)]);
+                assert!(!sessions::get(conn, before)?.pilot && sessions::get(conn, within)?.pilot);
+                assert!(matches!(set_pilot(conn, ClassId(404), None), Err(DbError::NotFound { .. })));
                 Ok(())
             }).unwrap();
         }

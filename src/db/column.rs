@@ -18,6 +18,7 @@ use crate::domain::embedding::Embedding;
 use crate::domain::ids::{
     ClassId, FaceId, MemberId, PhotoId, SampleId, SessionId, StudentId, SubjectId, TokenId, UserId,
 };
+use crate::domain::pilot::Opinion;
 use crate::domain::status::{AttendanceStatus, Consent, Origin, PhotoState, RecordSource, SessionState, Verdict};
 
 /// A structure kept as JSON text. Never null in a column: "nothing" is written as `[]`, `{}` or `null`.
@@ -104,7 +105,7 @@ macro_rules! words {
 }
 
 ids!(ClassId StudentId MemberId SubjectId SampleId SessionId PhotoId FaceId UserId TokenId);
-words!(AttendanceStatus Consent Origin PhotoState RecordSource SessionState Verdict ActorKind Role Scope);
+words!(AttendanceStatus Consent Origin PhotoState RecordSource SessionState Verdict ActorKind Role Scope Opinion);
 
 bound!(where [T: Serialize] Json<T>, Text, String, |json| {
     serde_json::to_string(&json.0).expect("structures kept in columns have text keys, so they are JSON")

@@ -27,6 +27,7 @@ pub mod members;
 mod migrate;
 pub mod page;
 pub mod photos;
+pub mod pilot_opinions;
 pub mod reach;
 pub mod record_changes;
 pub mod records;

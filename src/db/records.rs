@@ -8,6 +8,7 @@ use super::connection::each_backend;
 use super::schema::{attendance_records as records, attendance_sessions, class_members, students};
 use super::{AnyConnection, DbError};
 use crate::domain::ids::{ClassId, FaceId, MemberId, SessionId, StudentId};
+use crate::domain::pilot::PilotSessions;
 use crate::domain::status::{AttendanceStatus, RecordSource};
 
 #[derive(Debug, Clone, PartialEq, Queryable, Selectable)]
@@ -163,22 +164,24 @@ pub fn delete(conn: &mut AnyConnection, session: SessionId, member: MemberId) ->
 }
 
 /// The records of all sessions of a class that start at `from` or later and before `to` (UTC), in order of time, then
-/// of member. A session nobody has a record in does not show here; `sessions::list` has it.
+/// of member; those of a pilot only for somebody who asks for them. A session nobody has a record in does not show here; `sessions::list` has it.
 ///
 /// # Errors
 /// [`DbError::Query`] and its like when the database fails.
 pub fn register(
     conn: &mut AnyConnection,
     class: ClassId,
-    from: NaiveDateTime,
-    to: NaiveDateTime,
+    (from, to): (NaiveDateTime, NaiveDateTime),
+    pilots: PilotSessions,
 ) -> Result<Vec<RegisterRow>, DbError> {
+    let is_pilot: &[bool] = if pilots.take(true) { &[false, true] } else { &[false] };
     Ok(records::table
         .inner_join(attendance_sessions::table)
         .inner_join(class_members::table)
         .filter(attendance_sessions::class_id.eq(class))
         .filter(attendance_sessions::starts_at.ge(from))
         .filter(attendance_sessions::starts_at.lt(to))
+        .filter(attendance_sessions::pilot.eq_any(is_pilot))
         .order((attendance_sessions::starts_at, records::session_id, records::member_id))
         .select((
             records::session_id,
@@ -314,11 +317,11 @@ mod tests {
                     record(school.session, asha, Present, Auto),
                 ])?;
                 let (from, to) = (at("2025-09-01 00:00:00"), at("2025-09-09 00:00:00"));
-                let rows = register(conn, school.class, from, to)?;
+                let rows = register(conn, school.class, (from, to), PilotSessions::LeftOut)?;
                 let seen: Vec<_> = rows.iter().map(|row| (row.session_id, row.roll_no.as_str(), row.status)).collect();
                 assert_eq!(seen, [(school.session, "1", Present), (school.session, "2", Absent), (later, "1", Late)]);
                 assert_eq!(rows[2].starts_at, at("2025-09-08 03:30:00"));
-                assert_eq!(register(conn, ClassId(404), from, to)?, []);
+                assert_eq!(register(conn, ClassId(404), (from, to), PilotSessions::Included)?, []);
                 Ok(())
             }).unwrap();
         }

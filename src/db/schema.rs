@@ -14,6 +14,7 @@ table! {
         section_key -> Text,
         term_key -> Text,
         created_at -> Timestamp,
+        pilot_since -> Nullable<Timestamp>,
     }
 }
 
@@ -89,6 +90,7 @@ table! {
         guests -> Nullable<Integer>,
         differences -> Text,
         confirm_reason -> Nullable<Text>,
+        pilot -> Bool,
     }
 }
 
@@ -320,6 +322,16 @@ table! {
     }
 }
 
+table! {
+    pilot_opinions (session_id, member_id) {
+        session_id -> BigInt,
+        member_id -> BigInt,
+        opinion -> Text,
+        confidence -> Nullable<Double>,
+        face_id -> Nullable<BigInt>,
+    }
+}
+
 joinable!(class_members -> students (student_id));
 joinable!(class_members -> classes (class_id));
 joinable!(face_samples -> students (student_id));
@@ -335,6 +347,7 @@ joinable!(refresh_tokens -> users (user_id));
 joinable!(record_changes -> class_members (member_id));
 joinable!(face_decisions -> session_photos (photo_id));
 joinable!(face_decisions -> class_members (member_id));
+joinable!(pilot_opinions -> faces (face_id));
 
 allow_tables_to_appear_in_same_query!(
     classes,
@@ -356,4 +369,5 @@ allow_tables_to_appear_in_same_query!(
     record_changes,
     face_decisions,
     events,
+    pilot_opinions,
 );

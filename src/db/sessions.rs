@@ -37,6 +37,8 @@ pub struct SessionRow {
     pub confirmed_by: Option<String>,
     #[diesel(embed)]
     pub reconciled: Reconciled,
+    /// Made while its class was in pilot: it does not count.
+    pub pilot: bool,
 }
 
 /// How a session added up when it was signed; nothing while it is not.
@@ -123,7 +125,7 @@ pub fn lock(conn: &mut AnyConnection, id: SessionId) -> Result<SessionRow, DbErr
     .or_not_found("the session")
 }
 
-/// The session of this class, start and name, or else a new open one.
+/// The session of this class, start and name, or else a new open one, which is of the pilot if the class is in one.
 ///
 /// # Errors
 /// [`DbError::Reference`] for an unknown class or subject.
@@ -132,6 +134,8 @@ pub fn find_or_insert(conn: &mut AnyConnection, new: &NewSession) -> Result<Sess
         return Ok(row);
     }
     let name = new.name.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    let class = classes::table.find(new.class_id).select(classes::pilot_since.is_not_null());
+    let pilot: Option<bool> = class.first(conn).optional()?;
     let insert = diesel::insert_into(sessions::table).values((
         sessions::class_id.eq(new.class_id),
         sessions::subject_id.eq(new.subject_id),
@@ -143,6 +147,8 @@ pub fn find_or_insert(conn: &mut AnyConnection, new: &NewSession) -> Result<Sess
         sessions::strangers.eq(0),
         sessions::created_at.eq(new.created_at),
         sessions::updated_at.eq(new.created_at),
+        // Of an unknown class the reference says what is wrong.
+        sessions::pilot.eq(pilot.unwrap_or(false)),
     ));
     each_backend!(conn, c => insert.on_conflict_do_nothing().execute(c))?;
     find(conn, new.class_id, new.starts_at, new.name.as_deref())?.ok_or(DbError::NotFound { what: "the session" })
@@ -273,6 +279,19 @@ pub fn settled(conn: &mut AnyConnection) -> Result<Vec<SessionRow>, DbError> {
         .filter(sessions::gallery_fingerprint.is_not_null())
         .order((sessions::class_id, sessions::starts_at, sessions::id))
         .select(SessionRow::as_select())
+        .load(conn)?)
+}
+
+/// How many sessions of a pilot each class has; of those that have any.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn count_pilots(conn: &mut AnyConnection) -> Result<Vec<(ClassId, i64)>, DbError> {
+    Ok(sessions::table
+        .filter(sessions::pilot.eq(true))
+        .group_by(sessions::class_id)
+        .order(sessions::class_id)
+        .select((sessions::class_id, diesel::dsl::count_star()))
         .load(conn)?)
 }
 

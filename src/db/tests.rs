@@ -184,7 +184,7 @@ fn every_foreign_key_has_an_index_that_starts_with_it() {
             .load(conn)?)
         })
         .unwrap();
-    assert_eq!(keys.len(), 23, "{keys:?}");
+    assert_eq!(keys.len(), 26, "{keys:?}");
     for key in keys {
         assert!(key.indexes > 0, "{} has no index", key.column);
     }
@@ -198,6 +198,7 @@ fn the_migrations_of_both_databases_say_the_same() {
         ("INTEGER PRIMARY KEY AUTOINCREMENT", "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"),
         (") STRICT;", ");"),
         ("INTEGER NOT NULL CHECK (active IN (0, 1))", "BOOLEAN NOT NULL"),
+        ("INTEGER NOT NULL DEFAULT 0 CHECK (pilot IN (0, 1))", "BOOLEAN NOT NULL DEFAULT FALSE"),
         ("'0001-01-01'", "DATE '0001-01-01'"),
         ("BLOB", "BYTEA"),
     ];

@@ -44,6 +44,7 @@ pub fn session_csv(sheet: &SessionSheet, bom: Bom) -> Result<Vec<u8>, ExportErro
         "confidence",
         "source",
         "note",
+        "pilot",
     ]);
     let heading = &sheet.heading;
     for row in &sheet.rows {
@@ -64,6 +65,7 @@ pub fn session_csv(sheet: &SessionSheet, bom: Bom) -> Result<Vec<u8>, ExportErro
             confidence.as_deref().unwrap_or_default(),
             row.source.as_str(),
             row.note.as_deref().unwrap_or_default(),
+            if sheet.pilot { "does not count" } else { "" },
         ]);
     }
     table.finish(heading)
@@ -173,10 +175,13 @@ mod tests {
         let mut sheet = fixtures::session(&[Present, Unmarked]);
         sheet.rows[1].name = "O'Neil, \"Kit\"\nسارة 🎓".into();
         sheet.rows[1].note = Some("=HYPERLINK(\"x\")".into());
-        let expected = "class,section,term,subject,session,starts_at,time_zone,roll_no,prn,name,status,label,confidence,source,note\r\n\
-             CSE,A,2025-26,Machine Learning,Lecture 12,2025-03-03T09:30:00,Asia/Kolkata,R1,PRN0001,Student 1,present,P,0.9700,auto,\r\n\
-             CSE,A,2025-26,Machine Learning,Lecture 12,2025-03-03T09:30:00,Asia/Kolkata,R2,PRN0002,\"O'Neil, \"\"Kit\"\"\nسارة 🎓\",unmarked,?,,auto,\"'=HYPERLINK(\"\"x\"\")\"\r\n";
+        let expected = "class,section,term,subject,session,starts_at,time_zone,roll_no,prn,name,status,label,confidence,source,note,pilot\r\n\
+             CSE,A,2025-26,Machine Learning,Lecture 12,2025-03-03T09:30:00,Asia/Kolkata,R1,PRN0001,Student 1,present,P,0.9700,auto,,\r\n\
+             CSE,A,2025-26,Machine Learning,Lecture 12,2025-03-03T09:30:00,Asia/Kolkata,R2,PRN0002,\"O'Neil, \"\"Kit\"\"\nسارة 🎓\",unmarked,?,,auto,\"'=HYPERLINK(\"\"x\"\")\",\r\n";
         assert_eq!(text(session_csv(&sheet, Bom::Without).unwrap()), expected);
+        sheet.pilot = true;
+        let pilot = text(session_csv(&sheet, Bom::Without).unwrap());
+        assert!(pilot.lines().nth(1).unwrap().ends_with(",auto,,does not count"), "{pilot}");
     }
 
     #[test]

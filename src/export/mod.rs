@@ -11,7 +11,7 @@ pub mod html;
 mod xlsx;
 
 pub use csv::{Bom, register_csv, session_csv};
-pub use xlsx::{class_workbook, register_workbook, session_workbook};
+pub use xlsx::{class_workbook, pilot_workbook, register_workbook, session_workbook};
 
 use thiserror::Error;
 

@@ -20,6 +20,7 @@ mod import;
 mod kill;
 mod learning;
 mod pack_files;
+mod pilot;
 #[expect(dead_code, reason = "other test programs restart their server")]
 #[path = "../support/postgres.rs"]
 mod postgres;

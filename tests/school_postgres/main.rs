@@ -20,6 +20,8 @@ mod kill;
 #[path = "../school/learning.rs"]
 mod learning;
 mod outage;
+#[path = "../school/pilot.rs"]
+mod pilot;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../school/queue.rs"]

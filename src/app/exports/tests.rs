@@ -8,6 +8,7 @@ use crate::app::work::{Shift, work};
 use crate::app::{Recogniser, storage_check};
 use crate::db::Db;
 use crate::db::testing::{self, day, on_each_database};
+use crate::domain::pilot::PilotSessions;
 use crate::queue::Stop;
 use crate::queue::store::Ask;
 use crate::storage::{KeyGroup, LocalStore};
@@ -25,7 +26,8 @@ impl Scene {
     }
 
     fn register(&self) -> RegisterOf {
-        RegisterOf { class: self.class, days: (day("2025-09-01"), day("2025-09-30")), subject: None }
+        let days = (day("2025-09-01"), day("2025-09-30"));
+        RegisterOf { class: self.class, days, subject: None, pilots: PilotSessions::LeftOut }
     }
 
     async fn ask(&self, sheet: Sheet, format: SheetFormat) -> Result<JobId, Error> {

@@ -35,6 +35,7 @@ pub(crate) fn session(statuses: &[AttendanceStatus]) -> SessionSheet {
         name: Some("Lecture 12".into()),
         starts_at: NaiveDate::from_ymd_opt(2025, 3, 3).unwrap().and_hms_opt(9, 30, 0).unwrap(),
         state: SessionState::Review,
+        pilot: false,
         photos: 3,
         strangers: 2,
         flags: vec!["photo 2 is blurred".into()],

@@ -15,7 +15,7 @@ pub use count::{ExcusedRule, LateRule, PercentagePolicy, StatusCounts};
 pub use labels::{LabelError, StatusLabels};
 pub use order::natural_order;
 pub use register::{RegisterCell, RegisterColumn, RegisterMember, RegisterRecord, RegisterRow, RegisterSheet};
-pub use session::{SessionRow, SessionSheet};
+pub use session::{PILOT_NOTICE, SessionRow, SessionSheet};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;

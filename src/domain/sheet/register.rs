@@ -71,12 +71,13 @@ pub struct RegisterSheet {
     to: NaiveDate,
     sessions: Vec<RegisterColumn>,
     rows: Vec<RegisterRow>,
+    pilots_left_out: usize,
 }
 
 impl RegisterSheet {
     /// An empty register of the days `from..=to`.
     pub fn new(heading: SheetHeading, rules: SheetRules, from: NaiveDate, to: NaiveDate) -> Self {
-        Self { heading, rules, from, to, sessions: Vec::new(), rows: Vec::new() }
+        Self { heading, rules, from, to, sessions: Vec::new(), rows: Vec::new(), pilots_left_out: 0 }
     }
 
     /// Fills the register: sessions by time, members by roll number (natural order), then name, then PRN.
@@ -108,6 +109,17 @@ impl RegisterSheet {
         self.rows = members.into_iter().map(row).collect();
         self.sessions = sessions;
         self
+    }
+
+    /// The same register, which says that so many sessions of a pilot are not on it.
+    #[must_use]
+    pub fn without_pilots(self, sessions: usize) -> Self {
+        Self { pilots_left_out: sessions, ..self }
+    }
+
+    /// Sessions of a pilot that were left out.
+    pub fn pilots_left_out(&self) -> usize {
+        self.pilots_left_out
     }
 
     pub fn heading(&self) -> &SheetHeading {

@@ -6,6 +6,9 @@ use crate::domain::ids::SessionId;
 use crate::domain::sheet::{SheetHeading, SheetRules, StatusCounts, natural_order};
 use crate::domain::status::{AttendanceStatus, RecordSource, SessionState};
 
+/// What stands on everything that shows a session of a pilot.
+pub const PILOT_NOTICE: &str = "PILOT: does not count";
+
 /// One member in one session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SessionRow {
@@ -31,6 +34,8 @@ pub struct SessionSheet {
     /// On the school's clocks ([`SheetHeading::time_zone`]).
     pub starts_at: NaiveDateTime,
     pub state: SessionState,
+    /// It does not count in registers and percentages.
+    pub pilot: bool,
     pub photos: u32,
     /// People without a match, grouped over the session's photos.
     pub strangers: u32,
@@ -60,14 +65,15 @@ impl SessionSheet {
         self.counts().percentage(self.rules.policy)
     }
 
-    /// What needs a person's eye and does not change with the status cells: strangers first, then the flags.
+    /// What needs a person's eye and does not change with the status cells: that it is a pilot, strangers, then the flags.
     pub fn notices(&self) -> Vec<String> {
+        let pilot = self.pilot.then(|| PILOT_NOTICE.to_owned());
         let strangers = match self.strangers {
             0 => None,
             1 => Some("1 stranger".to_owned()),
             n => Some(format!("{n} strangers")),
         };
-        strangers.into_iter().chain(self.flags.iter().cloned()).collect()
+        pilot.into_iter().chain(strangers).chain(self.flags.iter().cloned()).collect()
     }
 }
 
@@ -91,6 +97,8 @@ mod tests {
         assert_eq!(sheet.notices(), ["2 strangers", "photo 2 is blurred"]);
         (sheet.strangers, sheet.flags) = (0, Vec::new());
         assert!(sheet.notices().is_empty());
+        sheet.pilot = true;
+        assert_eq!(sheet.notices(), ["PILOT: does not count"]);
     }
 
     #[test]

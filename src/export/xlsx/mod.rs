@@ -1,10 +1,11 @@
 //! Sheets as Excel workbooks that stay alive: totals are formulas with their results stored, statuses are picked from
 //! a list and coloured by rule, so that a teacher's corrections are counted and coloured at once.
 //!
-//! This file puts pages into a workbook; `session` and `register` each write one page, `link` ties them together, `style`
+//! This file puts pages into a workbook; `session` and `register` each write one page, `pilot` those of a comparison, `link` ties them together, `style`
 //! holds what they look like, `text` what Excel accepts as text, names and formulas.
 
 mod link;
+mod pilot;
 mod register;
 mod session;
 mod style;
@@ -12,6 +13,7 @@ mod text;
 
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook, XlsxError};
 
+use crate::domain::pilot::PilotSheet;
 use crate::domain::sheet::{RegisterSheet, SessionSheet, SheetHeading};
 use crate::export::ExportError;
 use link::SessionLinks;
@@ -56,6 +58,21 @@ pub fn class_workbook(register: &RegisterSheet, sessions: &[SessionSheet]) -> Re
         RegisterPage::new(register, SessionLinks::to(&pages, &register.rules().labels))
             .write(workbook.add_worksheet())?;
         pages.iter().try_for_each(|page| page.write(workbook.add_worksheet()))
+    })
+}
+
+/// A workbook of a pilot: "Summary", "Differences", and "Left out" where the register has marks that fit nothing.
+///
+/// # Errors
+/// [`ExportError::Workbook`] beyond the limits of the format.
+pub fn pilot_workbook(sheet: &PilotSheet) -> Result<Vec<u8>, ExportError> {
+    written(&sheet.heading, "Pilot", |workbook| {
+        pilot::SummaryPage::new(sheet).write(workbook.add_worksheet())?;
+        pilot::write_differences(sheet, workbook.add_worksheet())?;
+        if sheet.comparison.left_out.is_empty() {
+            return Ok(());
+        }
+        pilot::write_left_out(sheet, workbook.add_worksheet())
     })
 }
 

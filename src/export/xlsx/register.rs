@@ -226,7 +226,7 @@ impl<'a> RegisterPage<'a> {
         Ok(())
     }
 
-    fn write_closing_lines(&self, page: &mut Worksheet) -> Result<(), XlsxError> {
+    fn closing_lines(&self) -> Vec<String> {
         let rules = self.sheet.rules();
         let zone = self.sheet.heading().time_zone.name();
         let mut lines = vec![
@@ -236,10 +236,19 @@ impl<'a> RegisterPage<'a> {
         if self.links.any() {
             lines.push("Correct marks on the pages of the sessions: this page follows them.".to_owned());
         }
+        match self.sheet.pilots_left_out() {
+            0 => {}
+            1 => lines.push("1 session of the pilot is left out: it does not count.".to_owned()),
+            n => lines.push(format!("{n} sessions of the pilot are left out: they do not count.")),
+        }
+        lines
+    }
+
+    fn write_closing_lines(&self, page: &mut Worksheet) -> Result<(), XlsxError> {
         // Under the names, which every printed page repeats, and no wider than they are: nothing is cut at a page's end.
         // The small print takes a tenth less than the widths are made for.
         let width: f64 = self.name_widths.iter().sum();
-        for (row, line) in (self.class_row() + 7..).zip(lines) {
+        for (row, line) in (self.class_row() + 7..).zip(self.closing_lines()) {
             put_across(page, Area(row, ROLL, row, NAME), &line, &style::quiet())?;
             page.set_row_height(row, 13 * text::lines_needed(&line, width * 1.1))?;
         }
@@ -271,7 +280,8 @@ impl<'a> RegisterPage<'a> {
         };
         page.set_repeat_rows(DATES, TOPICS)?.set_repeat_columns(ROLL, NAME)?;
         let last_col = self.last_session().max(FIRST_SESSION + 6);
-        page.set_print_area(0, ROLL, self.class_row() + 9, last_col)?;
+        let last_row = self.class_row() + 6 + (self.closing_lines().len() as u32).max(3);
+        page.set_print_area(0, ROLL, last_row, last_col)?;
         style::set_up_print(page, self.sheet.heading(), "register");
         self.split_into_pages(page)
     }

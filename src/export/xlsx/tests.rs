@@ -5,8 +5,12 @@ use std::io::{Cursor, Read};
 use calamine::{Data, Range, Reader, Xlsx};
 use chrono::{TimeDelta, Timelike};
 
-use super::{class_workbook, register_workbook, session_workbook};
-use crate::domain::ids::SessionId;
+use super::{class_workbook, pilot_workbook, register_workbook, session_workbook};
+use crate::domain::class_label::{ClassLabels, class_refs};
+use crate::domain::ids::{ClassId, MemberId, SessionId, StudentId};
+use crate::domain::pilot::{
+    Lesson, LessonKind, Opinion, PilotSheet, Register, RollEntry, Scope, compare, parse_register,
+};
 use crate::domain::sheet::fixtures::{FIRST_DAY, column, empty_register, member, register, session};
 use crate::domain::sheet::{RegisterSheet, SessionRow, SessionSheet, SheetRules, StatusCounts, StatusLabels};
 use crate::domain::status::AttendanceStatus::{self, Absent, Excused, Late, Present, Unmarked};
@@ -385,4 +389,87 @@ fn equal_sheets_give_equal_bytes_and_the_creation_time_is_theirs() {
     let sheet = mixed();
     let pages = pages_of(&sheet);
     assert_eq!(class_workbook(&sheet, &pages).unwrap(), class_workbook(&sheet, &pages).unwrap());
+}
+
+/// A pilot of one lesson with every kind of difference, and a mark that fits nothing.
+fn pilot() -> PilotSheet {
+    let opinions = [Opinion::Present, Opinion::Present, Opinion::Absent, Opinion::Asks, Opinion::NoTemplate];
+    let student = |(number, opinion): (i64, Opinion)| RollEntry {
+        member: MemberId(number),
+        student: StudentId(number),
+        roll_no: format!("0{number}"),
+        name: HOSTILE[number as usize].to_owned(),
+        opinion: Some(opinion),
+        confidence: (opinion == Opinion::Present).then_some(0.987_654),
+        photo: (opinion == Opinion::Present).then(|| "=full.jpg".to_owned()),
+    };
+    let lesson = Lesson {
+        session: SessionId(1),
+        class: ClassId(1),
+        label: "CSE-A".into(),
+        starts_at: FIRST_DAY.and_hms_opt(9, 30, 0).unwrap(),
+        kind: LessonKind::Pilot,
+        strangers: 0,
+        photos: vec!["full.jpg".into(), "left.jpg".into()],
+        roll: (1..).zip(opinions).map(student).collect(),
+    };
+    let classes = ClassLabels::new(class_refs(&[("CSE", "A")]));
+    let heading = session(&[]).heading;
+    let labels = StatusLabels::default();
+    let text = format!("roll_no,{FIRST_DAY}\n01,P\n02,A\n03,L\n04,P\n05,P\n06,P\n");
+    let register = parse_register(text.as_bytes(), &labels, heading.time_zone).unwrap();
+    let lessons = [lesson];
+    let scope = Scope { classes: &classes, lessons: &lessons, days: (None, None), tolerance: TimeDelta::zero() };
+    PilotSheet { heading, labels, comparison: compare(register, &scope) }
+}
+
+#[test]
+fn a_pilots_workbook_holds_the_verdict_the_counts_and_every_difference() {
+    let sheet = pilot();
+    let bytes = pilot_workbook(&sheet).unwrap();
+    assert_eq!(open(&bytes).sheet_names(), ["Summary", "Differences", "Left out"]);
+    let summary = cells(&bytes, "Summary");
+    assert_eq!(
+        (text(&summary, "A2"), text(&summary, "A5")),
+        ("CSE-A · 2025-26 · Pilot".into(), "NOT ENOUGH YET: go on".into())
+    );
+    let total = (1..60).find(|row| text(&summary, &format!("A{row}")) == "Total").unwrap();
+    let counts: Vec<f64> = "BCDEFGH".chars().map(|col| number(&summary, &format!("{col}{total}"))).collect();
+    assert_eq!(counts, [1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
+
+    let differences = cells(&bytes, "Differences");
+    let row =
+        |row: u32| -> Vec<String> { "CDEFGI".chars().map(|col| text(&differences, &format!("{col}{row}"))).collect() };
+    assert_eq!(row(4), ["02", HOSTILE[2], "Named, not there", "P", "A", "=full.jpg"]);
+    assert_eq!(row(5)[2..], ["Missed", "A", "L", "full.jpg\nleft.jpg"]);
+    assert_eq!(row(6)[2..5], ["Asked", "?", "P"]);
+    assert_eq!(number(&differences, "H4"), 0.9877);
+    assert!(matches!(at(&differences, "A4"), Data::DateTime(_)));
+    assert_eq!(text(&cells(&bytes, "Left out"), "D4"), "nobody of CSE-A has roll number 06 on that day");
+    for page in 1..=3 {
+        let xml = part(&bytes, &format!("xl/worksheets/sheet{page}.xml"));
+        assert!(xml.contains("fitToHeight=\"0\"") && xml.contains("Page &amp;P"), "sheet {page} is set up for print");
+    }
+    assert_eq!(bytes, pilot_workbook(&sheet).unwrap());
+}
+
+#[test]
+fn a_pilots_workbook_without_anything_to_compare_is_a_workbook() {
+    let mut sheet = pilot();
+    let nothing = Scope {
+        classes: &ClassLabels::new(Vec::new()),
+        lessons: &[],
+        days: (None, None),
+        tolerance: TimeDelta::zero(),
+    };
+    sheet.comparison = compare(Register::default(), &nothing);
+    assert_eq!(open(&pilot_workbook(&sheet).unwrap()).sheet_names(), ["Summary", "Differences"]);
+}
+
+#[test]
+fn a_register_says_how_many_sessions_of_a_pilot_are_not_on_it() {
+    let sheet = register(&[vec![Some(Present)]]);
+    assert!(!part(&register_workbook(&sheet).unwrap(), "xl/sharedStrings.xml").contains("pilot"));
+    let bytes = register_workbook(&sheet.without_pilots(2)).unwrap();
+    assert!(part(&bytes, "xl/sharedStrings.xml").contains("2 sessions of the pilot are left out: they do not count."));
 }

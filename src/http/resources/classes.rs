@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::app::audit::By;
+use crate::app::pilot::{self, Switch};
 use crate::app::roster::{self, ClassEntry};
 use crate::db::classes::{self, ClassFilter, ClassRow};
 use crate::domain::ids::ClassId;
@@ -18,7 +20,12 @@ use crate::http::table::{CHANGE_ROSTER, READ_ROSTER, ROOT, Row, row};
 use axum::extract::State;
 
 pub(super) fn rows() -> Vec<Row> {
-    vec![row!(READ_ROSTER, list_classes), row!(CHANGE_ROSTER, create_class), row!(READ_ROSTER, get_class)]
+    vec![
+        row!(READ_ROSTER, list_classes),
+        row!(CHANGE_ROSTER, create_class),
+        row!(READ_ROSTER, get_class),
+        row!(CHANGE_ROSTER, change_class),
+    ]
 }
 
 /// A class.
@@ -33,12 +40,21 @@ pub(super) struct ClassResponse {
     #[schema(example = "2026-27")]
     term: String,
     created_at: DateTime<Utc>,
+    /// There while the class is in pilot: sessions that are made now are worked as any other and do not count.
+    pilot_since: Option<DateTime<Utc>>,
 }
 
 impl From<ClassRow> for ClassResponse {
     fn from(row: ClassRow) -> Self {
-        let ClassRow { id, name, section, term, created_at } = row;
-        Self { id: id.0, name, section, term, created_at: created_at.and_utc() }
+        let ClassRow { id, name, section, term, created_at, pilot_since } = row;
+        Self {
+            id: id.0,
+            name,
+            section,
+            term,
+            created_at: created_at.and_utc(),
+            pilot_since: pilot_since.map(|at| at.and_utc()),
+        }
     }
 }
 
@@ -55,6 +71,14 @@ pub(super) struct CreateClassRequest {
     /// Otherwise the term of the server's settings.
     #[schema(example = "2026-27")]
     term: Option<String>,
+}
+
+/// What changes about a class; what is left out stays.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeClassRequest {
+    /// Whether sessions made from now on are of the pilot. Those that are there stay what they are.
+    pilot: Option<bool>,
 }
 
 /// Which classes.
@@ -99,5 +123,22 @@ async fn create_class(
     responses((status = 200, body = ClassResponse)))]
 async fn get_class(State(service): State<Service>, Path(id): Path<i64>) -> Result<axum::Json<ClassResponse>, Problem> {
     let row = service.read(move |conn| classes::get(conn, ClassId(id))).await?;
+    Ok(axum::Json(row.into()))
+}
+
+/// Begins or ends the pilot of a class: while it lasts, sessions are worked as any other and do not count.
+#[utoipa::path(patch, path = "/classes/{class_id}", tag = "classes", params(("class_id" = i64, Path)),
+    request_body = ChangeClassRequest, responses((status = 200, body = ClassResponse)))]
+async fn change_class(
+    State(service): State<Service>,
+    who: Who,
+    Path(id): Path<i64>,
+    Json(request): Json<ChangeClassRequest>,
+) -> Result<axum::Json<ClassResponse>, Problem> {
+    let class = ClassId(id);
+    let row = match request.pilot.map(|pilot| if pilot { Switch::Begin } else { Switch::End }) {
+        None => service.read(move |conn| classes::get(conn, class)).await?,
+        Some(to) => pilot::switch(&service.school, class, to, By::from(who.actor().clone()), Utc::now()).await?,
+    };
     Ok(axum::Json(row.into()))
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::jobs::{JobStage, location};
-use super::sheets::Format;
+use super::sheets::{Format, PilotRule};
 use crate::app::error::Code;
 use crate::app::exports::{self, Export, ExportWish, Sheet};
 use crate::app::jobs;
@@ -49,6 +49,8 @@ pub(super) enum ExportRequest {
         to: NaiveDate,
         /// Only the sessions of this subject, by its name.
         subject: Option<String>,
+        /// What becomes of the sessions of a pilot; otherwise they are left out.
+        pilot: Option<PilotRule>,
         /// Otherwise `xlsx`.
         format: Option<Format>,
     },
@@ -61,6 +63,8 @@ pub(super) enum ExportRequest {
         to: NaiveDate,
         /// Only the sessions of this subject, by its name.
         subject: Option<String>,
+        /// What becomes of the sessions of a pilot; otherwise they are left out.
+        pilot: Option<PilotRule>,
     },
 }
 
@@ -68,12 +72,13 @@ impl From<ExportRequest> for ExportWish {
     fn from(request: ExportRequest) -> Self {
         let (sheet, format) = match request {
             ExportRequest::Session { session_id, format } => (Sheet::Session(SessionId(session_id)), format),
-            ExportRequest::Register { class_id, from, to, subject, format } => {
-                (Sheet::Register(RegisterOf { class: ClassId(class_id), days: (from, to), subject }), format)
+            ExportRequest::Register { class_id, from, to, subject, pilot, format } => {
+                let pilots = pilot.unwrap_or_default().into();
+                (Sheet::Register(RegisterOf { class: ClassId(class_id), days: (from, to), subject, pilots }), format)
             }
-            ExportRequest::Workbook { class_id, from, to, subject } => {
-                let register = RegisterOf { class: ClassId(class_id), days: (from, to), subject };
-                (Sheet::Workbook(register), None)
+            ExportRequest::Workbook { class_id, from, to, subject, pilot } => {
+                let pilots = pilot.unwrap_or_default().into();
+                (Sheet::Workbook(RegisterOf { class: ClassId(class_id), days: (from, to), subject, pilots }), None)
             }
         };
         Self { sheet, format: SheetFormat::from(format.unwrap_or_default()) }

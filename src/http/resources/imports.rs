@@ -301,7 +301,7 @@ async fn import_roster(
 }
 
 /// A table's problems, each with its row.
-fn by_row(error: Error) -> Problem {
+pub(super) fn by_row(error: Error) -> Problem {
     let table = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<CsvProblems>());
     let Some(CsvProblems { problems }) = table else { return error.into() };
     let item = |line: u64, column: Option<&str>| match (line, column) {

@@ -13,6 +13,7 @@ mod members;
 pub(super) mod model;
 mod packs;
 mod photos;
+mod pilot;
 mod records;
 mod review;
 mod samples;
@@ -42,6 +43,7 @@ pub(super) fn rows() -> Vec<Row> {
         samples::rows(),
         enrolment_health::rows(),
         imports::rows(),
+        pilot::rows(),
         sessions::rows(),
         uploads::rows(),
         photos::rows(),

@@ -133,6 +133,8 @@ impl From<MemberRecord> for RecordResponse {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct RecordsResponse {
     session_id: i64,
+    /// The session is of a pilot: it does not count.
+    pilot: bool,
     items: Vec<RecordResponse>,
     /// Of the session with all its records: for `If-Match` when it is confirmed.
     version: String,
@@ -142,6 +144,7 @@ impl From<Records> for RecordsResponse {
     fn from(records: Records) -> Self {
         Self {
             session_id: records.session.id.0,
+            pilot: records.session.pilot,
             items: records.records.into_iter().map(RecordResponse::from).collect(),
             version: records.version,
         }

@@ -49,6 +49,8 @@ pub(super) struct SessionResponse {
     confirmed_by: Option<String>,
     /// How it added up when it was confirmed; only of one that is.
     confirmation: Option<ConfirmationResponse>,
+    /// Made while its class was in pilot: it does not count in registers and percentages.
+    pilot: bool,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
 }
@@ -94,6 +96,7 @@ impl From<SessionRow> for SessionResponse {
             confirmed_at: row.confirmed_at.map(|at| at.and_utc()),
             confirmed_by: row.confirmed_by,
             confirmation,
+            pilot: row.pilot,
             created_at: row.created_at.and_utc(),
             updated_at: row.updated_at.and_utc(),
         }

@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::report::{self, RegisterOf, SheetFormat};
 use crate::domain::ids::{ClassId, SessionId};
+use crate::domain::pilot::PilotSessions;
 use crate::http::extract::{Path, Query};
 use crate::http::problem::Problem;
 use crate::http::service::Service;
@@ -36,6 +37,24 @@ impl From<Format> for SheetFormat {
     }
 }
 
+/// What becomes of the sessions of a pilot, which do not count.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum PilotRule {
+    #[default]
+    Exclude,
+    Include,
+}
+
+impl From<PilotRule> for PilotSessions {
+    fn from(rule: PilotRule) -> Self {
+        match rule {
+            PilotRule::Exclude => Self::LeftOut,
+            PilotRule::Include => Self::Included,
+        }
+    }
+}
+
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct FormatQuery {
@@ -53,6 +72,9 @@ pub(super) struct RegisterQuery {
     to: NaiveDate,
     /// Only the sessions of this subject, by its name.
     subject: Option<String>,
+    /// What becomes of the sessions of a pilot; otherwise they are left out.
+    #[param(inline)]
+    pilot: Option<PilotRule>,
     /// Otherwise `xlsx`.
     #[param(inline)]
     format: Option<Format>,
@@ -82,14 +104,15 @@ async fn export_register(
     Query(query): Query<RegisterQuery>,
 ) -> Result<Response, Problem> {
     let format = SheetFormat::from(query.format.unwrap_or_default());
-    let RegisterQuery { from, to, subject, .. } = query;
-    let wanted = RegisterOf { class: ClassId(id), days: (from, to), subject };
+    let RegisterQuery { from, to, subject, pilot, .. } = query;
+    let pilots = pilot.unwrap_or_default().into();
+    let wanted = RegisterOf { class: ClassId(id), days: (from, to), subject, pilots };
     let bytes = report::register_of(&service.school, wanted, format).await?;
     Ok(file(bytes, format, &format!("class-{id}_{from}_{to}")))
 }
 
 /// A download. Its name tells the numbers only: downloads lie around in folders that others open.
-fn file(bytes: Vec<u8>, format: SheetFormat, stem: &str) -> Response {
+pub(super) fn file(bytes: Vec<u8>, format: SheetFormat, stem: &str) -> Response {
     let disposition = format!("attachment; filename=\"{stem}.{}\"", format.extension());
     let disposition = HeaderValue::try_from(disposition).expect("numbers and days are plain text");
     let headers = [

@@ -8,6 +8,7 @@ mod health;
 mod limits;
 mod openapi;
 mod pictures;
+mod pilot;
 mod proxy;
 mod roles;
 mod server;

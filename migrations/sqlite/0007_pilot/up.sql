@@ -1,0 +1,22 @@
+-- The pilot of a class: sessions that are worked as any other and do not count. Twin of migrations/postgres/0007_pilot.
+--
+-- `classes.pilot_since` is there while the class is in pilot; who switched it stands in the audit log. A session is of the pilot for
+-- good when it was made in one.
+-- `pilot_opinions` is what the program says of a member without anything that a person has said: it is compared with the teacher's
+-- register.
+
+ALTER TABLE classes ADD COLUMN pilot_since TEXT;
+
+ALTER TABLE attendance_sessions ADD COLUMN pilot INTEGER NOT NULL DEFAULT 0 CHECK (pilot IN (0, 1));
+
+CREATE TABLE pilot_opinions (
+    session_id INTEGER NOT NULL REFERENCES attendance_sessions (id) ON DELETE CASCADE,
+    member_id  INTEGER NOT NULL REFERENCES class_members (id) ON DELETE RESTRICT,
+    opinion    TEXT NOT NULL CHECK (opinion IN (
+        'present', 'absent', 'asks', 'no_consent', 'no_template', 'inactive', 'photos_incomplete', 'empty_room', 'other_class')),
+    confidence REAL CHECK (confidence BETWEEN 0 AND 1),
+    face_id    INTEGER REFERENCES faces (id) ON DELETE SET NULL,
+    PRIMARY KEY (session_id, member_id)
+) STRICT;
+CREATE INDEX pilot_opinions_member ON pilot_opinions (member_id);
+CREATE INDEX pilot_opinions_face ON pilot_opinions (face_id);
