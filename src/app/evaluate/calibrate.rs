@@ -37,9 +37,9 @@ pub struct LabelledPortraits {
 pub enum Source {
     /// Portraits, shrunk to the size of faces in class photos.
     Portraits,
-    /// Faces of class photos that teachers have confirmed. Those that were missed are not among them, so the likelihood ratio
-    /// is not fitted to them: it stays as the pack has it, in these words.
-    Records { likelihood_ratio: String },
+    /// Faces of class photos that teachers have confirmed. Those that were missed or too near to the runner-up are not among
+    /// them, so likelihood ratio and margin are not fitted to them: they stay as the pack has them, in these words.
+    Records { likelihood_ratio: String, margin: String },
 }
 
 /// A calibration and everything that it could not use.
@@ -147,7 +147,7 @@ impl Calibrated {
     fn likelihood_ratio_rule(&self) -> String {
         let (found, lines) = (&self.calibration, &self.calibration.lines);
         match &self.source {
-            Source::Records { likelihood_ratio } => likelihood_ratio.clone(),
+            Source::Records { likelihood_ratio, .. } => likelihood_ratio.clone(),
             Source::Portraits => format!(
                 "straight line by logistic regression on all comparisons, weighted for the prior {:.4} of a candidate in a \
                      class of {}; {:.1} nats at accept, {:.1} at doubt",
@@ -207,6 +207,9 @@ impl Calibrated {
     }
 
     fn margin_rule(&self) -> String {
+        if let Source::Records { margin, .. } = &self.source {
+            return margin.clone();
+        }
         let classes = self.plan.classes;
         let open = &self.calibration.open_set;
         format!(

@@ -2,8 +2,9 @@
 //! whole school.
 //!
 //! Accept and doubt line follow from comparisons of different people, which confirmed faces give without bias. Comparisons of
-//! one person are another matter: a face that was missed is only among them when somebody named it by hand. So the likelihood
-//! ratio stays as the pack has it, and the shares that are told of genuine comparisons are at most what the school sees.
+//! one person are another matter: a face that was missed, or too near to the runner-up, is only among them when somebody named
+//! it by hand. So likelihood ratio and margin stay as the pack has them, and the shares that are told of genuine comparisons are
+//! the best case.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -151,7 +152,8 @@ fn judge(
     let plan = plan(read, &people, seed);
     let calibration = calibrate_lines(&people, &plan, scoring)
         .map_err(|e| Error::new(Code::InsufficientEvidence, format!("the confirmed records: {e}")))?;
-    let likelihood_ratio = recogniser.manifest().scoring.llr.provenance.clone();
+    let known = &recogniser.manifest().scoring;
+    let (likelihood_ratio, margin) = (known.llr.provenance.clone(), known.provenance.margin.clone());
     let first = read.faces.iter().map(|(face, ..)| face.starts_at).min();
     let last = read.faces.iter().map(|(face, ..)| face.starts_at).max();
     let span = first.zip(last).map(|(a, b)| format!(", {} to {}", a.date(), b.date())).unwrap_or_default();
@@ -162,7 +164,7 @@ fn judge(
         lines_before: scoring.lines,
         by_class,
         calibrated: Calibrated {
-            source: Source::Records { likelihood_ratio },
+            source: Source::Records { likelihood_ratio, margin },
             data,
             date,
             plan,
@@ -369,6 +371,7 @@ mod tests {
         // Each face meets the templates of 39 others, of one sample and of two.
         assert_eq!((calibration.genuine, calibration.impostors), (2 * 640, 2 * 640 * 39));
         assert_eq!(calibration.llr, Recogniser::fake(&settings()).scoring().llr);
+        assert_eq!(calibration.lines.margin, Recogniser::fake(&settings()).scoring().lines.margin);
         assert!(calibration.lines.accept < calibration.lines.doubt);
         let scoring = found.calibrated.scoring();
         assert!(scoring.provenance.data.contains("32 sessions, 2026-11-02 to 2026-11-09"), "{:?}", scoring.provenance);

@@ -117,23 +117,24 @@ pub fn calibrate(people: &[Person], plan: &Plan, scoring: &Scoring) -> Result<Ca
     let first = Scoring { llr: likelihood_ratio(&single, prior)?, ..*scoring };
     let trials = compare(people, plan.templates, &first);
     let llr = likelihood_ratio(&trials, prior)?;
-    of_trials(people, plan, &trials, llr)
+    of_trials(people, plan, &trials, (llr, None))
 }
 
-/// Sets lines and margin only; the likelihood ratio is that of `scoring`. For evidence in which comparisons of one person are
-/// not a fair sample, such as faces that were found and confirmed.
+/// Sets accept and doubt line only; likelihood ratio and margin are those of `scoring`. For evidence in which comparisons of one
+/// person are not a fair sample, such as faces that were found, clear of the margin, and confirmed.
 ///
 /// # Errors
 /// [`CalibrationError::TooFewImpostors`].
 pub fn calibrate_lines(people: &[Person], plan: &Plan, scoring: &Scoring) -> Result<Calibration, CalibrationError> {
-    of_trials(people, plan, &compare(people, plan.templates, scoring), scoring.llr)
+    let trials = compare(people, plan.templates, scoring);
+    of_trials(people, plan, &trials, (scoring.llr, Some(scoring.lines.margin)))
 }
 
 fn of_trials(
     people: &[Person],
     plan: &Plan,
     trials: &[Trial],
-    llr: LikelihoodRatio,
+    (llr, margin): (LikelihoodRatio, Option<f32>),
 ) -> Result<Calibration, CalibrationError> {
     let everybody: Vec<usize> = (0..people.len()).collect();
     let (impostors, mut accept, mut doubt) = lines(trials, &|_| true)?;
@@ -145,7 +146,7 @@ fn of_trials(
     let lines = Lines {
         accept: strict(&accept),
         doubt: strict(&doubt),
-        margin: smallest_margin(&placed, doubt.combined, WRONG_RATE),
+        margin: margin.unwrap_or_else(|| smallest_margin(&placed, doubt.combined, WRONG_RATE)),
     };
     Ok(Calibration {
         lines,
