@@ -1,7 +1,7 @@
 //! The pilot of a class: what the program found beside what the teacher's register says, before anything counts.
 //!
-//! [`register`] reads the teacher's file, [`placing`] finds the session and the member that each of its entries is about,
-//! [`compare`] counts, [`verdict`] says whether it is enough and good enough. It knows sessions and opinions as values; which
+//! `register` reads the teacher's file, `placing` finds the session and the member that each of its entries is about,
+//! [`compare`] counts, `verdict` says whether it is enough and good enough. It knows sessions and opinions as values; which
 //! sessions are looked at is decided by `app::pilot`.
 
 mod comparison;
