@@ -1,6 +1,8 @@
 //! What handlers take from a request, with our own problems where it cannot be read.
 
 use std::convert::Infallible;
+use std::fmt;
+use std::marker::PhantomData;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,8 +11,9 @@ use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::IntoParams;
 
@@ -29,10 +32,33 @@ impl<T: DeserializeOwned> FromRequest<Service> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, service: &Service) -> Result<Self, Problem> {
-        match axum::Json::<T>::from_request(request, service).await {
-            Ok(axum::Json(value)) => Ok(Self(value)),
+        match axum::Json::<Object<T>>::from_request(request, service).await {
+            Ok(axum::Json(Object(value))) => Ok(Self(value)),
             Err(rejection) => Err(unreadable_body(&rejection)),
         }
+    }
+}
+
+/// What is written as a JSON object. Left to themselves structures are also read from arrays, by the order of their fields.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
     }
 }
 
@@ -199,4 +225,28 @@ impl FromRequestParts<Service> for IfMatch {
 /// The text of a header, if it is there and text.
 pub(crate) fn header_text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Change {
+        pilot: Option<bool>,
+    }
+
+    fn read(body: &str) -> Result<Option<bool>, String> {
+        serde_json::from_str::<Object<Change>>(body).map(|change| change.0.pilot).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_body_is_an_object_and_nothing_else() {
+        assert_eq!((read("{}"), read(r#"{"pilot": true}"#)), (Ok(None), Ok(Some(true))));
+        for other in ["[null]", "[true]", "[]", "null", "true", "\"pilot\"", "7"] {
+            assert!(read(other).unwrap_err().contains("expected a JSON object"), "{other}");
+        }
+        assert!(read(r#"{"flight": true}"#).unwrap_err().contains("unknown field"));
+    }
 }
