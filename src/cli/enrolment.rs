@@ -1,15 +1,14 @@
 //! `rollcall enrol health` and `rollcall enrol forget-learned`: what is enrolled, and taking back what was learned.
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::Outcome;
 use super::output::{Output, count, table};
+use super::{Outcome, RollArgs};
 use crate::app::enrolment_health::{self, ClassHealth, MemberHealth, Order, SESSIONS, WhichClass, Wish};
 use crate::app::error::Error;
 use crate::app::session::Matching;
-use crate::app::term::ClassWish;
 use crate::app::{School, learn};
 
 #[derive(Debug, Subcommand)]
@@ -22,18 +21,8 @@ pub(super) enum EnrolmentCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct HealthArgs {
-    /// Class
-    #[arg(long, value_name = "CLASS")]
-    class: String,
-    /// Section
-    #[arg(long, value_name = "SECTION")]
-    section: String,
-    /// Term of the class, where the day does not tell it
-    #[arg(long, value_name = "TERM")]
-    term: Option<String>,
-    /// The day of the roll [default: today]
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    on: Option<NaiveDate>,
+    #[command(flatten)]
+    roll: RollArgs,
     /// Newest sessions of the class to look at
     #[arg(long, value_name = "N", default_value_t = SESSIONS, value_parser = clap::value_parser!(u32).range(1..=1000))]
     sessions: u32,
@@ -62,9 +51,9 @@ pub(super) async fn run(command: &EnrolmentCommand, school: &School, output: &Ou
     match command {
         EnrolmentCommand::Health(args) => {
             let matching = Matching::of_settings(school.config())?;
-            let class = ClassWish { name: args.class.clone(), section: args.section.clone(), term: args.term.clone() };
-            let wish = Wish { on: args.on, sessions: args.sessions, order: args.order.into() };
-            let class = enrolment_health::of_class(school, &matching, WhichClass::Named(class), wish).await?;
+            let wish = Wish { on: args.roll.on, sessions: args.sessions, order: args.order.into() };
+            let class =
+                enrolment_health::of_class(school, &matching, WhichClass::Named(args.roll.class()), wish).await?;
             output.result(&class, describe(&class));
         }
         EnrolmentCommand::ForgetLearned(args) => {

@@ -26,9 +26,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app::error::{Code, Error};
+use crate::app::term::ClassWish;
 use crate::config::{Config, Overrides, Provider};
 use crate::telemetry;
 use output::{Format, Output};
@@ -118,6 +120,29 @@ enum Outcome {
     SomeFailed,
     /// What was looked at is broken; what and how was said.
     Broken,
+}
+
+/// The roll of a class on a day, as flags name it.
+#[derive(Debug, Clone, Args)]
+struct RollArgs {
+    /// Class
+    #[arg(long, value_name = "CLASS")]
+    class: String,
+    /// Section
+    #[arg(long, value_name = "SECTION")]
+    section: String,
+    /// Term of the class, where the day does not tell it
+    #[arg(long, value_name = "TERM")]
+    term: Option<String>,
+    /// The day of the roll [default: today]
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    on: Option<NaiveDate>,
+}
+
+impl RollArgs {
+    fn class(&self) -> ClassWish {
+        ClassWish { name: self.class.clone(), section: self.section.clone(), term: self.term.clone() }
+    }
 }
 
 /// A class as flags name it: both or none.

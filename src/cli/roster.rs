@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::output::{Output, count, table};
 use super::rematch::stale_line;
-use super::{ClassArgs, Outcome};
+use super::{ClassArgs, Outcome, RollArgs};
 use crate::app::error::Error;
 use crate::app::roster::{self, Activity, Changed, Leaving, RosterList, Transfer};
 use crate::app::term::ClassWish;
@@ -22,7 +22,7 @@ pub(super) enum RosterCommand {
     /// Import a CSV file: class,section,name,roll_no,prn,email and, if known, consent,term,from,to,active
     Import(ImportArgs),
     /// Show who is in a class on a day
-    List(ListArgs),
+    List(RollArgs),
     /// Move a student to another class of the term from a day on
     Transfer(TransferArgs),
     /// End a student's stay in a class, or in all classes
@@ -51,22 +51,6 @@ pub(super) struct ImportArgs {
     /// Print what would change and change nothing
     #[arg(long)]
     dry_run: bool,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct ListArgs {
-    /// Class
-    #[arg(long, value_name = "CLASS")]
-    class: String,
-    /// Section
-    #[arg(long, value_name = "SECTION")]
-    section: String,
-    /// Term of the class, where the day does not tell it
-    #[arg(long, value_name = "TERM")]
-    term: Option<String>,
-    /// The day [default: today]
-    #[arg(long, value_name = "YYYY-MM-DD")]
-    on: Option<NaiveDate>,
 }
 
 #[derive(Debug, Args)]
@@ -171,8 +155,7 @@ pub(super) async fn run(command: &RosterCommand, config: &Config, output: &Outpu
     match command {
         RosterCommand::Import(args) => import(&school, args, output).await?,
         RosterCommand::List(args) => {
-            let class = ClassWish { name: args.class.clone(), section: args.section.clone(), term: args.term.clone() };
-            let list = roster::list(&school, class, args.on).await?;
+            let list = roster::list(&school, args.class(), args.on).await?;
             output.result(&list, describe_list(&list));
         }
         RosterCommand::Transfer(args) => {

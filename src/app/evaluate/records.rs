@@ -121,9 +121,7 @@ fn read(conn: &mut AnyConnection, pack: (&str, &str), scoring: &Scoring) -> Resu
     let stored = samples::for_students(conn, pack.0, pack.1, &students)?;
     // What was learned from a lesson is one of the very faces that are to be compared.
     for row in stored.into_iter().filter(|row| row.origin == Origin::Portrait) {
-        let (id, origin) = (row.id, row.origin);
-        let sample = Sample { id, embedding: row.embedding, weight: row.weight as f32, origin };
-        samples.entry(row.student_id).or_default().push(sample);
+        samples.entry(row.student_id).or_default().push(row.into_sample());
     }
     let ids: Vec<_> = kept.iter().map(|face| face.face).collect();
     let mut vectors: BTreeMap<_, _> = confirmed_faces::embeddings(conn, &ids)?.into_iter().collect();

@@ -7,6 +7,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use super::looker::Looker;
+use super::variation::UNVARIED;
 use crate::app::error::Error;
 use crate::storage::Digest;
 
@@ -143,6 +144,12 @@ impl<T: Measurement> Report<T> {
             result,
             variations: Vec::new(),
         })
+    }
+
+    /// The measurement itself, then the same under other conditions, with what is different.
+    pub fn conditions(&self) -> impl Iterator<Item = (&str, &T)> {
+        let others = self.variations.iter().map(|varied| (varied.variation.as_str(), &varied.result));
+        std::iter::once((UNVARIED, &self.result)).chain(others)
     }
 
     /// `id@version` of the pack.

@@ -17,6 +17,8 @@ pub struct Variation {
     min_face_px: Option<u32>,
 }
 
+/// What nothing being different is called.
+pub(super) const UNVARIED: &str = "as it is";
 const MIN_FACE: &str = "min-face";
 
 impl Variation {
@@ -61,7 +63,7 @@ impl fmt::Display for Variation {
         let degradations = self.degradations.iter().map(ToString::to_string);
         let min_face = self.min_face_px.map(|px| format!("{MIN_FACE}={px}"));
         let parts: Vec<String> = degradations.chain(min_face).collect();
-        f.write_str(if parts.is_empty() { "as it is".into() } else { parts.join(",") }.as_str())
+        f.write_str(if parts.is_empty() { UNVARIED.into() } else { parts.join(",") }.as_str())
     }
 }
 

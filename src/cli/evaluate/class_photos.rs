@@ -1,6 +1,5 @@
 //! `rollcall evaluate class-photos`: faces found and people named in labelled photos.
 
-use std::iter;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -128,16 +127,15 @@ fn summary(result: &ClassPhotoReport) -> Vec<String> {
     if result.people_listed == 0 { vec![detection] } else { vec![detection, names] }
 }
 
-/// The measurement itself, then the same under other conditions.
+/// A row for each of the conditions.
 fn condition_rows(report: &Report<ClassPhotoReport>) -> Vec<Vec<String>> {
-    let others = report.variations.iter().map(|varied| (varied.variation.as_str(), &varied.result));
     let row = |(name, result): (&str, &ClassPhotoReport)| {
         let mut cells = vec![name.to_owned()];
         cells.extend(counts(&result.total));
         cells.push(share(&result.named));
         cells
     };
-    iter::once(("as it is", &report.result)).chain(others).map(row).collect()
+    report.conditions().map(row).collect()
 }
 
 fn describe(report: &Report<ClassPhotoReport>) -> String {
@@ -218,8 +216,7 @@ fn size_curve(result: &ClassPhotoReport) -> Block {
 
 /// What becomes of the enrolled who are there as conditions get worse.
 fn condition_curve(report: &Report<ClassPhotoReport>) -> Block {
-    let others = report.variations.iter().map(|varied| (varied.variation.as_str(), &varied.result.total));
-    let all: Vec<(&str, &FaceTally)> = iter::once(("as it is", &report.result.total)).chain(others).collect();
+    let all: Vec<(&str, &FaceTally)> = report.conditions().map(|(name, result)| (name, &result.total)).collect();
     let series = |name: &str, of: fn(&FaceTally) -> u32| Series {
         name: name.to_owned(),
         mark: Mark::Dots,

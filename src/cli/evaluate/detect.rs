@@ -66,18 +66,17 @@ fn describe(report: &Report<DetectReport>) -> String {
     );
     text.push_str(&format!("\n\n{}", table(&SIZES, &[1, 2, 3, 4], result.subsets[0].by_size.iter().map(by_size))));
     if !report.variations.is_empty() {
-        let header: Vec<&str> = iter::once("recall %").chain(conditions(report).map(|(name, _)| name)).collect();
+        let header = recall_header(report);
         let right: Vec<usize> = (1..header.len()).collect();
-        let conditions = table(&CONDITIONS, &[1, 2, 3, 4, 5], conditions(report).map(condition));
+        let conditions = table(&CONDITIONS, &[1, 2, 3, 4, 5], report.conditions().map(condition));
         text.push_str(&format!("\n\n{conditions}\n\n{}", table(&header, &right, recalls(report))));
     }
     text
 }
 
-/// The measurement itself, then the same under other conditions.
-fn conditions(report: &Report<DetectReport>) -> impl Iterator<Item = (&str, &DetectReport)> {
-    let others = report.variations.iter().map(|varied| (varied.variation.as_str(), &varied.result));
-    iter::once(("as it is", &report.result)).chain(others)
+/// A column for each of the conditions.
+fn recall_header(report: &Report<DetectReport>) -> Vec<&str> {
+    iter::once("recall %").chain(report.conditions().map(|(name, _)| name)).collect()
 }
 
 fn condition((name, result): (&str, &DetectReport)) -> Vec<String> {
@@ -101,7 +100,7 @@ fn recalls(report: &Report<DetectReport>) -> Vec<Vec<String>> {
         result.subsets[0].by_size.iter().find(|row| row.size == size).map(|row| row.recall)
     };
     let cells =
-        |size| conditions(report).map(move |(_, result)| of(result, size).map_or_else(|| "-".into(), |s| share(&s)));
+        |size| report.conditions().map(move |(_, result)| of(result, size).map_or_else(|| "-".into(), |s| share(&s)));
     sizes.map(|size: FaceSize| iter::once(size.to_string()).chain(cells(size)).collect()).collect()
 }
 
@@ -132,9 +131,9 @@ fn page(report: &Report<DetectReport>) -> Page {
         facts::section("Curve", vec![curves(&result.subsets)]),
     ];
     if !report.variations.is_empty() {
-        let header: Vec<&str> = iter::once("recall %").chain(conditions(report).map(|(name, _)| name)).collect();
+        let header = recall_header(report);
         let blocks = vec![
-            facts::table(&CONDITIONS, conditions(report).map(condition)),
+            facts::table(&CONDITIONS, report.conditions().map(condition)),
             recall_curves(report),
             facts::table(&header, recalls(report)),
         ];
@@ -180,7 +179,7 @@ fn recall_curves(report: &Report<DetectReport>) -> Block {
         title: "Recall by labelled size".to_owned(),
         x: Axis::steps(all.iter().map(ToString::to_string).collect()).labelled("longer side of the face", Unit::Number),
         y: Axis::linear(0.0, 1.0).labelled("recall", Unit::Percent),
-        series: conditions(report).map(series).collect(),
+        series: report.conditions().map(series).collect(),
         lines: Vec::new(),
     })
 }
