@@ -8,6 +8,7 @@ pub mod detector;
 pub mod embedder;
 pub mod error;
 pub mod fake;
+mod graph;
 pub mod mtcnn;
 pub mod net;
 pub mod runtime;

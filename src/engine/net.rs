@@ -2,12 +2,14 @@
 //!
 //! The only file besides `runtime` that talks to `ort`. A net is owned by the thread of its [`Stage`](super::stage::Stage).
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use ort::session::{Session, builder::SessionBuilder};
 use ort::value::{Outlet, Shape, TensorElementType, TensorRef, ValueType};
 
 use super::error::EngineError;
+use super::graph;
 use super::runtime::{Provider, Runtime};
 use crate::telemetry::metric;
 
@@ -23,6 +25,12 @@ impl Tensor {
     /// When `data` does not fill `shape`.
     pub fn new(shape: Vec<usize>, data: Vec<f32>) -> Self {
         assert_eq!(shape.iter().product::<usize>(), data.len(), "data must fill the shape");
+        Self { shape, data }
+    }
+
+    /// All zero.
+    pub fn zeros(shape: Vec<usize>) -> Self {
+        let data = vec![0.0; shape.iter().product()];
         Self { shape, data }
     }
 
@@ -74,30 +82,58 @@ pub struct Net {
     spec: NetSpec,
     provider: Provider,
     session: Session,
+    threads: NonZeroUsize,
     /// Position in the file of each output of the spec.
     picks: Vec<usize>,
 }
 
 impl Net {
-    /// Loads `spec.path` for `provider` and compares inputs and outputs with the spec.
+    /// Loads `spec.path` for `provider` and compares inputs and outputs with the spec. Uses all threads of the runtime.
     ///
     /// # Errors
     /// [`EngineError::ModelNotLoaded`] with what was found instead, [`EngineError::ProviderUnavailable`] when the provider
     /// itself does not start.
     pub fn load(runtime: &Runtime, provider: Provider, spec: NetSpec) -> Result<Self, EngineError> {
-        Self::load_as(runtime, provider, spec, None)
+        let source = Source::read(&spec, provider)?;
+        Self::open(runtime, provider, &source, runtime.threads(), &[spec])
     }
 
-    /// The same for a file that comes in two forms: as `spec`, or else as `other` describes the same file.
+    /// As many copies of a net as the provider is best used with; see [`Stage`](super::stage::Stage).
     ///
     /// # Errors
-    /// As [`Net::load`]; where neither form fits, with what is missing for `spec`.
-    pub fn load_as(
+    /// As [`Net::load`].
+    pub fn load_copies(runtime: &Runtime, provider: Provider, spec: NetSpec) -> Result<Vec<Self>, EngineError> {
+        Self::load_copies_as(runtime, provider, &[spec])
+    }
+
+    /// The same for a file that comes in several forms: `forms` describe the same file, the first that fits counts.
+    ///
+    /// # Errors
+    /// As [`Net::load`]; where none fits, with what is missing for the first.
+    ///
+    /// # Panics
+    /// When there is no form.
+    pub fn load_copies_as(runtime: &Runtime, provider: Provider, forms: &[NetSpec]) -> Result<Vec<Self>, EngineError> {
+        let source = Source::read(&forms[0], provider)?;
+        let Share { copies, threads_each } = Share::of(runtime.threads(), provider, source.bytes);
+        (0..copies.get()).map(|_| Self::open(runtime, provider, &source, threads_each, forms)).collect()
+    }
+
+    /// As [`Net::load`], but never rewritten.
+    #[cfg(test)]
+    pub(super) fn load_unchanged(runtime: &Runtime, provider: Provider, spec: NetSpec) -> Result<Self, EngineError> {
+        let source = Source { bytes: 0, rewritten: None };
+        Self::open(runtime, provider, &source, runtime.threads(), &[spec])
+    }
+
+    fn open(
         runtime: &Runtime,
         provider: Provider,
-        spec: NetSpec,
-        other: Option<NetSpec>,
+        source: &Source,
+        threads: NonZeroUsize,
+        forms: &[NetSpec],
     ) -> Result<Self, EngineError> {
+        let spec = &forms[0];
         let refused = |e: String| EngineError::ProviderUnavailable {
             provider,
             net: spec.name.to_owned(),
@@ -105,29 +141,32 @@ impl Net {
         };
         let broken = |reason: String| EngineError::ModelNotLoaded { net: spec.name.to_owned(), reason };
         let builder = Session::builder(runtime.environment()).map_err(|e| broken(e.to_string()))?;
-        let session = providers(builder, provider)
-            .map_err(refused)?
-            // Plans are kept for every input shape ever seen, and pyramids come in many shapes.
-            .with_memory_pattern(false)
-            .map_err(|e| broken(e.to_string()))?
-            .commit_from_file(&spec.path)
-            // With a provider of its own a net fails here when the provider finds no device.
+        let builder = providers(builder, provider).map_err(refused)?;
+        let mut builder = settings(builder, threads).map_err(|e| broken(e.to_string()))?;
+        let session = match &source.rewritten {
+            Some(file) => builder.commit_from_memory(file),
+            None => builder.commit_from_file(&spec.path),
+        };
+        // With a provider of its own a net fails here when the provider finds no device.
+        let session = session
             .map_err(|e| if provider == Provider::Cpu { broken(e.to_string()) } else { refused(e.to_string()) })?;
         let fits = |spec: &NetSpec| check(spec, session.inputs(), session.outputs());
-        let (spec, picks) = match (fits(&spec), other) {
-            (Ok(picks), _) => (spec, picks),
-            (Err(reason), None) => return Err(broken(reason)),
-            (Err(reason), Some(other)) => {
-                let picks = fits(&other).map_err(|_| broken(reason))?;
-                (other, picks)
-            }
-        };
-        Ok(Self { spec, provider, session, picks })
+        let fitting = forms.iter().find_map(|form| Some((form.clone(), fits(form).ok()?)));
+        match (fitting, fits(spec)) {
+            (Some((spec, picks)), _) => Ok(Self { spec, provider, session, threads, picks }),
+            (None, Err(reason)) => Err(broken(reason)),
+            (None, Ok(_)) => unreachable!("the first form is among those that were tried"),
+        }
     }
 
-    /// Whether it runs more than one item at a time.
-    pub fn batch(&self) -> BatchAxis {
-        self.spec.batch
+    /// Threads that one run uses.
+    pub fn threads(&self) -> NonZeroUsize {
+        self.threads
+    }
+
+    /// The form that the file has.
+    pub fn spec(&self) -> &NetSpec {
+        &self.spec
     }
 
     pub fn name(&self) -> &'static str {
@@ -165,6 +204,61 @@ impl Net {
         }
         Ok(tensors)
     }
+}
+
+/// What a net is loaded from.
+struct Source {
+    /// Length of the file.
+    bytes: u64,
+    /// The same net for the CPU, where that is worth it.
+    rewritten: Option<Vec<u8>>,
+}
+
+impl Source {
+    fn read(spec: &NetSpec, provider: Provider) -> Result<Self, EngineError> {
+        if provider != Provider::Cpu {
+            return Ok(Self { bytes: 0, rewritten: None });
+        }
+        let file = std::fs::read(&spec.path).map_err(|e| {
+            let reason = format!("{} cannot be read: {e}", spec.path.display());
+            EngineError::ModelNotLoaded { net: spec.name.to_owned(), reason }
+        })?;
+        let bytes = file.len() as u64;
+        Ok(Self { bytes, rewritten: graph::for_cpu(file, graph::BlockSize::of_this_machine()) })
+    }
+}
+
+/// How threads are shared out among the copies of a net.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Share {
+    copies: NonZeroUsize,
+    threads_each: NonZeroUsize,
+}
+
+impl Share {
+    /// Weights of all copies of a net together, bytes: large nets keep their threads busy by themselves.
+    const MOST_BYTES: u64 = 128 * 1024 * 1024;
+    /// Each copy keeps memory for what lies between its operators.
+    const MOST_COPIES: usize = 8;
+
+    /// A copy for each thread on the CPU, as far as memory goes; one on a GPU, which needs no more and has no room.
+    fn of(threads: NonZeroUsize, provider: Provider, file_bytes: u64) -> Self {
+        let fit = usize::try_from(Self::MOST_BYTES / file_bytes.max(1)).unwrap_or(usize::MAX);
+        let most = if provider == Provider::Cpu { fit.min(Self::MOST_COPIES) } else { 1 };
+        let copies = NonZeroUsize::new(threads.get().min(most)).unwrap_or(NonZeroUsize::MIN);
+        let threads_each = NonZeroUsize::new(threads.get() / copies.get()).unwrap_or(NonZeroUsize::MIN);
+        Self { copies, threads_each }
+    }
+}
+
+fn settings(builder: SessionBuilder, threads: NonZeroUsize) -> Result<SessionBuilder, ort::Error<SessionBuilder>> {
+    builder
+        .with_intra_threads(threads.get())?
+        .with_inter_threads(1)?
+        // Waiting threads sleep: the cores are shared with decoding, resampling and the rest of the machine.
+        .with_intra_op_spinning(false)?
+        // Plans are kept for every input shape ever seen, and pyramids come in many shapes.
+        .with_memory_pattern(false)
 }
 
 fn providers(builder: SessionBuilder, provider: Provider) -> Result<SessionBuilder, String> {
@@ -227,7 +321,9 @@ fn wording(dims: &[Dim]) -> String {
 
 /// A score that is no number would compare as "no face", and a full room would look empty.
 pub(super) fn check_finite(net: &'static str, outputs: &[Tensor]) -> Result<(), EngineError> {
-    if outputs.iter().flat_map(|t| &t.data).all(|v| v.is_finite()) {
+    // Looks at all of them without a way out in between, so that many are looked at in one step.
+    let all_finite = |values: &[f32]| values.iter().fold(true, |all, value| all & value.is_finite());
+    if outputs.iter().all(|tensor| all_finite(&tensor.data)) {
         return Ok(());
     }
     Err(EngineError::Inference { net: net.to_owned(), reason: "it gave values that are not finite numbers".to_owned() })
@@ -236,4 +332,28 @@ pub(super) fn check_finite(net: &'static str, outputs: &[Tensor]) -> Result<(), 
 fn names(outlets: &[Outlet]) -> String {
     let names: Vec<_> = outlets.iter().map(Outlet::name).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn share(threads: usize, provider: Provider, megabytes: u64) -> (usize, usize) {
+        let share = Share::of(NonZeroUsize::new(threads).unwrap(), provider, megabytes * 1024 * 1024);
+        (share.copies.get(), share.threads_each.get())
+    }
+
+    #[test]
+    fn small_nets_have_a_copy_for_each_core_and_large_ones_a_few_with_several_threads() {
+        assert_eq!(share(2, Provider::Cpu, 5), (2, 1));
+        assert_eq!(share(16, Provider::Cpu, 5), (8, 2));
+        assert_eq!(share(8, Provider::Cpu, 40), (3, 2));
+        assert_eq!(share(2, Provider::Cpu, 174), (1, 2));
+        assert_eq!(share(1, Provider::Cpu, 0), (1, 1));
+    }
+
+    #[test]
+    fn a_gpu_has_one_copy() {
+        assert_eq!(share(16, Provider::Cuda, 5), (1, 16));
+    }
 }

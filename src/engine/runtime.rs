@@ -8,28 +8,29 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once, PoisonError};
 
-use ort::environment::{Environment, GlobalThreadPoolOptions};
+use ort::environment::Environment;
 use ort::ep::{self, ExecutionProviderDispatch};
 use ort::logging::LogLevel;
 
 use super::error::EngineError;
 
-/// Where ONNX Runtime may be and how many threads its nets share.
+/// Where ONNX Runtime may be and how many threads its nets use.
 #[derive(Debug, Clone, Default)]
 pub struct RuntimeOptions {
     /// This file and no other.
     pub explicit: Option<PathBuf>,
     /// Folders to look into, in order; the newest `libonnxruntime.so*` of each is tried first. The system's loader comes last.
     pub dirs: Vec<PathBuf>,
-    /// Threads of the one pool that all nets share. `None`: one for each processor core.
+    /// Threads that each net may use. `None`: one for each processor core that this process may use.
     pub threads: Option<NonZeroUsize>,
 }
 
-/// The loaded library. Cheap to clone; the library and its thread pool stay until the process ends.
+/// The loaded library. Cheap to clone; the library stays until the process ends.
 #[derive(Debug, Clone)]
 pub struct Runtime {
     environment: Environment,
     library: PathBuf,
+    threads: NonZeroUsize,
 }
 
 /// What somebody asks for.
@@ -76,7 +77,9 @@ impl Runtime {
             return Ok(runtime.clone());
         }
         let library = open_first(options)?;
-        let runtime = Self { environment: environment(options.threads, &library)?, library };
+        let threads =
+            options.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+        let runtime = Self { environment: environment(&library)?, library, threads };
         tracing::info!(library = %runtime.library.display(), build = ort::info(), "ONNX Runtime loaded");
         Ok(loaded.insert(runtime).clone())
     }
@@ -109,6 +112,11 @@ impl Runtime {
                 }
             }
         });
+    }
+
+    /// Threads that each net may use.
+    pub fn threads(&self) -> NonZeroUsize {
+        self.threads
     }
 
     pub(super) fn environment(&self) -> &Environment {
@@ -207,16 +215,9 @@ fn version_in(name: &str) -> Option<String> {
     (numbers.len() >= 2).then(|| numbers.join("."))
 }
 
-fn environment(threads: Option<NonZeroUsize>, library: &Path) -> Result<Environment, EngineError> {
-    let build = || {
-        let pool = GlobalThreadPoolOptions::default()
-            .with_intra_threads(threads.map_or(0, NonZeroUsize::get))?
-            .with_inter_threads(1)?
-            // Waiting threads sleep: the cores are shared with decoding, resampling and the rest of the machine.
-            .with_spin_control(false)?;
-        ort::init().with_name("rollcall").with_telemetry(false).with_global_thread_pool(pool).build()
-    };
-    let environment = build().map_err(|e: ort::Error| unusable(library, e.to_string()))?;
+fn environment(library: &Path) -> Result<Environment, EngineError> {
+    let environment = ort::init().with_name("rollcall").with_telemetry(false).build();
+    let environment = environment.map_err(|e: ort::Error| unusable(library, e.to_string()))?;
     environment.set_log_level(LogLevel::Warning);
     Ok(environment)
 }

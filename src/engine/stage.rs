@@ -1,19 +1,27 @@
-//! One thread owns one net; requests of all photos in flight queue before it and leave in batches.
+//! Threads that own the copies of one net; requests of all photos in flight queue before them and leave in batches.
 //!
-//! ONNX Runtime must not run one net from two threads, and a net is most efficient on full batches. So callers on any thread
-//! hand a tensor in and hold a [`Ticket`]; the owner thread takes what waits, joins requests of the same item shape along
-//! axis 0 and answers each with its own slice. Batches form while the net is busy; nobody waits for a batch to fill.
+//! ONNX Runtime must not run one net from two threads. So callers on any thread hand a tensor in and hold a [`Ticket`]; whichever
+//! owner is free takes what waits, joins requests of the same item shape along axis 0 and answers each with its own slice.
+//! Batches form while the net is busy; nobody waits for a batch to fill.
+//!
+//! A GPU has one copy of each net and full batches. A CPU has one for each core, on one thread each: that keeps the cores
+//! busier than one copy on all of them, whose threads wait for each other after every operator.
 
-use std::collections::VecDeque;
+mod queue;
+
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Weak};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use cpu_time::ThreadTime;
+
 use super::error::EngineError;
-use super::net::Tensor;
+use super::net::{Net, Tensor};
 use crate::telemetry::metric;
+use queue::{Queue, Refused};
 
 /// What to do when the queue is full.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,31 +37,68 @@ pub enum Admission {
 pub struct StageOptions {
     /// Requests are joined up to this many items; a larger single request runs as it is.
     pub max_batch: usize,
-    /// Requests that may wait in the channel; as many again may have been taken out and not yet run.
+    /// Requests that may wait.
     pub queue: usize,
 }
 
-/// Requests of one caller of [`Stage::stream`] that are under way at a time.
-const IN_FLIGHT: usize = 3;
+/// Requests of one caller of [`Stage::stream`] that are under way beyond those that are being run.
+const AHEAD: usize = 2;
 
 /// What a stage has done since it started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StageStats {
-    pub batches: u64,
     pub items: u64,
-    pub largest_batch: u64,
+    /// How often a batch of so many items was run.
+    pub batches: BTreeMap<usize, u64>,
     /// Requests dropped because nobody waited for them any more.
     pub abandoned: u64,
-    /// Time the net was running.
+    /// Time the net was running, added up over its copies.
     pub busy: Duration,
+    /// Processor time of the threads that own the copies, inside the net. Threads that ONNX Runtime starts itself are not
+    /// among it.
+    pub processor: Duration,
+    /// Copies of the net, each with so many threads.
+    pub copies: usize,
+    pub threads_each: usize,
 }
 
-/// The handle through which everybody reaches the net. Dropping it runs what still waits and joins the thread.
+impl StageStats {
+    /// What was done after `earlier`, of the same stage.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        let new = |(size, times): (&usize, &u64)| {
+            let times = times - earlier.batches.get(size).copied().unwrap_or(0);
+            (times > 0).then_some((*size, times))
+        };
+        Self {
+            items: self.items - earlier.items,
+            batches: self.batches.iter().filter_map(new).collect(),
+            abandoned: self.abandoned - earlier.abandoned,
+            busy: self.busy.saturating_sub(earlier.busy),
+            processor: self.processor.saturating_sub(earlier.processor),
+            copies: self.copies,
+            threads_each: self.threads_each,
+        }
+    }
+
+    /// Items of the largest batch.
+    pub fn largest_batch(&self) -> usize {
+        self.batches.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// How many batches were run.
+    pub fn runs(&self) -> u64 {
+        self.batches.values().sum()
+    }
+}
+
+/// The handle through which everybody reaches the net. Dropping it runs what still waits and joins the threads.
 #[derive(Debug)]
 pub struct Stage {
     name: &'static str,
-    requests: Option<SyncSender<Request>>,
-    thread: Option<JoinHandle<()>>,
+    queue: Arc<Queue<Request>>,
+    threads: Vec<JoinHandle<()>>,
+    threads_each: usize,
     counters: Arc<Counters>,
 }
 
@@ -68,6 +113,7 @@ pub struct Ticket {
 
 type Answer = Result<Vec<Tensor>, EngineError>;
 
+#[derive(Debug)]
 struct Request {
     input: Tensor,
     answer: SyncSender<Answer>,
@@ -76,55 +122,75 @@ struct Request {
 
 #[derive(Debug, Default)]
 struct Counters {
-    batches: AtomicU64,
+    batches: Mutex<BTreeMap<usize, u64>>,
     items: AtomicU64,
-    largest_batch: AtomicU64,
     abandoned: AtomicU64,
     busy_us: AtomicU64,
+    processor_us: AtomicU64,
 }
 
 impl Stage {
-    /// Starts the thread that owns `run`: batch in, outputs out, as many items each as the batch has.
+    /// Starts one thread for each of `copies`, which it owns: batch in, outputs out, as many items each as the batch has.
     ///
     /// # Errors
     /// [`EngineError::ModelNotLoaded`] when the system gives no thread.
-    pub fn start<F>(name: &'static str, options: StageOptions, run: F) -> Result<Self, EngineError>
+    ///
+    /// # Panics
+    /// When there is no copy.
+    pub fn start<F>(name: &'static str, options: StageOptions, copies: Vec<F>) -> Result<Self, EngineError>
     where
         F: FnMut(&Tensor) -> Answer + Send + 'static,
     {
-        let (sender, requests) = sync_channel(options.queue);
-        let counters = Arc::new(Counters::default());
-        let counted = Arc::clone(&counters);
-        let worker = Worker { name, requests, options, run, counters: counted, waiting: VecDeque::new() };
-        let thread = std::thread::Builder::new()
-            .name(format!("net-{name}"))
-            .spawn(move || worker.work())
-            .map_err(|e| EngineError::ModelNotLoaded { net: name.to_owned(), reason: e.to_string() })?;
-        Ok(Self { name, requests: Some(sender), thread: Some(thread), counters })
+        assert!(!copies.is_empty(), "a stage without a net answers nobody");
+        let (queue, counters) = (Arc::new(Queue::new(options.queue)), Arc::new(Counters::default()));
+        let mut stage = Self { name, queue, threads: Vec::with_capacity(copies.len()), threads_each: 1, counters };
+        for run in copies {
+            let (queue, counters) = (Arc::clone(&stage.queue), Arc::clone(&stage.counters));
+            let worker = Worker { name, run, queue, max_batch: options.max_batch, counters };
+            let thread = std::thread::Builder::new()
+                .name(format!("net-{name}"))
+                .spawn(move || worker.work())
+                .map_err(|e| EngineError::ModelNotLoaded { net: name.to_owned(), reason: e.to_string() })?;
+            stage.threads.push(thread);
+        }
+        Ok(stage)
+    }
+
+    /// Starts one thread for each copy of a net.
+    ///
+    /// # Errors
+    /// As [`Stage::start`].
+    pub fn of(copies: Vec<Net>, options: StageOptions) -> Result<Self, EngineError> {
+        let first = copies.first().expect("nets are loaded once or more");
+        let (name, threads_each) = (first.name(), first.threads().get());
+        let copies = copies.into_iter().map(|mut net| move |input: &Tensor| net.run(input)).collect();
+        let mut stage = Self::start(name, options, copies)?;
+        stage.threads_each = threads_each;
+        Ok(stage)
     }
 
     /// Queues `input` (`[n, ...]`, n > 0).
     ///
     /// # Errors
-    /// [`EngineError::Busy`] when the queue is full and `admission` says so, [`EngineError::Stopped`] when the thread is gone.
+    /// [`EngineError::Busy`] when the queue is full and `admission` says so, [`EngineError::Stopped`] when a thread is gone.
     pub fn submit(&self, input: Tensor, admission: Admission) -> Result<Ticket, EngineError> {
         let (sender, answer) = sync_channel(1);
         let waiting = Arc::new(());
         let request = Request { input, answer: sender, caller: Arc::downgrade(&waiting) };
-        let queue = self.requests.as_ref().expect("the channel is taken in drop only");
-        let sent = match admission {
-            Admission::Wait => queue.send(request).map_err(|_| self.stopped()),
-            Admission::Refuse => queue.try_send(request).map_err(|e| match e {
-                TrySendError::Full(_) => EngineError::Busy { net: self.name.to_owned() },
-                TrySendError::Disconnected(_) => self.stopped(),
-            }),
+        let queued = match admission {
+            Admission::Wait => self.queue.push(request),
+            Admission::Refuse => self.queue.try_push(request),
         };
-        sent.map(|()| Ticket { net: self.name, answer, _waiting: waiting })
+        let net = self.name;
+        queued.map(|()| Ticket { net, answer, _waiting: waiting }).map_err(|refused| match refused {
+            Refused::Full => EngineError::Busy { net: net.to_owned() },
+            Refused::Closed => EngineError::Stopped { net: net.to_owned() },
+        })
     }
 
     /// Makes and hands in one request for each job, and takes the answers in the order of the jobs. A few are in flight at a
-    /// time: the next input is made while the net works, and no more than `IN_FLIGHT` inputs and outputs exist at once.
-    /// `admission` decides about the first request; work that was let in is brought to its end.
+    /// time: the next input is made while the net works, and no more inputs and outputs exist at once than the copies of the
+    /// net and two more. `admission` decides about the first request; work that was let in is brought to its end.
     ///
     /// # Errors
     /// Those of [`Stage::submit`], [`Ticket::wait`] and `take`; the first ends it.
@@ -135,9 +201,10 @@ impl Stage {
         make: impl Fn(&J) -> Tensor,
         mut take: impl FnMut(J, Vec<Tensor>) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
-        let mut in_flight: VecDeque<(J, Ticket)> = VecDeque::with_capacity(IN_FLIGHT);
+        let most = self.threads.len() + AHEAD;
+        let mut in_flight: VecDeque<(J, Ticket)> = VecDeque::with_capacity(most);
         for job in jobs {
-            if in_flight.len() == IN_FLIGHT
+            if in_flight.len() == most
                 && let Some((job, ticket)) = in_flight.pop_front()
             {
                 take(job, ticket.wait()?)?;
@@ -150,13 +217,15 @@ impl Stage {
     }
 
     pub fn stats(&self) -> StageStats {
-        let Counters { batches, items, largest_batch, abandoned, busy_us } = &*self.counters;
+        let Counters { batches, items, abandoned, busy_us, processor_us } = &*self.counters;
         StageStats {
-            batches: batches.load(Relaxed),
             items: items.load(Relaxed),
-            largest_batch: largest_batch.load(Relaxed),
+            batches: batches.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             abandoned: abandoned.load(Relaxed),
             busy: Duration::from_micros(busy_us.load(Relaxed)),
+            processor: Duration::from_micros(processor_us.load(Relaxed)),
+            copies: self.threads.len(),
+            threads_each: self.threads_each,
         }
     }
 
@@ -164,18 +233,19 @@ impl Stage {
         self.name
     }
 
-    fn stopped(&self) -> EngineError {
-        EngineError::Stopped { net: self.name.to_owned() }
+    /// Copies of the net.
+    pub fn copies(&self) -> usize {
+        self.threads.len()
     }
 }
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        self.requests = None;
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!(net = self.name, "the thread of a net panicked");
+        self.queue.close();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!(net = self.name, "the thread of a net panicked");
+            }
         }
     }
 }
@@ -193,61 +263,53 @@ impl Ticket {
 struct Worker<F> {
     name: &'static str,
     run: F,
-    /// Of the standard library on purpose: what is still inside when this end is dropped is dropped with it, and so its callers
-    /// are told. Other channels keep it as long as the other end lives, and whoever asked during a panic would wait for ever.
-    requests: Receiver<Request>,
-    options: StageOptions,
+    queue: Arc<Queue<Request>>,
+    max_batch: usize,
     counters: Arc<Counters>,
-    waiting: VecDeque<Request>,
+}
+
+/// Ends the stage when the thread of a net ends by a panic: the net may be broken, and whoever waits is told.
+struct EndsWithPanic<'a>(&'a Queue<Request>);
+
+impl Drop for EndsWithPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.abort();
+        }
+    }
 }
 
 impl<F: FnMut(&Tensor) -> Answer> Worker<F> {
-    /// Until all handles are gone and nothing waits. A panic of the net ends the thread: whoever waits hears `Stopped`.
+    /// Until the handle is gone and nothing waits.
     fn work(mut self) {
-        while self.gather() {
-            let batch = self.next_batch();
+        let queue = Arc::clone(&self.queue);
+        while let Some(batch) = queue.take(|waiting| self.next_batch(waiting)) {
             if !batch.is_empty() {
                 self.answer(batch);
             }
         }
     }
 
-    /// Takes over what is in the channel, blocking only when there is nothing to do.
-    fn gather(&mut self) -> bool {
-        if self.waiting.is_empty() {
-            match self.requests.recv() {
-                Ok(request) => self.waiting.push_back(request),
-                Err(_) => return false,
-            }
-        }
-        while self.waiting.len() < self.options.queue
-            && let Ok(request) = self.requests.try_recv()
-        {
-            self.waiting.push_back(request);
-        }
-        true
-    }
-
     /// The oldest request and those of its shape that fit; the others keep their place. Abandoned ones are dropped.
-    fn next_batch(&mut self) -> Vec<Request> {
-        let before = self.waiting.len();
-        self.waiting.retain(|request| request.caller.strong_count() > 0);
-        self.counters.abandoned.fetch_add((before - self.waiting.len()) as u64, Relaxed);
+    fn next_batch(&self, waiting: &mut VecDeque<Request>) -> Vec<Request> {
+        let before = waiting.len();
+        waiting.retain(|request| request.caller.strong_count() > 0);
+        self.counters.abandoned.fetch_add((before - waiting.len()) as u64, Relaxed);
 
-        let Some(first) = self.waiting.pop_front() else { return Vec::new() };
+        let Some(first) = waiting.pop_front() else { return Vec::new() };
         let mut items = first.input.items();
         let mut batch = vec![first];
-        let mut later = VecDeque::new();
-        for request in self.waiting.drain(..) {
+        let mut later = VecDeque::with_capacity(waiting.len());
+        for request in waiting.drain(..) {
             let same_shape = request.input.shape[1..] == batch[0].input.shape[1..];
-            if same_shape && items + request.input.items() <= self.options.max_batch {
+            if same_shape && items + request.input.items() <= self.max_batch {
                 items += request.input.items();
                 batch.push(request);
             } else {
                 later.push_back(request);
             }
         }
-        self.waiting = later;
+        *waiting = later;
         batch
     }
 
@@ -272,17 +334,23 @@ impl<F: FnMut(&Tensor) -> Answer> Worker<F> {
     }
 
     fn run(&mut self, input: &Tensor) -> Answer {
-        let start = Instant::now();
+        let (start, processor) = (Instant::now(), ThreadTime::try_now());
+        // Before anybody hears of the panic: who asks again must not come to another copy.
+        let guard = EndsWithPanic(&self.queue);
         let outputs = (self.run)(input);
-        metrics::histogram!(metric::NET_SECONDS, "net" => self.name).record(start.elapsed().as_secs_f64());
+        drop(guard);
+        let busy = start.elapsed();
+        metrics::histogram!(metric::NET_SECONDS, "net" => self.name).record(busy.as_secs_f64());
         metrics::histogram!(metric::BATCH_SIZE, "net" => self.name).record(input.items() as f64);
         if outputs.is_err() {
             metrics::counter!(metric::NET_ERRORS, "net" => self.name).increment(1);
         }
-        self.counters.busy_us.fetch_add(start.elapsed().as_micros() as u64, Relaxed);
-        self.counters.batches.fetch_add(1, Relaxed);
+        let processor = processor.and_then(|start| start.try_elapsed()).unwrap_or_default();
+        self.counters.busy_us.fetch_add(busy.as_micros() as u64, Relaxed);
+        self.counters.processor_us.fetch_add(processor.as_micros() as u64, Relaxed);
         self.counters.items.fetch_add(input.items() as u64, Relaxed);
-        self.counters.largest_batch.fetch_max(input.items() as u64, Relaxed);
+        let mut batches = self.counters.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        *batches.entry(input.items()).or_default() += 1;
         outputs
     }
 }
@@ -305,161 +373,4 @@ fn slice(tensor: &Tensor, first: usize, count: usize) -> Tensor {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use super::*;
-
-    const OPTIONS: StageOptions = StageOptions { max_batch: 4, queue: 2 };
-
-    fn tensor(values: &[f32]) -> Tensor {
-        Tensor::new(vec![values.len(), 1], values.to_vec())
-    }
-
-    fn doubled(input: &Tensor) -> Answer {
-        Ok(vec![Tensor::new(input.shape.clone(), input.data.iter().map(|v| v * 2.0).collect())])
-    }
-
-    /// A stage whose net waits for a word before each run, and says when it is inside.
-    fn gated(options: StageOptions) -> (Stage, mpsc::Sender<()>, mpsc::Receiver<Vec<usize>>) {
-        let (go, gate) = mpsc::channel();
-        let (inside, seen) = mpsc::channel();
-        let stage = Stage::start("gated", options, move |input| {
-            inside.send(input.shape.clone()).unwrap();
-            gate.recv().unwrap();
-            doubled(input)
-        });
-        (stage.unwrap(), go, seen)
-    }
-
-    #[test]
-    fn what_waits_leaves_as_one_batch_and_everybody_gets_the_own_slice() {
-        let (stage, go, seen) = gated(StageOptions { max_batch: 4, queue: 8 });
-        let first = stage.submit(tensor(&[1.0]), Admission::Wait).unwrap();
-        assert_eq!(seen.recv().unwrap(), [1, 1]);
-        let second = stage.submit(tensor(&[2.0, 3.0]), Admission::Wait).unwrap();
-        let third = stage.submit(tensor(&[4.0]), Admission::Wait).unwrap();
-        let fourth = stage.submit(tensor(&[5.0, 6.0]), Admission::Wait).unwrap();
-        (0..3).for_each(|_| go.send(()).unwrap());
-        let answers = [first, second, third, fourth].map(|t| t.wait().unwrap().remove(0));
-        assert_eq!(answers, [tensor(&[2.0]), tensor(&[4.0, 6.0]), tensor(&[8.0]), tensor(&[10.0, 12.0])]);
-        // Two items and one fit in four, two more do not.
-        assert_eq!(seen.try_iter().collect::<Vec<_>>(), [[3, 1], [2, 1]]);
-        let stats = stage.stats();
-        assert_eq!((stats.batches, stats.items, stats.largest_batch, stats.abandoned), (3, 6, 3, 0));
-    }
-
-    #[test]
-    fn other_shapes_run_separately_in_order() {
-        let (stage, go, seen) = gated(StageOptions { max_batch: 9, queue: 8 });
-        let wide = || Tensor::new(vec![1, 2], vec![1.0, 2.0]);
-        let inputs = [tensor(&[0.0]), tensor(&[1.0]), wide(), tensor(&[2.0]), wide()];
-        let mut tickets = Vec::new();
-        for (n, input) in inputs.into_iter().enumerate() {
-            tickets.push(stage.submit(input, Admission::Wait).unwrap());
-            if n == 0 {
-                assert_eq!(seen.recv().unwrap(), [1, 1]);
-            }
-        }
-        (0..3).for_each(|_| go.send(()).unwrap());
-        assert!(tickets.into_iter().all(|t| t.wait().is_ok()));
-        assert_eq!(seen.try_iter().collect::<Vec<_>>(), [[2, 1], [2, 2]]);
-    }
-
-    #[test]
-    fn a_full_queue_refuses_whoever_does_not_wait() {
-        let (stage, go, seen) = gated(OPTIONS);
-        let mut tickets = vec![stage.submit(tensor(&[1.0]), Admission::Refuse).unwrap()];
-        seen.recv().unwrap();
-        tickets.push(stage.submit(tensor(&[1.0]), Admission::Refuse).unwrap());
-        tickets.push(stage.submit(tensor(&[1.0]), Admission::Refuse).unwrap());
-        let busy = stage.submit(tensor(&[1.0]), Admission::Refuse).unwrap_err();
-        assert_eq!(busy, EngineError::Busy { net: "gated".to_owned() });
-        (0..3).for_each(|_| go.send(()).unwrap());
-        assert!(tickets.into_iter().all(|t| t.wait().is_ok()));
-    }
-
-    #[test]
-    fn a_caller_that_left_is_not_run_for() {
-        let (stage, go, seen) = gated(OPTIONS);
-        let first = stage.submit(tensor(&[1.0]), Admission::Wait).unwrap();
-        seen.recv().unwrap();
-        drop(stage.submit(tensor(&[7.0]), Admission::Wait).unwrap());
-        let last = stage.submit(tensor(&[3.0]), Admission::Wait).unwrap();
-        (0..2).for_each(|_| go.send(()).unwrap());
-        assert_eq!(first.wait().unwrap(), [tensor(&[2.0])]);
-        assert_eq!(last.wait().unwrap(), [tensor(&[6.0])]);
-        assert_eq!((stage.stats().abandoned, stage.stats().items), (1, 2));
-    }
-
-    #[test]
-    fn a_panic_of_the_net_is_an_error_for_all_and_no_hang() {
-        let stage = Stage::start("shaky", OPTIONS, |_| panic!("out of order")).unwrap();
-        let stopped = EngineError::Stopped { net: "shaky".to_owned() };
-        let ticket = stage.submit(tensor(&[1.0]), Admission::Wait).unwrap();
-        assert_eq!(ticket.wait(), Err(stopped.clone()));
-        let later = stage.submit(tensor(&[1.0]), Admission::Wait).and_then(Ticket::wait);
-        assert_eq!(later, Err(stopped));
-    }
-
-    /// Does not let a panicking thread end before it is told to.
-    struct SlowEnd(mpsc::Receiver<()>);
-
-    impl Drop for SlowEnd {
-        fn drop(&mut self) {
-            let _ = self.0.recv();
-        }
-    }
-
-    #[test]
-    fn whoever_asks_while_the_thread_of_a_panicked_net_ends_is_told_too() {
-        let (end, gate) = mpsc::channel();
-        let slow = SlowEnd(gate);
-        let stage = Stage::start("shaky", OPTIONS, move |_| {
-            let _owned = &slow;
-            panic!("out of order")
-        })
-        .unwrap();
-        let stopped = EngineError::Stopped { net: "shaky".to_owned() };
-        let first = stage.submit(tensor(&[1.0]), Admission::Wait).unwrap();
-        assert_eq!(first.wait(), Err(stopped.clone()));
-        let during = stage.submit(tensor(&[1.0]), Admission::Wait).unwrap();
-        end.send(()).unwrap();
-        assert_eq!(during.wait(), Err(stopped));
-    }
-
-    #[test]
-    fn a_failed_run_fails_every_request_of_its_batch_only() {
-        let failure = EngineError::Inference { net: "picky".to_owned(), reason: "negative".to_owned() };
-        let reason = failure.clone();
-        let stage = Stage::start("picky", OPTIONS, move |input: &Tensor| {
-            if input.data.iter().any(|v| *v < 0.0) { Err(reason.clone()) } else { doubled(input) }
-        })
-        .unwrap();
-        assert_eq!(stage.submit(tensor(&[-1.0]), Admission::Wait).unwrap().wait(), Err(failure));
-        assert_eq!(stage.submit(tensor(&[1.0]), Admission::Wait).unwrap().wait(), Ok(vec![tensor(&[2.0])]));
-    }
-
-    #[test]
-    fn dropping_the_handle_answers_what_waits_and_ends() {
-        let (stage, go, seen) = gated(OPTIONS);
-        let first = stage.submit(tensor(&[1.0]), Admission::Wait).unwrap();
-        seen.recv().unwrap();
-        let second = stage.submit(tensor(&[2.0]), Admission::Wait).unwrap();
-        (0..2).for_each(|_| go.send(()).unwrap());
-        drop(stage);
-        assert!(first.wait().is_ok() && second.wait().is_ok());
-    }
-
-    #[test]
-    fn a_stream_of_more_requests_than_fit_comes_back_in_order() {
-        let stage = Stage::start("stream", StageOptions { max_batch: 3, queue: 1 }, doubled).unwrap();
-        let mut taken = Vec::new();
-        let take = |job: u8, outputs: Vec<Tensor>| {
-            taken.push((job, outputs[0].data[0]));
-            Ok(())
-        };
-        stage.stream(0..20_u8, Admission::Wait, |job| tensor(&[f32::from(*job)]), take).unwrap();
-        assert_eq!(taken, (0..20).map(|job| (job, 2.0 * f32::from(job))).collect::<Vec<_>>());
-    }
-}
+mod tests;

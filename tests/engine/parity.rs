@@ -41,7 +41,8 @@ fn nets_of_others_behind_our_stage_give_the_golden_numbers() {
         };
         let mut net = Net::load(&runtime(), Provider::Cpu, spec).unwrap();
         let stage =
-            Stage::start("golden", StageOptions { max_batch: 8, queue: 2 }, move |input| net.run(input)).unwrap();
+            Stage::start("golden", StageOptions { max_batch: 8, queue: 2 }, vec![move |input: &Tensor| net.run(input)])
+                .unwrap();
         let answers = stage.submit(input, Admission::Wait).unwrap().wait().unwrap();
         for (output, answer) in outputs.iter().zip(answers) {
             compare(&format!("{file} {output}"), &expected["outputs"][output], &answer);

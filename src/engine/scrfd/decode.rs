@@ -13,20 +13,19 @@ const ANCHORS: u32 = 2;
 /// Numbers that each head gives for an anchor: score, distances to the four edges, five landmarks.
 pub(super) const WIDTHS: [usize; 3] = [1, 4, 10];
 
-/// Anchors of the head of this stride, for a square input.
-pub(super) const fn anchors(input_px: u32, stride: u32) -> usize {
-    let cells = (input_px / stride) as usize;
-    ANCHORS as usize * cells * cells
+/// Anchors of the head of this stride, for an input of this width and height.
+pub(super) const fn anchors([width, height]: [u32; 2], stride: u32) -> usize {
+    ANCHORS as usize * (width / stride) as usize * (height / stride) as usize
 }
 
 /// The faces of item `item` of a batch that score `threshold` or more, in the order of the anchors.
 ///
 /// `outputs`: scores `[n, anchors, 1]` for the three strides, then edges `[n, anchors, 4]`, then landmarks
-/// `[n, anchors, 10]`, for an input of `input_px` x `input_px`.
+/// `[n, anchors, 10]`, for an input of `input_px` (width and height).
 ///
 /// # Panics
 /// When the outputs are not nine of these shapes; the net's spec makes sure of them.
-pub(super) fn faces(outputs: &[Tensor], item: usize, input_px: u32, threshold: f32) -> Vec<Detection> {
+pub(super) fn faces(outputs: &[Tensor], item: usize, input_px: [u32; 2], threshold: f32) -> Vec<Detection> {
     assert_eq!(outputs.len(), STRIDES.len() * WIDTHS.len(), "scores, edges and landmarks of three strides");
     let mut faces = Vec::new();
     for (head, stride) in STRIDES.into_iter().enumerate() {
@@ -44,8 +43,8 @@ pub(super) fn faces(outputs: &[Tensor], item: usize, input_px: u32, threshold: f
     faces
 }
 
-fn anchor_centre(anchor: usize, input_px: u32, stride: u32) -> Point {
-    let (cell, columns) = (anchor / ANCHORS as usize, (input_px / stride) as usize);
+fn anchor_centre(anchor: usize, [width, _]: [u32; 2], stride: u32) -> Point {
+    let (cell, columns) = (anchor / ANCHORS as usize, (width / stride) as usize);
     Point::new((cell % columns) as f32 * stride as f32, (cell / columns) as f32 * stride as f32)
 }
 
@@ -61,9 +60,9 @@ fn face(centre: Point, stride: f32, score: f32, edges: &[f32; 4], landmarks: &[f
 mod tests {
     use super::*;
 
-    /// Outputs of a batch of two for 64 x 64 pixels, all zero.
+    /// Outputs of a batch of two for 64 x 96 pixels, all zero.
     fn silent() -> Vec<Tensor> {
-        let shape = |kind: usize, stride: u32| vec![2, anchors(64, stride), WIDTHS[kind]];
+        let shape = |kind: usize, stride: u32| vec![2, anchors([64, 96], stride), WIDTHS[kind]];
         let blank = |kind, stride| {
             let shape: Vec<usize> = shape(kind, stride);
             let len = shape.iter().product();
@@ -75,12 +74,12 @@ mod tests {
     #[test]
     fn an_anchor_is_where_its_cell_is_and_distances_are_strides() {
         let mut outputs = silent();
-        // Second item, stride 16: row 2, column 1, second anchor = (2 * 4 + 1) * 2 + 1 = 19 of 32.
-        outputs[1].data[32 + 19] = 0.75;
-        outputs[4].data[(32 + 19) * 4..][..4].copy_from_slice(&[0.5, 1.0, 0.25, 2.0]);
-        outputs[7].data[(32 + 19) * 10..][..4].copy_from_slice(&[-0.5, -0.25, 0.5, 1.5]);
-        assert_eq!(faces(&outputs, 0, 64, 0.5), []);
-        let found = faces(&outputs, 1, 64, 0.5);
+        // Second item, stride 16: row 2, column 1, second anchor = (2 * 4 + 1) * 2 + 1 = 19 of 48.
+        outputs[1].data[48 + 19] = 0.75;
+        outputs[4].data[(48 + 19) * 4..][..4].copy_from_slice(&[0.5, 1.0, 0.25, 2.0]);
+        outputs[7].data[(48 + 19) * 10..][..4].copy_from_slice(&[-0.5, -0.25, 0.5, 1.5]);
+        assert_eq!(faces(&outputs, 0, [64, 96], 0.5), []);
+        let found = faces(&outputs, 1, [64, 96], 0.5);
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].bbox, BoundingBox::new(8.0, 16.0, 20.0, 64.0));
         assert_eq!(found[0].score, 0.75);
@@ -92,7 +91,7 @@ mod tests {
     fn the_threshold_itself_counts() {
         let mut outputs = silent();
         outputs[2].data[0] = 0.5;
-        assert_eq!(faces(&outputs, 0, 64, 0.5).len(), 1);
-        assert_eq!(faces(&outputs, 0, 64, 0.500_001).len(), 0);
+        assert_eq!(faces(&outputs, 0, [64, 96], 0.5).len(), 1);
+        assert_eq!(faces(&outputs, 0, [64, 96], 0.500_001).len(), 0);
     }
 }

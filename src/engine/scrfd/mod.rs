@@ -21,7 +21,7 @@ use crate::pack::manifest::ScrfdSpec;
 use crate::vision::nms::{Overlap, suppress};
 use crate::vision::tensor::{AreaGrid, Normalisation, PixelRect};
 
-use levels::{Tile, View};
+use levels::{Shape, Tile, View};
 
 const NAME: &str = "scrfd";
 /// Squares of one request and of one run on a GPU. On a CPU they go one after the other: with two threads a 640 px square took
@@ -59,38 +59,39 @@ impl Scrfd {
         spec: &ScrfdSpec,
         min_face_px: u32,
     ) -> Result<Self, EngineError> {
-        let form = |batch| net_spec(pack, spec, batch);
-        let batched = form(BatchAxis::Kept);
-        let mut net = Net::load_as(runtime, provider, batched, Some(form(BatchAxis::FoldedAway)))?;
-        let batches = provider != Provider::Cpu && net.batch() == BatchAxis::Kept;
+        // A GPU is quick at what it has done before: it sees one shape only.
+        let shapes: &[Shape] =
+            if provider == Provider::Cpu { &[Shape::Rectangles, Shape::Squares] } else { &[Shape::Squares] };
+        let batches = [BatchAxis::Kept, BatchAxis::FoldedAway];
+        let forms: Vec<_> = shapes.iter().flat_map(|s| batches.map(|b| net_spec(pack, spec, *s, b))).collect();
+        let mut nets = Net::load_copies_as(runtime, provider, &forms)?;
+        let shape = if nets[0].spec().input[2] == Dim::Free { Shape::Rectangles } else { Shape::Squares };
+        let batches = provider != Provider::Cpu && nets[0].spec().batch == BatchAxis::Kept;
         let squares_at_once = if batches { GPU_BATCH } else { 1 };
         let options = StageOptions { max_batch: squares_at_once, queue: QUEUE };
-        let scrfd = Self {
+        // The first run sets up memory and shows a broken provider.
+        let side = spec.input_px as usize;
+        let blank = Tensor::zeros(vec![1, 3, side, side]);
+        nets.iter_mut().try_for_each(|net| net.run(&blank).map(drop))?;
+        Ok(Self {
             spec: spec.clone(),
             min_face_px,
-            view: View { input_px: spec.input_px, reliable_px: spec.reliable_px },
+            view: View { shape, input_px: spec.input_px, reliable_px: spec.reliable_px },
             squares_at_once,
-            net: Stage::start(net.name(), options, move |input| net.run(input))?,
-        };
-        // The first run sets up memory and shows a broken provider.
-        scrfd.net.submit(scrfd.blank(1), Admission::Wait)?.wait()?;
-        Ok(scrfd)
+            net: Stage::of(nets, options)?,
+        })
     }
 
-    /// Squares without a picture.
-    fn blank(&self, count: usize) -> Tensor {
-        let side = self.spec.input_px as usize;
-        Tensor::new(vec![count, 3, side, side], vec![BLANK; count * 3 * side * side])
-    }
-
-    /// Input of the net for some squares of a photo, each at the top left of its item.
+    /// Input of the net for some squares of a photo, each at the top left of its item, with black beside it. They are of one
+    /// size: either all are, or they come one by one.
     fn tensor(&self, photo: &RgbImage, tiles: &[Tile]) -> Tensor {
-        let mut input = self.blank(tiles.len());
-        let item = input.data.len() / tiles.len();
-        for (tile, out) in tiles.iter().zip(input.data.chunks_exact_mut(item)) {
-            fill(photo, tile, self.spec.input_px as usize, out);
+        let [width, height] = self.view.input(&tiles[0]).map(|side| side as usize);
+        let item = 3 * width * height;
+        let mut data = vec![BLANK; tiles.len() * item];
+        for (tile, out) in tiles.iter().zip(data.chunks_exact_mut(item)) {
+            fill(photo, tile, [width, height], out);
         }
-        input
+        Tensor::new(vec![tiles.len(), 3, height, width], data)
     }
 
     /// The faces of every square that sees them whole, in pixels of the photo.
@@ -105,8 +106,10 @@ impl Scrfd {
             |tiles| self.tensor(photo, tiles),
             |tiles, outputs| {
                 check_finite(NAME, &outputs)?;
+                let input_px = self.view.input(&tiles[0]);
+                check_anchors(&outputs, input_px)?;
                 for (item, tile) in tiles.iter().enumerate() {
-                    let faces = decode::faces(&outputs, item, self.spec.input_px, self.spec.threshold);
+                    let faces = decode::faces(&outputs, item, input_px, self.spec.threshold);
                     let whole = faces.into_iter().filter(|face| tile.sees_whole(&face.bbox));
                     found.extend(whole.map(|face| in_photo(&face, tile, width, height)));
                 }
@@ -151,37 +154,50 @@ fn in_photo(face: &Detection, tile: &Tile, width: u32, height: u32) -> Detection
     Detection { bbox: BoundingBox::new(x1, y1, x2, y2), score: face.score, landmarks }
 }
 
-/// Writes a square to the top left of a `[3, side, side]` item.
-fn fill(photo: &RgbImage, tile: &Tile, side: usize, out: &mut [f32]) {
+/// A file that takes any size says how many anchors it has only when it is run.
+fn check_anchors(outputs: &[Tensor], input_px: [u32; 2]) -> Result<(), EngineError> {
+    for (output, stride) in outputs.iter().zip(decode::STRIDES.into_iter().cycle()) {
+        let (found, expected) = (output.shape[1], decode::anchors(input_px, stride));
+        if found != expected {
+            let reason = format!("{found} anchors for a picture of {input_px:?} pixels, expected {expected}");
+            return Err(EngineError::Inference { net: NAME.to_owned(), reason });
+        }
+    }
+    Ok(())
+}
+
+/// Writes a square to the top left of a `[3, height, width]` item.
+fn fill(photo: &RgbImage, tile: &Tile, [out_width, out_height]: [usize; 2], out: &mut [f32]) {
     let Tile { level, part } = *tile;
     let source = PixelRect::whole(photo.width(), photo.height());
     let grid = AreaGrid { source, width: level.width, height: level.height };
     let (width, height) = (part.width as usize, part.height as usize);
-    if (width, height) == (side, side) {
+    if (width, height) == (out_width, out_height) {
         grid.fill(photo, part, &Normalisation::MTCNN, out);
         return;
     }
     let mut picture = vec![0.0; part.tensor_len()];
     grid.fill(photo, part, &Normalisation::MTCNN, &mut picture);
-    for (from, to) in picture.chunks_exact(width * height).zip(out.chunks_exact_mut(side * side)) {
-        for (from, to) in from.chunks_exact(width).zip(to.chunks_exact_mut(side)) {
+    for (from, to) in picture.chunks_exact(width * height).zip(out.chunks_exact_mut(out_width * out_height)) {
+        for (from, to) in from.chunks_exact(width).zip(to.chunks_exact_mut(out_width)) {
             to[..width].copy_from_slice(from);
         }
     }
 }
 
-/// The nine outputs of either form. Names are those of files with a batch axis; the originals are told by shape.
-fn net_spec(pack: &Pack, spec: &ScrfdSpec, batch: BatchAxis) -> NetSpec {
+/// The nine outputs of each form. Names are those of files with a batch axis; the originals are told by shape.
+fn net_spec(pack: &Pack, spec: &ScrfdSpec, shape: Shape, batch: BatchAxis) -> NetSpec {
     const NAMES: [[&str; 3]; 3] =
         [["score_8", "score_16", "score_32"], ["bbox_8", "bbox_16", "bbox_32"], ["kps_8", "kps_16", "kps_32"]];
     let (items, named) = match batch {
         BatchAxis::Kept => (Dim::Free, true),
         BatchAxis::FoldedAway => (Dim::Fixed(1), false),
     };
-    let side = Dim::Fixed(spec.input_px as usize);
+    let fixed = |size: usize| if shape == Shape::Squares { Dim::Fixed(size) } else { Dim::Free };
+    let side = fixed(spec.input_px as usize);
     let outputs = NAMES.iter().zip(decode::WIDTHS).flat_map(|(names, width)| {
         names.iter().zip(decode::STRIDES).map(move |(name, stride)| {
-            let anchors = Dim::Fixed(decode::anchors(spec.input_px, stride));
+            let anchors = fixed(decode::anchors([spec.input_px; 2], stride));
             (named.then_some(*name), vec![items, anchors, Dim::Fixed(width)])
         })
     });
