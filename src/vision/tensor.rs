@@ -5,9 +5,10 @@
 //! reference was trained and tuned with. It always reads the full-resolution photo; no smaller copy is kept.
 //! Called by `engine` for pyramid tiles, crops and aligned faces. Must not know which net the numbers are for.
 
-use std::ops::{AddAssign, Range};
+use std::ops::Range;
 
 use image::RgbImage;
+use multiversion::multiversion;
 use rayon::prelude::*;
 
 /// A rectangle of whole pixels, origin top left.
@@ -135,51 +136,114 @@ struct Job<'a> {
 impl Job<'_> {
     /// Fills a few output rows of the three planes: adds up the rows of each window first (a straight run over memory),
     /// then the columns. Integer sums are exact in any order.
-    fn band<A>(&self, rows: &[Range<u32>], mut planes: [&mut [f32]; 3])
-    where
-        A: Copy + From<u8> + AddAssign + Into<u32>,
-    {
+    fn band<A: Sum>(&self, rows: &[Range<u32>], planes: [&mut [f32]; 3]) {
         let stride = self.photo.width() as usize * 3;
-        let left = self.columns[0].start as usize * 3;
-        let right = self.columns[self.columns.len() - 1].end as usize * 3;
+        let left = self.columns[0].start;
+        let (first, last) = (left as usize * 3, self.columns[self.columns.len() - 1].end as usize * 3);
         let pixels: &[u8] = self.photo.as_raw();
-        let mut sums: Vec<A> = vec![A::from(0); right - left];
+        let mut lanes = Lanes::new(self.normalisation, planes);
+        // One more than there are: pixels are read four values at a time.
+        let mut sums: Vec<A> = vec![A::from(0); last - first + 1];
         for (y, window) in rows.iter().enumerate() {
-            for (n, source_y) in window.clone().enumerate() {
-                let row = &pixels[source_y as usize * stride..][left..right];
-                if n == 0 {
-                    sums.iter_mut().zip(row).for_each(|(sum, v)| *sum = A::from(*v));
-                } else {
-                    sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += A::from(*v));
-                }
+            sums.fill(A::from(0));
+            for source_y in window.clone() {
+                A::add_row(&mut sums, &pixels[source_y as usize * stride..][first..last]);
             }
-            let width = self.columns.len();
-            let out = planes.each_mut().map(|plane| &mut plane[y * width..][..width]);
-            self.columns_of_row(&sums, window.end - window.start, out);
+            let rows = Rows { left, columns: self.columns, height: window.end - window.start };
+            A::add_columns(&sums, &rows, &mut lanes.row(y, self.columns.len()));
         }
     }
+}
 
-    fn columns_of_row<A>(&self, sums: &[A], window_rows: u32, [first, second, third]: [&mut [f32]; 3])
-    where
-        A: Copy + Into<u32>,
-    {
-        let Normalisation { order, mean, std } = *self.normalisation;
-        let left = self.columns[0].start;
-        let places = first.iter_mut().zip(second).zip(third);
-        for (window, ((first, second), third)) in self.columns.iter().zip(places) {
-            let mut rgb = [0_u32; 3];
-            let pixels = &sums[(window.start - left) as usize * 3..(window.end - left) as usize * 3];
-            for pixel in pixels.as_chunks::<3>().0 {
-                rgb.iter_mut().zip(pixel).for_each(|(sum, v)| *sum += (*v).into());
-            }
-            if order == ColourOrder::Bgr {
-                rgb.reverse();
-            }
-            let count = (window_rows * (window.end - window.start)) as f32;
-            *first = (rgb[0] as f32 / count - mean[0]) / std[0];
-            *second = (rgb[1] as f32 / count - mean[1]) / std[1];
-            *third = (rgb[2] as f32 / count - mean[2]) / std[2];
+/// Values of the four lanes in which a pixel is computed: red, green, blue, and one that nobody reads.
+struct Lanes<'a> {
+    mean: [f32; 4],
+    std: [f32; 4],
+    /// Where red, green and blue go.
+    planes: [&'a mut [f32]; 3],
+}
+
+impl<'a> Lanes<'a> {
+    fn new(normalisation: &Normalisation, mut planes: [&'a mut [f32]; 3]) -> Self {
+        let Normalisation { order, mut mean, mut std } = *normalisation;
+        if order == ColourOrder::Bgr {
+            mean.reverse();
+            std.reverse();
+            planes.reverse();
         }
+        let four = |[r, g, b]: [f32; 3]| [r, g, b, 1.0];
+        Self { mean: four(mean), std: four(std), planes }
+    }
+
+    fn row(&mut self, y: usize, width: usize) -> Lanes<'_> {
+        let planes = self.planes.each_mut().map(|plane| &mut plane[y * width..][..width]);
+        Lanes { mean: self.mean, std: self.std, planes }
+    }
+}
+
+/// Where the windows of one output row lie.
+struct Rows<'a> {
+    /// Column of the photo at which the sums begin.
+    left: u32,
+    columns: &'a [Range<u32>],
+    /// Rows of the photo in each window.
+    height: u32,
+}
+
+/// A number that sums of grey levels fit into. The two steps are compiled for several kinds of processor, and the best is
+/// chosen when the program runs.
+trait Sum: Copy + From<u8> + Into<u32> {
+    /// `sums[i] += row[i]`
+    fn add_row(sums: &mut [Self], row: &[u8]);
+
+    /// Adds up the columns of each window and writes what becomes of their mean.
+    fn add_columns(sums: &[Self], rows: &Rows<'_>, out: &mut Lanes<'_>);
+}
+
+impl Sum for u16 {
+    fn add_row(sums: &mut [Self], row: &[u8]) {
+        #[multiversion(targets("x86_64+avx2", "x86_64+sse4.1"))]
+        fn add_row(sums: &mut [u16], row: &[u8]) {
+            sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += u16::from(*v));
+        }
+        add_row(sums, row);
+    }
+
+    fn add_columns(sums: &[Self], rows: &Rows<'_>, out: &mut Lanes<'_>) {
+        #[multiversion(targets("x86_64+avx2", "x86_64+sse4.1"))]
+        fn add_columns(sums: &[u16], rows: &Rows<'_>, out: &mut Lanes<'_>) {
+            columns_of_row(sums, rows, out);
+        }
+        add_columns(sums, rows, out);
+    }
+}
+
+/// For photos whose windows are higher than 257 rows: rare, and not worth more.
+impl Sum for u32 {
+    fn add_row(sums: &mut [Self], row: &[u8]) {
+        sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += Self::from(*v));
+    }
+
+    fn add_columns(sums: &[Self], rows: &Rows<'_>, out: &mut Lanes<'_>) {
+        columns_of_row(sums, rows, out);
+    }
+}
+
+#[inline(always)]
+fn columns_of_row<A: Copy + Into<u32>>(sums: &[A], rows: &Rows<'_>, out: &mut Lanes<'_>) {
+    let [red, green, blue] = &mut out.planes;
+    let places = red.iter_mut().zip(green.iter_mut()).zip(blue.iter_mut());
+    for (window, ((red, green), blue)) in rows.columns.iter().zip(places) {
+        let first = (window.start - rows.left) as usize * 3;
+        let width = window.end - window.start;
+        let mut total = [0_u32; 4];
+        for x in 0..width as usize {
+            let pixel: &[A; 4] = sums[first + 3 * x..].first_chunk().expect("one value more than there are pixels");
+            total.iter_mut().zip(pixel).for_each(|(sum, v)| *sum += (*v).into());
+        }
+        let count = (rows.height * width) as f32;
+        let value: [f32; 4] = std::array::from_fn(|i| (total[i] as f32 / count - out.mean[i]) / out.std[i]);
+        [*red, *green, *blue] = [value[0], value[1], value[2]];
     }
 }
 
