@@ -19,7 +19,7 @@ use crate::domain::embedding::{Embedding, EmbeddingError};
 use crate::domain::geometry::Detection;
 use crate::domain::quality::{EnrolLines, FaceQuality};
 use crate::domain::score::{LikelihoodRatio, Lines, Scoring, confidence_limit};
-use crate::engine::{Engine, EngineOptions, ProviderChoice, Runtime, RuntimeOptions};
+use crate::engine::{Engine, EngineOptions, ProviderChoice, Runtime, RuntimeOptions, StageStats};
 use crate::pack::{Manifest, Pack, read_manifest};
 use crate::vision::decode::{DecodeLimits, DecodedPhoto, decode};
 use crate::vision::margin::{is_cramped, with_margin, without_margin};
@@ -195,6 +195,11 @@ impl Recogniser {
     /// What ONNX Runtime really runs on.
     pub fn provider(&self) -> String {
         self.engine.provider().provider.to_string()
+    }
+
+    /// What each net has done since it was opened, by name.
+    pub fn net_stats(&self) -> Vec<(&'static str, StageStats)> {
+        self.engine.stats()
     }
 
     /// Why `auto` ended on the CPU, where a GPU was there to hope for.

@@ -1,5 +1,6 @@
 //! Working on the queue: what a job of each kind means.
 
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -44,7 +45,7 @@ pub async fn work(
     };
     let options = RunnerOptions {
         worker: worker_name(),
-        slots: school.config.photos.in_flight.map_or_else(default_in_flight, |n| n.get()),
+        slots: school.config.photos.in_flight.unwrap_or_else(default_in_flight).get(),
         lease: Duration::from_secs(settings.lease_secs.into()),
         outage_limit,
         until,
@@ -69,8 +70,9 @@ fn worker_name() -> String {
 }
 
 /// One photo for each core keeps them busy while another decodes; more only costs memory.
-fn default_in_flight() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(4)
+pub fn default_in_flight() -> NonZeroUsize {
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    cores.min(const { NonZeroUsize::new(4).unwrap() })
 }
 
 /// Does the jobs of a school.

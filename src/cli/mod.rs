@@ -5,6 +5,7 @@
 
 mod admin;
 mod batch;
+mod bench;
 mod demo;
 mod doctor;
 mod enrol;
@@ -105,6 +106,8 @@ enum Command {
     Models(models::ModelsCommand),
     /// Measure recognition against labelled photos
     Evaluate(evaluate::EvaluateArgs),
+    /// Measure how fast this machine is with a pack
+    Bench(bench::BenchArgs),
     /// Say what is wrong with database, storage, runtime, pack and GPU, and how to mend it
     Doctor,
     /// Look after the database and the queue
@@ -233,8 +236,9 @@ async fn dispatch(command: &Command, config: &Config, output: &Output) -> Result
         Command::Rematch(args) => rematch::run(args, config, output).await,
         Command::Export(args) => export::run(args, config, output).await,
         Command::Pilot(command) => pilot::run(command, config, output).await,
-        Command::Models(command) => models::run(command, config, output),
+        Command::Models(command) => models::run(command, config, output).await,
         Command::Evaluate(args) => evaluate::run(args, config, output).await,
+        Command::Bench(args) => bench::run(args, config, output).await,
         Command::Doctor => doctor::run(config, output).await,
         Command::Admin(command) => admin::run(command, config, output).await,
     }

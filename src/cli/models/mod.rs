@@ -1,6 +1,5 @@
 //! `rollcall models`: which packs there are, how their files come here, whether they are whole, how fast they run.
 
-mod bench;
 mod import;
 mod licence;
 mod list;
@@ -28,17 +27,17 @@ pub(super) enum ModelsCommand {
     Import(import::ImportArgs),
     /// Check every file of a pack against its manifest
     Verify(verify::VerifyArgs),
-    /// Time a pack on this machine
-    Bench(bench::BenchArgs),
+    /// The same as `rollcall bench`
+    Bench(super::bench::BenchArgs),
 }
 
-pub(super) fn run(command: &ModelsCommand, config: &Config, output: &Output) -> Result<Outcome, Error> {
+pub(super) async fn run(command: &ModelsCommand, config: &Config, output: &Output) -> Result<Outcome, Error> {
     match command {
         ModelsCommand::List => list::run(config, output),
         ModelsCommand::Pull(args) => tokio::task::block_in_place(|| pull::run(args, config, output)),
         ModelsCommand::Import(args) => tokio::task::block_in_place(|| import::run(args, config, output)),
         ModelsCommand::Verify(args) => verify::run(args, config, output),
-        ModelsCommand::Bench(args) => tokio::task::block_in_place(|| bench::run(args, config, output)),
+        ModelsCommand::Bench(args) => super::bench::run(args, config, output).await,
     }
 }
 

@@ -1,0 +1,30 @@
+//! How much memory this program holds, as the system counts it.
+
+/// Most physical memory held so far, bytes. `None` where the system does not tell.
+pub fn peak_bytes() -> Option<u64> {
+    field("VmHWM:")
+}
+
+/// Physical memory held now, bytes. `None` where the system does not tell.
+pub fn now_bytes() -> Option<u64> {
+    field("VmRSS:")
+}
+
+/// A line of `/proc/self/status`, which Linux has.
+fn field(name: &str) -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peak_is_no_less_than_what_is_held_now() {
+        let now = now_bytes().unwrap();
+        assert!(now > 1024 * 1024 && peak_bytes().unwrap() >= now);
+    }
+}
