@@ -25,7 +25,8 @@ def main() -> None:
             boxes, scores, landmarks = mtcnn.detect(photo, landmarks=True)
         if boxes is None:
             return {"faces": []}
-        return {"faces": [face(b, s, p) for b, s, p in zip(boxes, scores, landmarks)]}
+        # Its boxes have left and top edges that count from 1, all others of the comparison from 0.
+        return {"faces": [face(b - (1, 1, 0, 0), s, p) for b, s, p in zip(boxes, scores, landmarks)]}
 
     serve(f"facenet-pytorch 2.6.0, torch {torch.__version__}, {torch.get_num_threads()} threads", {"detect": detect})
 
