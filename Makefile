@@ -5,7 +5,7 @@ PYTHON ?= python3
 export CARGO PYTHON WHEEL
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test fuzz lint lint-deploy check-api bench deny dist
+.PHONY: help setup build demo test fuzz lint lint-deploy check-api bench peers deny dist
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -48,6 +48,11 @@ check-api: build ## throw generated requests at the server, by its OpenAPI docum
 
 bench: setup ## time the pipeline's operations
 	$(CARGO) bench
+
+# Needs other people's weights and photos, and a network at the first run: benches/peers/README.md. ARGUMENTS="--rounds 9" ...
+peers: setup ## rollcall beside InsightFace, facenet-pytorch and plain onnxruntime: a table of ratios
+	$(CARGO) build --release --example peer
+	@"$(PYTHON)" benches/peers/compare.py $(ARGUMENTS)
 
 deny: ## licences, sources, duplicates and advisories of the crates we use
 	@$(CARGO) deny --version >/dev/null 2>&1 || \

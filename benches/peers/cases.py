@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import environments
 import layout
 from contestant import Program
 
@@ -44,30 +45,27 @@ class Places:
     photos: Path
     work: Path
     rollcall: Path
-    # Best number of threads for the peers besides their default; none leaves that comparison out.
+    # Number of threads that the peers are asked with besides their default; none leaves that comparison out.
     peer_threads: int | None = None
 
     def python(self, peer: str) -> str:
         """The interpreter of a peer's virtual environment."""
-        return str(self.work / f"venv-{peer}/bin/python")
+        return str(environments.interpreter(self.work, peer))
 
 
 def all_cases(places: Places) -> list[Case]:
-    """Every case whose photos are there, photos as they lie before small ones."""
-    photos = _photos(places)
-    cases = [_one_square(places, photo) for photo in photos]
-    cases += [_full_resolution(places, photo) for photo in photos if photo.width % 32 == 0]
-    cases += [_mtcnn(places, photo) for photo in photos]
-    return [*cases, _embedding(places)]
-
-
-def _photos(places: Places) -> list[Photo]:
+    """Every case, detectors of one kind together; photos as they lie before small ones."""
     as_they_lie = [
         Photo("60 faces", places.photos / LARGE, 4000, 3000),
         Photo("class photo", places.repository / CLASS, 3000, 2000),
         Photo("group photo", places.photos / GROUP, 1024, 768),
     ]
-    return as_they_lie + [_small(places, photo) for photo in as_they_lie]
+    photos = as_they_lie + [_small(places, photo) for photo in as_they_lie]
+    cases = [_one_square(places, photo) for photo in photos]
+    # InsightFace scales a photo whose width is no multiple of 32.
+    cases += [_every_pixel(places, photo) for photo in as_they_lie if photo.width % 32 == 0]
+    cases += [_mtcnn(places, photo) for photo in photos]
+    return [*cases, _embedding(places)]
 
 
 def _small(places: Places, photo: Photo) -> Photo:
@@ -87,12 +85,14 @@ def _one_square(places: Places, photo: Photo) -> Case:
     return Case(_title(f"SCRFD at {side} + w600k", photo), _request("analyse", photo), rollcall, peers)
 
 
-def _full_resolution(places: Places, photo: Photo) -> Case:
-    """Every pixel counts: faces from 20 px on. InsightFace wants sides that are multiples of 32."""
+def _every_pixel(places: Places, photo: Photo) -> Case:
+    """Nothing is shrunk before the detector looks. InsightFace fills heights to a multiple of 32 where told so."""
     pack = layout.scrfd_pack(places.repository, places.models, places.work)
     height = -(-photo.height // 32) * 32
     peers = _insightface(places, photo.width, height)
-    return Case(_title("SCRFD, every pixel + w600k", photo), _request("analyse", photo), _rollcall(places, pack, 20), peers)
+    return Case(
+        _title("SCRFD on every pixel + w600k", photo), _request("analyse", photo), _rollcall(places, pack, 20), peers
+    )
 
 
 def _mtcnn(places: Places, photo: Photo) -> Case:

@@ -1,6 +1,6 @@
 """rollcall and its peers in turn on the same photos; prints the table of ratios. `make peers` runs it.
 
-For each case all programs are started, warmed up, and then asked in turn: rollcall, peer, rollcall, peer, ... A ratio is
+Both programs of a row are started, warmed up, and then asked in turn: rollcall, peer, rollcall, peer, ... A ratio is
 the peer's median over that of rollcall's own answers in the same turns.
 """
 
@@ -10,58 +10,48 @@ import os
 import platform
 import statistics
 import subprocess
-import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import environments
 import layout
-from agreement import Agreement, between
+import table
+from agreement import between
 from cases import GROUP, LARGE, Case, Places, all_cases
 from contestant import Contestant
+from table import Row
 
 # Waiting threads of ONNX Runtime and torch spin for a while after their work.
 PAUSE_SECS = 0.2
 
 
-@dataclass(frozen=True)
-class Row:
-    """What one peer came to in one case; times in milliseconds."""
-
-    case: str
-    peer: str
-    rollcall_ms: list[float]
-    peer_ms: list[float]
-    rollcall_stages_ms: dict[str, float]
-    peer_stages_ms: dict[str, float]
-    agreement: Agreement
-
-    @property
-    def ratio(self) -> float:
-        """How many times longer the peer takes."""
-        return statistics.median(self.peer_ms) / statistics.median(self.rollcall_ms)
-
-
 def main() -> None:
     """Runs every case and prints the table, and writes all numbers where `--json` says."""
     args = _arguments()
-    _skip_where_absent(args.models, args.photos)
+    absent = _absent(args.models, args.photos)
+    if absent:
+        print(f"skipped: the comparison needs {', '.join(absent)}; name the folders with --models and --photos")
+        return
     args.work.mkdir(parents=True, exist_ok=True)
     work = args.work.resolve()
+    environments.ensure(work)
     places = Places(args.repository, args.models, args.photos, work, args.rollcall.resolve(), args.peer_threads)
     cases = [case for case in all_cases(places) if args.only in case.name]
     facts = _facts(args)
     rows: list[Row] = []
     programs: set[str] = set()
-    _print_head(facts)
+    machine = f"{facts['cpu']}, {facts['cores']} cores"
+    print(f"rollcall {facts['commit']}, {machine}, {args.rounds} turns after one to warm up\n")
+    print(table.head())
     for case in cases:
         for row in _run(case, args.rounds, work, programs):
             rows.append(row)
-            print(_line(row), flush=True)
+            print(table.line(row), flush=True)
     facts |= {"load_after": os.getloadavg()[0], "programs": sorted(programs)}
     print(f"\nload {facts['load_before']:.1f} before, {facts['load_after']:.1f} after; " + "; ".join(sorted(programs)))
-    print("\n" + _stage_table(rows))
+    print("\n" + table.stages(rows))
     if args.json:
         args.json.write_text(json.dumps(facts | {"rows": [asdict(row) for row in rows]}, indent=1))
 
@@ -80,7 +70,7 @@ def _run(case: Case, rounds: int, work: Path, programs: set[str]) -> list[Row]:
 def _turns(case: Case, rounds: int, ours: Contestant, theirs: Contestant) -> Row:
     answers: list[list[dict[str, Any]]] = [[], []]
     for turn in range(rounds + 1):
-        for contestant, kept in zip((ours, theirs), answers):
+        for contestant, kept in zip((ours, theirs), answers, strict=True):
             answer = contestant.ask(case.request)
             time.sleep(PAUSE_SECS)
             # The first turn warms up.
@@ -101,46 +91,6 @@ def _turns(case: Case, rounds: int, ours: Contestant, theirs: Contestant) -> Row
 def _stages(answers: list[dict[str, Any]]) -> dict[str, float]:
     names = answers[0]["stages_ms"]
     return {name: statistics.median(answer["stages_ms"][name] for answer in answers) for name in names}
-
-
-def _print_head(facts: dict[str, Any]) -> None:
-    print(f"rollcall {facts['commit']}, {facts['cpu']}, {facts['cores']} cores, {facts['rounds']} turns after one to warm up\n")
-    print("| case | peer | rollcall ms (min-max) | peer ms (min-max) | ratio | faces ours, theirs, both | IoU least, median | cosine least, median |")
-    print("| --- | --- | --- | --- | --- | --- | --- | --- |")
-
-
-def _line(row: Row) -> str:
-    a = row.agreement
-    cells = [
-        row.case,
-        row.peer,
-        _spread(row.rollcall_ms),
-        _spread(row.peer_ms),
-        f"**{row.ratio:.2f}**",
-        f"{a.ours}, {a.theirs}, {a.matched}",
-        _pair(a.iou, 3),
-        _pair(a.cosine, 5),
-    ]
-    return f"| {' | '.join(cells)} |"
-
-
-def _stage_table(rows: list[Row]) -> str:
-    def words(stages: dict[str, float]) -> str:
-        return ", ".join(f"{name} {ms:.1f}" for name, ms in stages.items())
-
-    lines = ["| case | peer | rollcall: median ms of each stage | peer |", "| --- | --- | --- | --- |"]
-    lines += [
-        f"| {row.case} | {row.peer} | {words(row.rollcall_stages_ms)} | {words(row.peer_stages_ms)} |" for row in rows
-    ]
-    return "\n".join(lines)
-
-
-def _spread(times: list[float]) -> str:
-    return f"{statistics.median(times):.0f} ({min(times):.0f}-{max(times):.0f})"
-
-
-def _pair(values: tuple[float, float] | None, digits: int) -> str:
-    return "-" if values is None else f"{values[0]:.{digits}f}, {values[1]:.{digits}f}"
 
 
 def _facts(args: argparse.Namespace) -> dict[str, Any]:
@@ -164,12 +114,10 @@ def _cpu() -> str:
     return names[0] if names else platform.processor()
 
 
-def _skip_where_absent(models: Path, photos: Path) -> None:
-    """The weights and most photos are other people's and not part of the repository."""
+def _absent(models: Path, photos: Path) -> list[str]:
+    """The files that are missing: weights and most photos are other people's and not part of the repository."""
     absent = [str(models / name) for name in layout.missing(models)]
-    absent += [str(photos / name) for name in (LARGE, GROUP) if not (photos / name).is_file()]
-    if absent:
-        sys.exit(f"skipped: the comparison needs {', '.join(absent)}; name the folders with --models and --photos")
+    return absent + [str(photos / name) for name in (LARGE, GROUP) if not (photos / name).is_file()]
 
 
 def _arguments() -> argparse.Namespace:

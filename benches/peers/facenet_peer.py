@@ -26,7 +26,7 @@ def main() -> None:
         if boxes is None:
             return {"faces": []}
         # Its boxes have left and top edges that count from 1, all others of the comparison from 0.
-        return {"faces": [face(b - (1, 1, 0, 0), s, p) for b, s, p in zip(boxes, scores, landmarks)]}
+        return {"faces": [face(b - (1, 1, 0, 0), s, p) for b, s, p in zip(boxes, scores, landmarks, strict=True)]}
 
     serve(f"facenet-pytorch 2.6.0, torch {torch.__version__}, {torch.get_num_threads()} threads", {"detect": detect})
 

@@ -39,7 +39,7 @@ def main() -> None:
             photo = cv2.imread(request["photo"])
         app.det_model.clock = clock
         boxes, landmarks = app.det_model.detect(photo)
-        return {"faces": [face(b[:4], b[4], p) for b, p in zip(boxes, landmarks)]}
+        return {"faces": [face(b[:4], b[4], p) for b, p in zip(boxes, landmarks, strict=True)]}
 
     def embed(request: dict[str, Any], clock: Clock) -> dict[str, Any]:
         faces = [cv2.imread(path) for path in request["faces"]]
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _time_as(stage: str, model: Any, method: str) -> None:
-    """Lets each call of a model's method count as a stage of the clock in `model.clock`; `get` aligns and embeds a face."""
+    """Lets the calls of a model's method count as a stage of `model.clock`; `get` aligns and embeds one face."""
     plain = getattr(model, method)
 
     def timed(*args: Any, **kwargs: Any) -> Any:

@@ -13,7 +13,15 @@ SCRFD = "scrfd_500m_kps_batch.onnx"
 # The file as InsightFace publishes it: the same weights without a batch axis, which is what its own code expects.
 SCRFD_PUBLISHED = "det_500m.onnx"
 EMBEDDER = "w600k_mbf_dequant_fp32.onnx"
-NEEDED = [SCRFD, SCRFD_PUBLISHED, EMBEDDER, "mtcnn_pnet.onnx", "mtcnn_rnet.onnx", "mtcnn_onet.onnx", "edgeface_xs_512.onnx"]
+NEEDED = [
+    SCRFD,
+    SCRFD_PUBLISHED,
+    EMBEDDER,
+    "mtcnn_pnet.onnx",
+    "mtcnn_rnet.onnx",
+    "mtcnn_onet.onnx",
+    "edgeface_xs_512.onnx",
+]
 
 # Side of the square that both detectors look at where they look at one.
 SQUARE_PX = 640
@@ -28,7 +36,7 @@ class OneSquare:
 
 
 def one_square(longer_px: int) -> OneSquare:
-    """For a photo whose longer side is `longer_px`: its first level is that where a `min_face_px` face has `reliable_px`.
+    """For a photo whose longer side is `longer_px`: at its first level a `min_face_px` face has `reliable_px`.
 
     Both are whole numbers, so the smallest pair with the right ratio is taken; the manifest asks for 4 and 12 at least.
     """

@@ -1,4 +1,4 @@
-"""Plain ONNX Runtime: the loop that somebody writes around the two ONNX files with numpy and OpenCV, one face at a time."""
+"""Plain ONNX Runtime: the loop that one writes around the two files with numpy and OpenCV, a face at a time."""
 
 import argparse
 from pathlib import Path
@@ -57,7 +57,7 @@ def main() -> None:
                 crops = [aligned(photo, points) for points in landmarks]
             with clock.stage("embed"):
                 vectors = [embedding(embedder, crop) for crop in crops]
-        return {"faces": [face(*found) for found in zip(boxes, scores, landmarks, vectors)]}
+        return {"faces": [face(*found) for found in zip(boxes, scores, landmarks, vectors, strict=True)]}
 
     def embed(request: dict[str, Any], clock: Clock) -> dict[str, Any]:
         faces = [cv2.imread(path) for path in request["faces"]]
@@ -104,12 +104,15 @@ def aligned(photo: Bytes, landmarks: Floats) -> Bytes:
     x, y, one, none = landmarks[:, 0], landmarks[:, 1], np.ones(5), np.zeros(5)
     equations = np.vstack([np.stack([x, -y, one, none], axis=1), np.stack([y, x, none, one], axis=1)])
     a, b, u, v = np.linalg.lstsq(equations, ARCFACE.T.ravel(), rcond=None)[0]
-    return cv2.warpAffine(photo, np.array([[a, -b, u], [b, a, v]]), (112, 112))
+    upright: Bytes = cv2.warpAffine(photo, np.array([[a, -b, u], [b, a, v]]), (112, 112))
+    return upright
 
 
 def embedding(embedder: Net, picture: Bytes) -> Floats:
     """The vector of one aligned face."""
-    return embedder.run(cv2.dnn.blobFromImage(picture, 1 / 127.5, None, (127.5,) * 3, swapRB=True))[0][0]
+    [vectors] = embedder.run(cv2.dnn.blobFromImage(picture, 1 / 127.5, None, (127.5,) * 3, swapRB=True))
+    vector: Floats = vectors[0]
+    return vector
 
 
 def _arguments() -> argparse.Namespace:

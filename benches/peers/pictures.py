@@ -1,7 +1,7 @@
 """Makes the pictures of the comparison that are no photos as they lie: small ones without loss, and aligned faces.
 
-    python pictures.py small PHOTO SIDE OUT.png       the photo with SIDE pixels on its longer side
-    python pictures.py faces PHOTO PACK COUNT FOLDER  the first COUNT faces of a photo, 112 x 112 pixels
+python pictures.py small PHOTO SIDE OUT.png       the photo with SIDE pixels on its longer side
+python pictures.py faces PHOTO PACK COUNT FOLDER  the first COUNT faces of a photo, 112 x 112 pixels
 """
 
 import sys
