@@ -143,8 +143,8 @@ def _variants(places: Places, name: str, venv: str, script: str, options: tuple[
     command = (places.python(venv), str(HERE / script), *options)
     programs = [Program(name, command)]
     if places.peer_threads is not None:
-        threads = str(places.peer_threads)
-        programs.append(Program(f"{name}, {threads} thread(s)", (*command, "--threads", threads)))
+        words = "1 thread" if places.peer_threads == 1 else f"{places.peer_threads} threads"
+        programs.append(Program(f"{name}, {words}", (*command, "--threads", str(places.peer_threads))))
     return tuple(programs)
 
 
