@@ -2,6 +2,7 @@
 
 #[path = "../../tests/support/postgres.rs"]
 pub(crate) mod postgres;
+pub(crate) mod statements;
 
 use std::sync::LazyLock;
 

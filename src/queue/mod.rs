@@ -7,10 +7,11 @@
 //!
 //! Each step of a job is told to those who watch it, as an event `job.<state>`.
 //!
-//! [`store`] has the SQL, [`Runner`] claims and renews, `retry` says how long to wait. `app` implements [`Handler`].
+//! [`store`] has the SQL, `claim` that of taking jobs; [`Runner`] claims and renews, `retry` says how long to wait. `app` implements [`Handler`].
 //! Transactions that touch several of them lock in the order job, session, photo.
 
 pub mod backlog;
+mod claim;
 mod listing;
 mod retry;
 mod runner;

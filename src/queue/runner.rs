@@ -13,7 +13,7 @@ use super::{Claim, Claimed, Failure, Handler, JobId};
 use crate::db::{AnyConnection, Db, DbError, events, transaction};
 use crate::telemetry::metric;
 
-/// Pause between two looks into an empty queue.
+/// Pause between two looks into an empty queue, and least time between two looks for lost workers.
 const POLL: Duration = Duration::from_millis(500);
 /// Longest pause between two tries to reach a database that does not answer.
 const OUTAGE_POLL: Duration = Duration::from_secs(5);
@@ -126,12 +126,13 @@ impl<H: Handler> Runner<H> {
     ) -> Result<(), DbError> {
         let mut working: JoinSet<JobId> = JoinSet::new();
         let mut outage = Outage::default();
-        let mut pruned: Option<Instant> = None;
+        let (mut pruned, mut looked): (Option<Instant>, Option<Instant>) = (None, None);
         let mut until = self.options.until.clone();
         let mut deadline: Option<Instant> = None;
         loop {
             let wanted = self.options.slots.saturating_sub(working.len());
-            let taken = if wanted == 0 || stop.requested() { Ok(Vec::new()) } else { self.claim(wanted).await };
+            let taken =
+                if wanted == 0 || stop.requested() { Ok(Vec::new()) } else { self.claim(wanted, &mut looked).await };
             let idle = match taken {
                 Ok(jobs) => {
                     outage.is_over();
@@ -172,9 +173,10 @@ impl<H: Handler> Runner<H> {
         }
     }
 
-    /// Jobs that are due, after those of lost workers were taken from them.
-    async fn claim(&self, count: usize) -> Result<Vec<Arc<Claimed>>, DbError> {
+    /// Jobs that are due, after those of lost workers were taken from them, if it is time to look for these.
+    async fn claim(&self, count: usize, looked: &mut Option<Instant>) -> Result<Vec<Arc<Claimed>>, DbError> {
         let handler = Arc::clone(&self.handler);
+        let look = looked.is_none_or(|at| at.elapsed() >= POLL);
         let ask = Ask {
             topics: handler.topics(),
             worker: self.options.worker.clone(),
@@ -185,13 +187,15 @@ impl<H: Handler> Runner<H> {
         let jobs = self
             .db
             .run(move |conn| {
-                take_from_lost_workers(conn, handler.as_ref())?;
-                if !store::is_due(conn, &ask.topics)? {
-                    return Ok(Vec::new());
+                if look {
+                    take_from_lost_workers(conn, handler.as_ref())?;
                 }
-                transaction::<_, DbError>(conn, |conn| store::claim(conn, &ask))
+                store::take(conn, &ask)
             })
             .await?;
+        if look {
+            *looked = Some(Instant::now());
+        }
         let mut in_hand = lock(&self.in_hand);
         let jobs: Vec<Arc<Claimed>> = jobs.into_iter().map(Arc::new).collect();
         in_hand.extend(jobs.iter().map(|job| (job.claim.id, Arc::clone(job))));

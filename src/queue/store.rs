@@ -1,4 +1,4 @@
-//! All SQL of the queue.
+//! The SQL of the queue; that of taking jobs is in `claim`.
 //!
 //! Partial indexes hold the waiting and the running jobs apart from the finished ones; a database uses them only where it
 //! reads their condition literally, so states that choose an index are written out and not bound.
@@ -12,6 +12,7 @@ use diesel::sql_types::{Bool, Timestamp};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+pub use super::claim::{Ask, claim, is_due, take};
 pub use super::listing::{Among, JobFilter, page};
 use super::retry::{backoff, outage_pause};
 use super::{Claim, Claimed, Failure, JobError, JobId, JobState, NewJob, WORKER_LOST};
@@ -62,7 +63,7 @@ impl JobRow {
         JobState::of_word(&self.state)
     }
 
-    fn claimed(self) -> Claimed {
+    pub(super) fn claimed(self) -> Claimed {
         let claim = Claim { id: JobId(self.id), worker: self.worker.unwrap_or_default(), attempt: self.attempt };
         Claimed { claim, kind: self.kind, payload: self.payload.0, max_attempts: self.max_attempts }
     }
@@ -76,19 +77,6 @@ pub struct JobCounts {
     pub done: i64,
     pub failed: i64,
     pub cancelled: i64,
-}
-
-/// What a worker asks for.
-#[derive(Debug, Clone)]
-pub struct Ask {
-    /// Which jobs it can do.
-    pub topics: Vec<String>,
-    pub worker: String,
-    /// Jobs of this run first.
-    pub run_id: Option<String>,
-    /// At most so many.
-    pub count: usize,
-    pub lease: Duration,
 }
 
 /// The clock that leases go by: the server's where several machines share one, otherwise this machine's. UTC.
@@ -147,7 +135,7 @@ fn insert(conn: &mut AnyConnection, new: &NewJob) -> Result<bool, DbError> {
 }
 
 /// Tells those who watch a job what it is now. The caller holds its row.
-fn tell(conn: &mut AnyConnection, id: JobId, state: JobState, data: Value) -> Result<(), DbError> {
+pub(super) fn tell(conn: &mut AnyConnection, id: JobId, state: JobState, data: Value) -> Result<(), DbError> {
     let kind = format!("job.{}", state.as_str());
     events::insert(conn, Topic::Job(id.0), &kind, data, Utc::now().naive_utc()).map(|_| ())
 }
@@ -176,113 +164,6 @@ fn adopt(conn: &mut AnyConnection, id: JobId, new: &NewJob) -> Result<(), DbErro
             .execute(conn)?;
     }
     Ok(())
-}
-
-/// Takes due jobs for the length of the lease, those of the asker's run first. Begin a transaction around it.
-///
-/// # Errors
-/// [`DbError::Query`] and its like when the database fails.
-pub fn claim(conn: &mut AnyConnection, ask: &Ask) -> Result<Vec<Claimed>, DbError> {
-    let now = now(conn)?;
-    let mut ids = Vec::new();
-    if let Some(run) = &ask.run_id {
-        ids = first_of(&ask.topics, ask.count, |topic| due_in_run(conn, topic, run, now, ask.count))?;
-    }
-    if ids.len() < ask.count {
-        let others = first_of(&ask.topics, ask.count, |topic| due(conn, topic, now, ask.count))?;
-        ids.extend(others.into_iter().filter(|id| !ids.contains(id)).collect::<Vec<_>>());
-        ids.truncate(ask.count);
-    }
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    diesel::update(jobs::table.filter(jobs::id.eq_any(&ids)))
-        .set((
-            jobs::state.eq(JobState::Running.as_str()),
-            jobs::attempt.eq(jobs::attempt + 1),
-            jobs::worker.eq(&ask.worker),
-            jobs::lease_until.eq(later(now, ask.lease)),
-            jobs::started_at.eq(now),
-        ))
-        .execute(conn)?;
-    let mut rows: Vec<JobRow> = jobs::table.filter(jobs::id.eq_any(&ids)).select(JobRow::as_select()).load(conn)?;
-    rows.sort_by_key(|row| ids.iter().position(|id| *id == row.id));
-    for row in &rows {
-        tell(conn, JobId(row.id), JobState::Running, json!({ "attempt": row.attempt }))?;
-    }
-    Ok(rows.into_iter().map(JobRow::claimed).collect())
-}
-
-/// Whether [`claim`] may find something; takes no lock.
-///
-/// # Errors
-/// [`DbError::Query`] and its like when the database fails.
-pub fn is_due(conn: &mut AnyConnection, topics: &[String]) -> Result<bool, DbError> {
-    let now = now(conn)?;
-    for topic in topics {
-        let waiting = jobs::table
-            .filter(sql::<Bool>("state = 'queued'"))
-            .filter(jobs::topic.eq(topic))
-            .filter(jobs::due_at.le(now))
-            .order((jobs::topic, jobs::priority, jobs::due_at, jobs::id))
-            .select(jobs::id);
-        if waiting.first::<i64>(conn).optional()?.is_some() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// A due job and its place among those of other topics.
-type Due = (i32, NaiveDateTime, i64);
-
-/// The first `count` of all topics. Each is asked by itself, because only then its index tells the order.
-fn first_of(
-    topics: &[String],
-    count: usize,
-    mut due: impl FnMut(&str) -> Result<Vec<Due>, DbError>,
-) -> Result<Vec<i64>, DbError> {
-    let mut all = Vec::new();
-    for topic in topics {
-        all.extend(due(topic)?);
-    }
-    all.sort_unstable();
-    Ok(all.into_iter().map(|(_, _, id)| id).take(count).collect())
-}
-
-fn due(conn: &mut AnyConnection, topic: &str, now: NaiveDateTime, count: usize) -> Result<Vec<Due>, DbError> {
-    let waiting = jobs::table
-        .filter(sql::<Bool>("state = 'queued'"))
-        .filter(jobs::topic.eq(topic.to_owned()))
-        .filter(jobs::due_at.le(now))
-        .order((jobs::topic, jobs::priority, jobs::due_at, jobs::id))
-        .limit(count as i64)
-        .select((jobs::priority, jobs::due_at, jobs::id));
-    Ok(match conn {
-        AnyConnection::Sqlite(sqlite) => waiting.load(sqlite)?,
-        AnyConnection::Postgres(server) => waiting.for_update().skip_locked().load(server)?,
-    })
-}
-
-fn due_in_run(
-    conn: &mut AnyConnection,
-    topic: &str,
-    run: &str,
-    now: NaiveDateTime,
-    count: usize,
-) -> Result<Vec<Due>, DbError> {
-    let waiting = jobs::table
-        .filter(sql::<Bool>("state = 'queued'"))
-        .filter(jobs::run_id.eq(run.to_owned()))
-        .filter(jobs::topic.eq(topic.to_owned()))
-        .filter(jobs::due_at.le(now))
-        .order((jobs::run_id, jobs::topic, jobs::priority, jobs::due_at, jobs::id))
-        .limit(count as i64)
-        .select((jobs::priority, jobs::due_at, jobs::id));
-    Ok(match conn {
-        AnyConnection::Sqlite(sqlite) => waiting.load(sqlite)?,
-        AnyConnection::Postgres(server) => waiting.for_update().skip_locked().load(server)?,
-    })
 }
 
 /// Running jobs whose lease has run out, at most `count`: their workers are dead or hang. Postgres passes over those that
@@ -639,6 +520,6 @@ pub fn prune(conn: &mut AnyConnection, before: NaiveDateTime, count: usize) -> R
     Ok(diesel::delete(jobs::table.filter(jobs::id.eq_any(old))).execute(conn)?)
 }
 
-fn later(now: NaiveDateTime, wait: Duration) -> NaiveDateTime {
+pub(super) fn later(now: NaiveDateTime, wait: Duration) -> NaiveDateTime {
     now + TimeDelta::from_std(wait).unwrap_or(TimeDelta::days(1))
 }

@@ -1,6 +1,7 @@
 //! The queue on both databases: what is claimed, kept, lost and given up.
 
 mod people;
+mod plans;
 mod stop;
 
 use std::collections::BTreeMap;
@@ -9,15 +10,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use serde_json::json;
 
 use super::store::{self, Ask, Failed, Held};
 use super::*;
 use crate::db::schema::jobs;
+use crate::db::testing::on_each_database;
 use crate::db::testing::postgres::Server;
-use crate::db::testing::{on_each_database, plan};
 use crate::db::{Db, transaction};
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -295,58 +295,6 @@ on_each_database! {
         let different: std::collections::BTreeSet<_> = taken.iter().collect();
         assert_eq!((taken.len(), different.len()), (60, 60));
     }
-
-    fn a_claim_walks_its_index_however_many_jobs_are_finished(db) {
-        db.run_blocking::<_, DbError>(|conn| {
-            fill(conn, 20_000, 500)?;
-            for (query, index) in [
-                ("SELECT id FROM jobs WHERE state = 'queued' AND topic = 'tests' AND due_at <= '2030-01-01 00:00:00' \
-                  ORDER BY topic, priority, due_at, id LIMIT 4", "jobs_claim"),
-                ("SELECT id FROM jobs WHERE state = 'queued' AND run_id = 'r' AND topic = 'tests' \
-                  AND due_at <= '2030-01-01 00:00:00' ORDER BY run_id, topic, priority, due_at, id LIMIT 4",
-                  "jobs_claim_run"),
-                ("SELECT id FROM jobs WHERE state = 'running' AND lease_until < '2030-01-01 00:00:00' \
-                  ORDER BY lease_until LIMIT 500", "jobs_lease"),
-                ("SELECT id FROM jobs WHERE dedup_key = 'k7' AND finished_at IS NULL", "jobs_dedup"),
-                ("SELECT id FROM jobs WHERE finished_at < '2000-01-01 00:00:00' ORDER BY finished_at LIMIT 500",
-                  "jobs_finished"),
-            ] {
-                let plan = plan(conn, query)?;
-                assert!(plan.contains(index), "{query}\n{plan}");
-                assert!(!plan.contains("Seq Scan") && !plan.contains("SCAN jobs\n"), "{query}\n{plan}");
-                assert!(!plan.contains("Sort") && !plan.contains("TEMP B-TREE"), "{query}\n{plan}");
-            }
-            Ok(())
-        }).unwrap();
-    }
-}
-
-/// Jobs finished long ago, and jobs that wait.
-fn fill(conn: &mut AnyConnection, finished: u32, waiting: u32) -> Result<(), DbError> {
-    let series = |n: u32| match conn {
-        AnyConnection::Sqlite(_) => {
-            format!("WITH RECURSIVE s(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM s WHERE i < {n})")
-        }
-        AnyConnection::Postgres(_) => format!("WITH s(i) AS (SELECT generate_series(1, {n}))"),
-    };
-    let columns = "kind, topic, payload, dedup_key, run_id, priority, state, attempt, max_attempts, due_at, errors, \
-                   created_at, finished_at";
-    let (of_finished, of_waiting) = (series(finished), series(waiting));
-    let time = |text: &str| match conn {
-        AnyConnection::Sqlite(_) => format!("'{text}'"),
-        AnyConnection::Postgres(_) => format!("TIMESTAMP '{text}'"),
-    };
-    let (old, none) = (
-        time("2026-01-01 00:00:00"),
-        if matches!(conn, AnyConnection::Sqlite(_)) { "NULL" } else { "NULL::timestamp" },
-    );
-    conn.batch_execute(&format!(
-        "INSERT INTO jobs ({columns}) {of_finished} SELECT 'test', 'tests', '{{}}', 'f' || i, 'r', 10, 'done', 1, 3, {old}, \
-         '[]', {old}, {old} FROM s; \
-         INSERT INTO jobs ({columns}) {of_waiting} SELECT 'test', 'tests', '{{}}', 'k' || i, 'r', 10, 'queued', 0, 3, {old}, \
-         '[]', {old}, {none} FROM s; ANALYZE"
-    ))?;
-    Ok(())
 }
 
 /// Attempts of each job, and how they end: `fails` says in which attempts a key fails.
