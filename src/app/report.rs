@@ -1,9 +1,12 @@
 //! Records into sheets, and sheets into files.
 
+mod portions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use chrono::{NaiveDate, Utc};
+use chrono::{NaiveDate, NaiveDateTime, Utc};
+pub use portions::RegisterPortions;
 use serde::{Deserialize, Serialize};
 
 use super::error::{Code, Error};
@@ -12,11 +15,12 @@ use super::session::Matching;
 use super::term::{Calendar, ClassWish};
 use super::{School, blocking, session};
 use crate::config::Config;
+use crate::db::records::MarkRow;
 use crate::db::sessions::SessionRow as StoredSession;
 use crate::db::subjects::SubjectRow;
 use crate::db::{AnyConnection, classes, members, photos, records, sessions, subjects};
 use crate::domain::attendance::Flag;
-use crate::domain::ids::{ClassId, SessionId};
+use crate::domain::ids::{ClassId, MemberId, SessionId};
 use crate::domain::pilot::PilotSessions;
 use crate::domain::sheet::{
     ExcusedRule, PercentagePolicy, RegisterColumn, RegisterMember, RegisterRecord, RegisterSheet, SessionRow,
@@ -24,6 +28,9 @@ use crate::domain::sheet::{
 };
 use crate::domain::status::{AttendanceStatus, SessionState};
 use crate::export::{Bom, class_workbook, register_csv, register_workbook, session_csv, session_workbook};
+
+/// Members whose records one statement asks for.
+const PORTION: usize = 500;
 
 /// What a file of attendance is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,18 +80,17 @@ pub struct RegisterWish {
     pub pilots: PilotSessions,
 }
 
-/// The register of a class from the first to the last day, as bytes.
+/// Which class is meant.
 ///
 /// # Errors
-/// `CLASS_NOT_FOUND`; `AMBIGUOUS_NAME` when the days do not tell the term, or lie in several; `SUBJECT_NOT_FOUND`; and what
-/// is wrong with the settings' labels.
-pub async fn register_file(school: &School, wanted: RegisterWish, format: SheetFormat) -> Result<Vec<u8>, Error> {
+/// `CLASS_NOT_FOUND`; `AMBIGUOUS_NAME` when the days do not tell the term, or lie in several.
+pub async fn one_register(school: &School, wanted: RegisterWish) -> Result<RegisterOf, Error> {
     let config = school.config.clone();
     let RegisterWish { class, days, subject, pilots } = wanted;
     let class = school
         .read(move |conn| one_class(&Calendar::read(conn, &config, class.term.as_deref())?, &class, days))
         .await?;
-    register_of(school, RegisterOf { class, days, subject, pilots }, format).await
+    Ok(RegisterOf { class, days, subject, pilots })
 }
 
 /// The register of a class that is known.
@@ -100,19 +106,22 @@ pub struct RegisterOf {
     pub pilots: PilotSessions,
 }
 
-/// The same for a class that is known, as bytes.
+/// The register of a class from the first to the last day, as bytes. [`RegisterPortions`] are the CSV of it bit by bit.
 ///
 /// # Errors
 /// `CLASS_NOT_FOUND`, `SUBJECT_NOT_FOUND`; `INVALID_REQUEST` when the last day is before the first; and what is wrong with
 /// the settings' labels.
 pub async fn register_of(school: &School, wanted: RegisterOf, format: SheetFormat) -> Result<Vec<u8>, Error> {
-    wanted.require_order()?;
-    let config = school.config.clone();
-    let sheet = school.read(move |conn| register_sheet(conn, &wanted, &config)).await?;
-    Ok(match format {
-        SheetFormat::Xlsx => register_workbook(&sheet)?,
-        SheetFormat::Csv => register_csv(&sheet, bom(&school.config))?,
-    })
+    match format {
+        SheetFormat::Csv => RegisterPortions::open(school, wanted).await?.collect().await,
+        SheetFormat::Xlsx => {
+            wanted.require_order()?;
+            let config = school.config.clone();
+            let sheet = school.read(move |conn| register_sheet(conn, &wanted, &config)).await?;
+            // Of a whole year it is work for a second.
+            blocking(move || Ok(register_workbook(&sheet)?)).await
+        }
+    }
 }
 
 /// The same as a workbook that has a page for each session besides, as bytes.
@@ -166,6 +175,23 @@ pub(crate) async fn class_workbooks(school: &School, touched: &BTreeSet<SessionI
         }
     }
     Ok(written)
+}
+
+/// Writes the CSV of a register into a file, bit by bit; returns its length. A reader finds the old or the new one.
+///
+/// # Errors
+/// As [`RegisterPortions::open`]; `FILE_ERROR` when the file cannot be written.
+pub async fn write_register_csv(school: &School, wanted: RegisterOf, file: &Path) -> Result<u64, Error> {
+    let mut portions = RegisterPortions::open(school, wanted).await?;
+    let fresh = file.with_extension("part");
+    let mut out = std::fs::File::create(&fresh).map_err(|e| Error::file(file, &e))?;
+    let mut length = 0;
+    while let Some(part) = portions.next().await? {
+        std::io::Write::write_all(&mut out, &part).map_err(|e| Error::file(file, &e))?;
+        length += part.len() as u64;
+    }
+    std::fs::rename(&fresh, file).map_err(|e| Error::file(file, &e))?;
+    Ok(length)
 }
 
 /// Writes a file so that a reader finds the old or the new one, never half of it.
@@ -348,19 +374,38 @@ fn provenance(photos: &[photos::PhotoRow]) -> String {
     packs.into_iter().collect::<Vec<_>>().join("; ")
 }
 
+/// A register without records.
+struct Outline {
+    /// Without rows.
+    sheet: RegisterSheet,
+    roll: Vec<RegisterMember>,
+    /// Of the days: from the first to before the last, UTC.
+    times: (NaiveDateTime, NaiveDateTime),
+}
+
 fn register_sheet(conn: &mut AnyConnection, wanted: &RegisterOf, config: &Config) -> Result<RegisterSheet, Error> {
+    let Outline { sheet, roll, times } = outline(conn, wanted, config)?;
+    let ids: Vec<MemberId> = roll.iter().map(|member| member.id).collect();
+    let mut marks = Vec::with_capacity(roll.len() * sheet.sessions().len());
+    for ids in ids.chunks(PORTION) {
+        marks.extend(records::marks_of(conn, ids, times, wanted.pilots)?);
+    }
+    let sessions = sheet.sessions().to_vec();
+    Ok(sheet.filled(roll, sessions, &known(marks)))
+}
+
+fn outline(conn: &mut AnyConnection, wanted: &RegisterOf, config: &Config) -> Result<Outline, Error> {
     let RegisterOf { class, days: (from, to), subject, pilots } = wanted;
     let (class, from, to) = (*class, *from, *to);
     let subject = subject.as_ref().map(|name| find_subject(conn, name)).transpose()?;
-    let (start, end) = session::utc_range(from, to, config.time_zone);
-    let mut stored = sessions::list(conn, class, start, end)?;
+    let times = session::utc_range(from, to, config.time_zone);
+    let mut stored = sessions::list(conn, class, times.0, times.1)?;
     stored.retain(|s| subject.as_ref().is_none_or(|subject| s.subject_id == Some(subject.id)));
     let all = stored.len();
     stored.retain(|s| pilots.take(s.pilot));
     let left_out = all - stored.len();
     let columns = columns(conn, &stored, config)?;
-    let roll = members::between(conn, class, from, to)?;
-    let roll = roll.into_iter().map(|row| RegisterMember {
+    let roll = members::between(conn, class, from, to)?.into_iter().map(|row| RegisterMember {
         id: row.member.id,
         roll_no: row.member.roll_no,
         prn: row.student.prn,
@@ -368,13 +413,15 @@ fn register_sheet(conn: &mut AnyConnection, wanted: &RegisterOf, config: &Config
         from: row.member.valid_from,
         to: row.member.valid_to,
     });
-    let known: Vec<RegisterRecord> = records::register(conn, class, (start, end), *pilots)?
-        .into_iter()
-        .map(|r| RegisterRecord { session: r.session_id, member: r.member_id, status: r.status })
-        .collect();
     let heading = SheetHeading { subject: subject.map(|s| s.name), ..heading(conn, class, config)? };
-    let sheet = RegisterSheet::new(heading, rules(config)?, from, to);
-    Ok(sheet.filled(roll.collect(), columns, &known).without_pilots(left_out))
+    let sheet = RegisterSheet::new(heading, rules(config)?, from, to).filled(Vec::new(), columns, &[]);
+    Ok(Outline { sheet: sheet.without_pilots(left_out), roll: roll.collect(), times })
+}
+
+fn known(marks: Vec<MarkRow>) -> Vec<RegisterRecord> {
+    let record =
+        |mark: MarkRow| RegisterRecord { session: mark.session_id, member: mark.member_id, status: mark.status };
+    marks.into_iter().map(record).collect()
 }
 
 /// A column for each session; one that is of a pilot or stale, or whose photos may be of another lesson and nobody has signed it, says so beside

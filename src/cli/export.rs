@@ -80,21 +80,30 @@ pub(super) async fn run(args: &ExportArgs, config: &Config, output: &Output) -> 
     }
     let file = args.output.as_deref().expect("clap requires a file where there is no subcommand");
     let format = args.format(file);
-    let bytes = match (args.session, args.class.pair(), args.from, args.to) {
-        (Some(id), ..) => report::session_file(&school, SessionId(id), format).await?,
+    let length = match (args.session, args.class.pair(), args.from, args.to) {
+        (Some(id), ..) => write(file, &report::session_file(&school, SessionId(id), format).await?)?,
         (None, Some(_), Some(from), Some(to)) if from > to => {
             return Err(Error::new(Code::InvalidSettings, format!("--from {from} is after --to {to}")));
         }
         (None, Some((class, section)), Some(from), Some(to)) => {
             let class = ClassWish { name: class.into(), section: section.into(), term: args.term.clone() };
             let wanted = RegisterWish { class, days: (from, to), subject: args.subject.clone(), pilots: args.pilots() };
-            report::register_file(&school, wanted, format).await?
+            let register = report::one_register(&school, wanted).await?;
+            match format {
+                SheetFormat::Csv => report::write_register_csv(&school, register, file).await?,
+                SheetFormat::Xlsx => write(file, &report::register_of(&school, register, format).await?)?,
+            }
         }
         _ => return Err(Error::new(Code::InvalidSettings, "name a session, or a class with --from and --to")),
     };
-    report::write_whole(file, &bytes)?;
-    output.result(&json!({ "file": file, "bytes": bytes.len() }), format!("written: {}", file.display()));
+    output.result(&json!({ "file": file, "bytes": length }), format!("written: {}", file.display()));
     Ok(Outcome::Done)
+}
+
+/// Returns the length.
+fn write(file: &Path, bytes: &[u8]) -> Result<u64, Error> {
+    report::write_whole(file, bytes)?;
+    Ok(bytes.len() as u64)
 }
 
 async fn dataset(school: &School, args: &DatasetArgs, output: &Output) -> Result<Outcome, Error> {

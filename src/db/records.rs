@@ -4,10 +4,9 @@ use chrono::NaiveDateTime;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
-use super::connection::each_backend;
 use super::schema::{attendance_records as records, attendance_sessions, class_members, students};
 use super::{AnyConnection, DbError};
-use crate::domain::ids::{ClassId, FaceId, MemberId, SessionId, StudentId};
+use crate::domain::ids::{FaceId, MemberId, SessionId};
 use crate::domain::pilot::PilotSessions;
 use crate::domain::status::{AttendanceStatus, RecordSource};
 
@@ -39,19 +38,12 @@ pub struct NewRecord {
     pub updated_at: NaiveDateTime,
 }
 
-/// A record with what a sheet shows beside it.
-#[derive(Debug, Clone, PartialEq, Queryable)]
-pub struct RegisterRow {
+/// What a member's record in a session says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Queryable)]
+pub struct MarkRow {
     pub session_id: SessionId,
-    /// UTC.
-    pub starts_at: NaiveDateTime,
     pub member_id: MemberId,
-    pub student_id: StudentId,
-    pub roll_no: String,
     pub status: AttendanceStatus,
-    pub source: RecordSource,
-    pub confidence: Option<f64>,
-    pub note: Option<String>,
 }
 
 /// A record of a session with who it is about.
@@ -70,31 +62,48 @@ pub struct SessionRecordRow {
     pub updated_at: NaiveDateTime,
 }
 
+/// Records that Postgres writes at a time: eight values each, and a statement takes 65,535.
+const PORTION: usize = 1_000;
+
 /// Writes records, in place of those the members have in the session; returns how many were written. An automatic
-/// record never replaces a manual or imported one: that member is passed over. Belongs into a transaction.
+/// record never replaces a manual or imported one: that member is passed over. No member may be named twice for one session.
+/// Belongs into a transaction.
 ///
 /// # Errors
 /// [`DbError::Reference`] for an unknown session, member or face.
 pub fn upsert(conn: &mut AnyConnection, new: &[NewRecord]) -> Result<usize, DbError> {
     use diesel::query_dsl::methods::FilterDsl; // for `DO UPDATE ... WHERE`; the prelude's is for selects
 
+    macro_rules! upsert {
+        ($values:expr) => {
+            diesel::insert_into(records::table)
+                .values($values)
+                .on_conflict((records::session_id, records::member_id))
+                .do_update()
+                .set((
+                    records::status.eq(excluded(records::status)),
+                    records::source.eq(excluded(records::source)),
+                    records::confidence.eq(excluded(records::confidence)),
+                    records::face_id.eq(excluded(records::face_id)),
+                    records::note.eq(excluded(records::note)),
+                    records::updated_at.eq(excluded(records::updated_at)),
+                ))
+                .filter(records::source.eq(RecordSource::Auto).or(excluded(records::source).ne(RecordSource::Auto)))
+        };
+    }
     let mut written = 0;
-    // One statement each: for SQLite diesel has no `on_conflict` over several rows.
-    for new in new {
-        written += each_backend!(conn, c => diesel::insert_into(records::table)
-            .values(new)
-            .on_conflict((records::session_id, records::member_id))
-            .do_update()
-            .set((
-                records::status.eq(excluded(records::status)),
-                records::source.eq(excluded(records::source)),
-                records::confidence.eq(excluded(records::confidence)),
-                records::face_id.eq(excluded(records::face_id)),
-                records::note.eq(excluded(records::note)),
-                records::updated_at.eq(excluded(records::updated_at)),
-            ))
-            .filter(records::source.eq(RecordSource::Auto).or(excluded(records::source).ne(RecordSource::Auto)))
-            .execute(c))?;
+    match conn {
+        // One statement each: for SQLite diesel has no `on_conflict` over several rows, and no network is in between.
+        AnyConnection::Sqlite(sqlite) => {
+            for new in new {
+                written += upsert!(new).execute(sqlite)?;
+            }
+        }
+        AnyConnection::Postgres(server) => {
+            for portion in new.chunks(PORTION) {
+                written += upsert!(portion).execute(server)?;
+            }
+        }
     }
     Ok(written)
 }
@@ -163,37 +172,25 @@ pub fn delete(conn: &mut AnyConnection, session: SessionId, member: MemberId) ->
     Ok(())
 }
 
-/// The records of all sessions of a class that start at `from` or later and before `to` (UTC), in order of time, then
-/// of member; those of a pilot only for somebody who asks for them. A session nobody has a record in does not show here; `sessions::list` has it.
+/// The marks of some members in their class's sessions that start at the first time or later and before the last (UTC); those
+/// of a pilot only for somebody who asks for them. In no order. Name some hundred members at most.
 ///
 /// # Errors
 /// [`DbError::Query`] and its like when the database fails.
-pub fn register(
+pub fn marks_of(
     conn: &mut AnyConnection,
-    class: ClassId,
+    members: &[MemberId],
     (from, to): (NaiveDateTime, NaiveDateTime),
     pilots: PilotSessions,
-) -> Result<Vec<RegisterRow>, DbError> {
+) -> Result<Vec<MarkRow>, DbError> {
     let is_pilot: &[bool] = if pilots.take(true) { &[false, true] } else { &[false] };
     Ok(records::table
         .inner_join(attendance_sessions::table)
-        .inner_join(class_members::table)
-        .filter(attendance_sessions::class_id.eq(class))
+        .filter(records::member_id.eq_any(members.iter().map(|member| member.0).collect::<Vec<_>>()))
         .filter(attendance_sessions::starts_at.ge(from))
         .filter(attendance_sessions::starts_at.lt(to))
         .filter(attendance_sessions::pilot.eq_any(is_pilot))
-        .order((attendance_sessions::starts_at, records::session_id, records::member_id))
-        .select((
-            records::session_id,
-            attendance_sessions::starts_at,
-            records::member_id,
-            class_members::student_id,
-            class_members::roll_no,
-            records::status,
-            records::source,
-            records::confidence,
-            records::note,
-        ))
+        .select((records::session_id, records::member_id, records::status))
         .load(conn)?)
 }
 
@@ -202,6 +199,7 @@ mod tests {
     use diesel::connection::SimpleConnection;
 
     use super::*;
+    use crate::db::testing::statements::statements;
     use crate::db::testing::{at, new_face, new_photo, new_session, on_each_database, school};
     use crate::db::{faces, photos, sessions};
 
@@ -258,6 +256,18 @@ mod tests {
             }).unwrap();
         }
 
+        fn a_server_is_told_all_records_at_once(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let new: Vec<_> = school.members.map(|member| record(school.session, member, Absent, Auto)).into();
+                let (written, heard) = statements(conn, |conn| upsert(conn, &new))?;
+                let expected = if matches!(conn, AnyConnection::Postgres(_)) { 1 } else { 3 };
+                assert_eq!((written, heard.len()), (3, expected), "{heard:?}");
+                assert_eq!(upsert(conn, &[])?, 0);
+                Ok(())
+            }).unwrap();
+        }
+
         fn a_person_may_correct_everything(db) {
             db.run_blocking::<_, DbError>(|conn| {
                 let school = school(conn)?;
@@ -304,7 +314,7 @@ mod tests {
             }).unwrap();
         }
 
-        fn the_register_has_the_records_of_the_class_in_the_range(db) {
+        fn marks_are_those_of_the_members_in_the_range(db) {
             db.run_blocking::<_, DbError>(|conn| {
                 let school = school(conn)?;
                 let [asha, ravi, _] = school.members;
@@ -317,11 +327,13 @@ mod tests {
                     record(school.session, asha, Present, Auto),
                 ])?;
                 let (from, to) = (at("2025-09-01 00:00:00"), at("2025-09-09 00:00:00"));
-                let rows = register(conn, school.class, (from, to), PilotSessions::LeftOut)?;
-                let seen: Vec<_> = rows.iter().map(|row| (row.session_id, row.roll_no.as_str(), row.status)).collect();
-                assert_eq!(seen, [(school.session, "1", Present), (school.session, "2", Absent), (later, "1", Late)]);
-                assert_eq!(rows[2].starts_at, at("2025-09-08 03:30:00"));
-                assert_eq!(register(conn, ClassId(404), (from, to), PilotSessions::Included)?, []);
+                let mut marks = marks_of(conn, &[asha, ravi], (from, to), PilotSessions::LeftOut)?;
+                marks.sort_unstable_by_key(|mark| (mark.session_id, mark.member_id));
+                let seen: Vec<_> = marks.iter().map(|mark| (mark.session_id, mark.member_id, mark.status)).collect();
+                assert_eq!(seen, [(school.session, asha, Present), (school.session, ravi, Absent), (later, asha, Late)]);
+                let of_ravi = marks_of(conn, &[ravi], (from, to), PilotSessions::Included)?;
+                assert_eq!(of_ravi, [MarkRow { session_id: school.session, member_id: ravi, status: Absent }]);
+                assert_eq!(marks_of(conn, &[], (from, to), PilotSessions::Included)?, []);
                 Ok(())
             }).unwrap();
         }

@@ -78,18 +78,37 @@ pub fn session_csv(sheet: &SessionSheet, bom: Bom) -> Result<Vec<u8>, ExportErro
 /// # Errors
 /// As [`session_csv`].
 pub fn register_csv(sheet: &RegisterSheet, bom: Bom) -> Result<Vec<u8>, ExportError> {
+    let mut text = register_csv_head(sheet, bom)?;
+    text.extend(register_csv_rows(sheet)?);
+    Ok(text)
+}
+
+/// The header row of [`register_csv`] alone: of a register whose members are still to come.
+///
+/// # Errors
+/// As [`session_csv`].
+pub fn register_csv_head(sheet: &RegisterSheet, bom: Bom) -> Result<Vec<u8>, ExportError> {
     let mut table = Table::new(bom);
     let totals = StatusCounts::ORDER.map(|status| status.as_str().to_owned());
     let sessions = sheet.sessions().iter().map(|s| session_heading(s.starts_at, s.name.as_deref()));
     let fixed = ["roll_no", "prn", "name"].map(str::to_owned);
     table.row(fixed.into_iter().chain(totals).chain(["percentage".to_owned()]).chain(sessions));
+    table.finish(sheet.heading())
+}
+
+/// The rows of [`register_csv`] without the header: of some members, to be written after those of others.
+///
+/// # Errors
+/// As [`session_csv`].
+pub fn register_csv_rows(sheet: &RegisterSheet) -> Result<Vec<u8>, ExportError> {
+    let mut table = Table::new(Bom::Without);
     for row in sheet.rows() {
         let totals = StatusCounts::ORDER.map(|status| row.counts.of(status).to_string());
         let percentage = row.percentage.map(|p| format!("{p:.2}")).unwrap_or_default();
         let label = |cell: &Option<_>| cell.map(|status| sheet.rules().labels.label(status)).unwrap_or_default();
-        let cells = row.cells.iter().map(|cell| label(cell).to_owned());
-        let fixed = [&row.roll_no, &row.prn, &row.name].map(String::clone);
-        table.row(fixed.into_iter().chain(totals).chain([percentage]).chain(cells));
+        let fixed = [row.roll_no.as_str(), &row.prn, &row.name];
+        let counted = totals.iter().map(String::as_str).chain([percentage.as_str()]);
+        table.row(fixed.into_iter().chain(counted).chain(row.cells.iter().map(label)));
     }
     table.finish(sheet.heading())
 }

@@ -10,7 +10,7 @@ mod csv;
 pub mod html;
 mod xlsx;
 
-pub use csv::{Bom, register_csv, session_csv};
+pub use csv::{Bom, register_csv, register_csv_head, register_csv_rows, session_csv};
 pub use xlsx::{class_workbook, pilot_workbook, register_workbook, session_workbook};
 
 use thiserror::Error;

@@ -1,5 +1,6 @@
 //! A class over a range of days: a row per member, a column per session.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use chrono::{NaiveDate, NaiveDateTime};
@@ -22,6 +23,12 @@ pub struct RegisterMember {
 }
 
 impl RegisterMember {
+    /// By roll number (natural order), then name, then PRN: the order of rows.
+    pub fn cmp_by_roll(&self, other: &Self) -> Ordering {
+        natural_order(&self.roll_no, &other.roll_no)
+            .then_with(|| (&self.name, &self.prn, self.id).cmp(&(&other.name, &other.prn, other.id)))
+    }
+
     fn belongs_on(&self, day: NaiveDate) -> bool {
         self.from.is_none_or(|from| from <= day) && self.to.is_none_or(|to| day <= to)
     }
@@ -80,7 +87,7 @@ impl RegisterSheet {
         Self { heading, rules, from, to, sessions: Vec::new(), rows: Vec::new(), pilots_left_out: 0 }
     }
 
-    /// Fills the register: sessions by time, members by roll number (natural order), then name, then PRN.
+    /// Fills the register: sessions by time, members as [`RegisterMember::cmp_by_roll`] says.
     ///
     /// A record is a cell. Without one, a member of that day is *unmarked* and anybody else has no cell. Records of
     /// sessions or members that are not on the sheet are left out.
@@ -92,9 +99,7 @@ impl RegisterSheet {
         records: &[RegisterRecord],
     ) -> Self {
         sessions.sort_by_key(|session| (session.starts_at, session.id));
-        members.sort_by(|a, b| {
-            natural_order(&a.roll_no, &b.roll_no).then_with(|| (&a.name, &a.prn, a.id).cmp(&(&b.name, &b.prn, b.id)))
-        });
+        members.sort_by(RegisterMember::cmp_by_roll);
         let statuses: HashMap<(MemberId, SessionId), AttendanceStatus> =
             records.iter().map(|record| ((record.member, record.session), record.status)).collect();
         let cell = |member: &RegisterMember, session: &RegisterColumn| {

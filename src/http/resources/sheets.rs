@@ -1,13 +1,15 @@
 //! Sheets: a session or a class's register as Excel or CSV.
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
+use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::report::{self, RegisterOf, SheetFormat};
+use crate::app::report::{self, RegisterOf, RegisterPortions, SheetFormat};
 use crate::domain::ids::{ClassId, SessionId};
 use crate::domain::pilot::PilotSessions;
 use crate::http::extract::{Path, Query};
@@ -107,17 +109,26 @@ async fn export_register(
     let RegisterQuery { from, to, subject, pilot, .. } = query;
     let pilots = pilot.unwrap_or_default().into();
     let wanted = RegisterOf { class: ClassId(id), days: (from, to), subject, pilots };
-    let bytes = report::register_of(&service.school, wanted, format).await?;
-    Ok(file(bytes, format, &format!("class-{id}_{from}_{to}")))
+    let stem = format!("class-{id}_{from}_{to}");
+    if format == SheetFormat::Xlsx {
+        return Ok(file(report::register_of(&service.school, wanted, format).await?, format, &stem));
+    }
+    // Rows are read as fast as the client takes them.
+    let room = service.room_for_stream()?;
+    let rows = RegisterPortions::open(&service.school, wanted).await?.into_stream();
+    let held = rows.inspect(move |_| {
+        let _ = &room;
+    });
+    Ok(file(Body::from_stream(held), format, &stem))
 }
 
 /// A download. Its name tells the numbers only: downloads lie around in folders that others open.
-pub(super) fn file(bytes: Vec<u8>, format: SheetFormat, stem: &str) -> Response {
+pub(super) fn file(bytes: impl Into<Body>, format: SheetFormat, stem: &str) -> Response {
     let disposition = format!("attachment; filename=\"{stem}.{}\"", format.extension());
     let disposition = HeaderValue::try_from(disposition).expect("numbers and days are plain text");
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(format.media_type())),
         (header::CONTENT_DISPOSITION, disposition),
     ];
-    (headers, bytes).into_response()
+    (headers, bytes.into()).into_response()
 }

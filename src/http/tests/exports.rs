@@ -89,6 +89,23 @@ async fn a_register_is_made_and_fetched_by_its_link() {
 }
 
 #[tokio::test]
+async fn a_register_as_csv_comes_as_it_is_read_and_a_workbook_whole() {
+    let scene = Scene::of(TestServer::start().await.with_worker()).await;
+    let register = format!("/classes/{}/register?from=2025-09-01&to=2025-09-30", scene.class.0);
+    let csv = scene.get(&format!("{register}&format=csv"), &scene.token).await;
+    assert_eq!((csv.status().as_u16(), csv.content_length()), (200, None), "nobody knows its length when it begins");
+    let named = format!("attachment; filename=\"class-{}_2025-09-01_2025-09-30.csv\"", scene.class.0);
+    assert_eq!(csv.headers()["content-disposition"].to_str().unwrap(), named);
+    let made: Value = scene.ask("?wait=60", &scene.token, &scene.register()).await.json().await.unwrap();
+    let stored = scene.get(&format!("/exports/{}/file", made["id"]), &scene.token).await;
+    assert_eq!(csv.text().await.unwrap(), stored.text().await.unwrap());
+    let xlsx = scene.get(&register, &scene.token).await;
+    assert!(xlsx.content_length().is_some_and(|length| length > 0));
+    let backwards = format!("/classes/{}/register?from=2025-09-30&to=2025-09-01&format=csv", scene.class.0);
+    assert_eq!(problem(scene.get(&backwards, &scene.token).await).await, (400, "INVALID_REQUEST".into()));
+}
+
+#[tokio::test]
 async fn exports_are_for_those_who_may_see_the_class() {
     let scene = Scene::of(TestServer::start().await.with_worker()).await;
     let session = json!({ "what": "session", "session_id": scene.session });
