@@ -22,6 +22,8 @@ pub(super) struct SessionLinks<'a> {
 #[derive(Debug)]
 struct LinkedPage<'a> {
     page: &'a SessionPage<'a>,
+    /// What a lookup there has behind the cell with the PRN.
+    place: String,
     /// By PRN as a lookup sees it; `None` where several rows share one.
     marks: HashMap<String, Option<AttendanceStatus>>,
 }
@@ -34,7 +36,10 @@ impl<'a> SessionLinks<'a> {
             for row in &page.sheet().rows {
                 marks.entry(lookup_key(&row.prn)).and_modify(|mark| *mark = None).or_insert(Some(row.status));
             }
-            (page.sheet().id, LinkedPage { page, marks })
+            let ((first, last), name) = (page.rows(), text::page_reference(page.page_name()));
+            let range = format!("{}:{}", text::absolute(first, PRN), text::absolute(last, STATUS));
+            let place = format!("{name}!{range},{},FALSE", STATUS - PRN + 1);
+            (page.sheet().id, LinkedPage { page, place, marks })
         };
         let alike = pages.iter().filter(|page| page.sheet().rules.labels == *labels);
         Self { pages: alike.map(linked).collect() }
@@ -50,24 +55,27 @@ impl<'a> SessionLinks<'a> {
         Some(Url::new(format!("internal:{}!A1", text::page_reference(linked.page.page_name()))))
     }
 
-    /// The formula that fetches `member`'s mark from the session's page, if it would give `mark` now. `prn_cell` holds
-    /// the member's PRN.
-    pub(super) fn mark_formula(
-        &self,
-        session: SessionId,
-        member: &RegisterRow,
-        mark: RegisterCell,
-        prn_cell: &str,
-    ) -> Option<String> {
+    /// The formula that fetches a member's mark from the session's page, if it would give `mark` now.
+    pub(super) fn mark_formula(&self, session: SessionId, who: &LookedUp, mark: RegisterCell) -> Option<String> {
         let linked = self.pages.get(&session)?;
-        let found = *linked.marks.get(&lookup_key(&member.prn))?;
-        if found != mark || !can_be_looked_up(&member.prn) {
-            return None;
-        }
-        let (first, last) = linked.page.rows();
-        let page = text::page_reference(linked.page.page_name());
-        let range = format!("{}:{}", text::absolute(first, PRN), text::absolute(last, STATUS));
-        Some(format!("IFERROR(VLOOKUP({prn_cell},{page}!{range},{},FALSE)&\"\",\"\")", STATUS - PRN + 1))
+        let found = *linked.marks.get(who.key.as_ref()?)?;
+        (found == mark).then(|| format!("IFERROR(VLOOKUP({},{})&\"\",\"\")", who.cell, linked.place))
+    }
+}
+
+/// A member as lookups see them.
+#[derive(Debug)]
+pub(super) struct LookedUp {
+    /// Nothing where they cannot be looked up.
+    key: Option<String>,
+    /// Holds the PRN.
+    cell: String,
+}
+
+impl LookedUp {
+    pub(super) fn new(member: &RegisterRow, prn_cell: String) -> Self {
+        let key = can_be_looked_up(&member.prn).then(|| lookup_key(&member.prn));
+        Self { key, cell: prn_cell }
     }
 }
 

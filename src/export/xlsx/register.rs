@@ -3,11 +3,11 @@
 //! Totals stand left of the sessions, next to the names, so that two hundred sessions do not hide them; names and
 //! dates stay in view and are repeated on every printed page.
 
-use rust_xlsxwriter::{Format, FormatUnderline, Formula, IgnoreError, Worksheet, XlsxError};
+use rust_xlsxwriter::{FormatUnderline, Formula, IgnoreError, Worksheet, XlsxError};
 
-use crate::domain::sheet::{RegisterCell, RegisterRow, RegisterSheet, StatusCounts};
-use crate::export::xlsx::link::SessionLinks;
-use crate::export::xlsx::style::{self, Area, put, put_across};
+use crate::domain::sheet::{RegisterRow, RegisterSheet, StatusCounts};
+use crate::export::xlsx::link::{LookedUp, SessionLinks};
+use crate::export::xlsx::style::{self, Area, put, put_across, put_plain};
 use crate::export::xlsx::text;
 
 const ROLL: u16 = 0;
@@ -60,6 +60,7 @@ impl<'a> RegisterPage<'a> {
         for (row, member) in (FIRST_MEMBER..).zip(self.sheet.rows()) {
             self.write_member(page, row, member)?;
         }
+        self.format_members(page)?;
         self.write_class_totals(page)?;
         self.write_session_totals(page)?;
         self.write_closing_lines(page)?;
@@ -133,58 +134,55 @@ impl<'a> RegisterPage<'a> {
     }
 
     fn write_member(&self, page: &mut Worksheet, row: u32, member: &RegisterRow) -> Result<(), XlsxError> {
-        let cell = style::cell();
-        put(page, row, ROLL, &member.roll_no, &cell)?;
-        put(page, row, PRN, &member.prn, &cell)?;
-        put(page, row, NAME, &member.name, &cell)?;
+        put_plain(page, row, ROLL, &member.roll_no)?;
+        put_plain(page, row, PRN, &member.prn)?;
+        put_plain(page, row, NAME, &member.name)?;
         let range = format!("{}:{}", text::in_column(row, FIRST_SESSION), text::in_column(row, self.last_session()));
         for (col, status) in (TOTALS..).zip(StatusCounts::ORDER) {
             let count = text::count_formula(&range, self.sheet.rules().labels.label(status));
             let count = Formula::new(count).set_result(member.counts.of(status).to_string());
-            page.write_formula_with_format(row, col, count, &style::mark())?;
+            page.write_formula(row, col, count)?;
         }
-        self.write_percentage(page, row, member.counts, &style::percent())?;
+        page.write_formula(row, PERCENTAGE, self.percentage(row, member.counts))?;
+        let looked_up = LookedUp::new(member, text::in_column(row, PRN));
         for (col, (session, mark)) in (FIRST_SESSION..).zip(self.sheet.sessions().iter().zip(&member.cells)) {
-            let link = self.links.mark_formula(session.id, member, *mark, &text::in_column(row, PRN));
-            self.write_mark(page, (row, col), *mark, link)?;
+            let Some(status) = *mark else { continue };
+            let label = self.sheet.rules().labels.label(status);
+            match self.links.mark_formula(session.id, &looked_up, *mark) {
+                Some(formula) => drop(page.write_formula(row, col, Formula::new(formula).set_result(label))?),
+                None => put_plain(page, row, col, label)?,
+            }
         }
         Ok(())
     }
 
-    fn write_mark(
-        &self,
-        page: &mut Worksheet,
-        (row, col): (u32, u16),
-        mark: RegisterCell,
-        link: Option<String>,
-    ) -> Result<(), XlsxError> {
-        let Some(status) = mark else {
-            page.write_blank(row, col, &style::no_member())?;
+    /// The library looks a format up at each cell that is written with one, which takes longer than to write it; by ranges it
+    /// does so once for each.
+    fn format_members(&self, page: &mut Worksheet) -> Result<(), XlsxError> {
+        if self.sheet.rows().is_empty() {
             return Ok(());
-        };
-        let label = self.sheet.rules().labels.label(status);
-        match link {
-            Some(formula) => {
-                page.write_formula_with_format(row, col, Formula::new(formula).set_result(label), &style::mark())?;
+        }
+        let last = self.last_member();
+        page.set_range_format(FIRST_MEMBER, ROLL, last, NAME, &style::cell())?;
+        page.set_range_format(FIRST_MEMBER, TOTALS, last, LAST_TOTAL, &style::mark())?;
+        page.set_range_format(FIRST_MEMBER, PERCENTAGE, last, PERCENTAGE, &style::percent())?;
+        if !self.sheet.sessions().is_empty() {
+            page.set_range_format(FIRST_MEMBER, FIRST_SESSION, last, self.last_session(), &style::mark())?;
+        }
+        let no_member = style::no_member();
+        for (row, member) in (FIRST_MEMBER..).zip(self.sheet.rows()) {
+            for (col, _) in (FIRST_SESSION..).zip(&member.cells).filter(|(_, cell)| cell.is_none()) {
+                page.write_blank(row, col, &no_member)?;
             }
-            None => put(page, row, col, label, &style::mark())?,
         }
         Ok(())
     }
 
     /// The percentage made of the five totals in the same row.
-    fn write_percentage(
-        &self,
-        page: &mut Worksheet,
-        row: u32,
-        counts: StatusCounts,
-        format: &Format,
-    ) -> Result<(), XlsxError> {
+    fn percentage(&self, row: u32, counts: StatusCounts) -> Formula {
         let cell = |status| text::relative(row, TOTALS + style::place(status));
         let formula = text::percentage_formula(self.sheet.rules().policy, cell);
-        let formula = Formula::new(formula).set_result(text::fraction_result(counts, self.sheet.rules().policy));
-        page.write_formula_with_format(row, PERCENTAGE, formula, format)?;
-        Ok(())
+        Formula::new(formula).set_result(text::fraction_result(counts, self.sheet.rules().policy))
     }
 
     /// One row: the class over all sessions, and the percentage of each session.
@@ -199,7 +197,8 @@ impl<'a> RegisterPage<'a> {
             let sum = Formula::new(sum).set_result(counts.of(status).to_string());
             page.write_formula_with_format(row, col, sum, &bold)?;
         }
-        self.write_percentage(page, row, counts, &style::total(style::percent()))?;
+        let percent = style::total(style::percent());
+        page.write_formula_with_format(row, PERCENTAGE, self.percentage(row, counts), &percent)?;
         let upright = style::upright(style::total(style::percent()));
         for (col, counts) in (FIRST_SESSION..).zip(self.sheet.session_counts()) {
             let cell = |status| text::relative(row + 1 + u32::from(style::place(status)), col);
@@ -215,12 +214,13 @@ impl<'a> RegisterPage<'a> {
     fn write_session_totals(&self, page: &mut Worksheet) -> Result<(), XlsxError> {
         let labels = &self.sheet.rules().labels;
         let session_counts = self.sheet.session_counts();
+        let mark = style::mark();
         for (row, status) in (self.class_row() + 1..).zip(StatusCounts::ORDER) {
             put_across(page, Area(row, ROLL, row, NAME), &style::legend(labels, status), &style::chip(status))?;
             for (col, counts) in (FIRST_SESSION..).zip(&session_counts) {
                 let count = text::count_formula(&self.member_range(col), labels.label(status));
                 let count = Formula::new(count).set_result(counts.of(status).to_string());
-                page.write_formula_with_format(row, col, count, &style::mark())?;
+                page.write_formula_with_format(row, col, count, &mark)?;
             }
         }
         Ok(())

@@ -208,6 +208,12 @@ pub(super) fn put(page: &mut Worksheet, row: u32, col: u16, text: &str, format: 
     Ok(())
 }
 
+/// The same without a format, for cells that get theirs by the range.
+pub(super) fn put_plain(page: &mut Worksheet, row: u32, col: u16, text: &str) -> Result<(), XlsxError> {
+    page.write_string(row, col, cleaned(text))?;
+    Ok(())
+}
+
 /// Writes text over a whole row of columns; a single column needs no merging.
 pub(super) fn put_across(page: &mut Worksheet, area: Area, text: &str, format: &Format) -> Result<(), XlsxError> {
     page.merge_range(area.0, area.1, area.2, area.3, "", format)?;

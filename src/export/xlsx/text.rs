@@ -1,5 +1,6 @@
 //! What Excel accepts: characters in cells, names of pages, texts inside formulas; and how wide a text is.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use chrono::NaiveDateTime;
@@ -12,13 +13,13 @@ use crate::domain::status::AttendanceStatus;
 const MAX_SHEET_NAME: usize = 31;
 
 /// `text` without the control characters that XML cannot hold; line ends become line feeds. Everything else, of any
-/// script, stays.
-pub(super) fn cleaned(text: &str) -> String {
-    text.replace("\r\n", "\n")
-        .replace('\r', "\n")
-        .chars()
-        .filter(|c| matches!(c, '\n' | '\t') || !(c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}')))
-        .collect()
+/// script, stays. Almost every text is what it was.
+pub(super) fn cleaned(text: &str) -> Cow<'_, str> {
+    let is_kept = |c: char| matches!(c, '\n' | '\t') || !(c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'));
+    if text.chars().all(is_kept) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace("\r\n", "\n").replace('\r', "\n").chars().filter(|c| is_kept(*c)).collect())
 }
 
 /// `text` for a page's header or footer, where `&` commands: doubled; at most `max` characters on one line.
