@@ -17,6 +17,8 @@ use diesel::{Connection, PgConnection};
 #[derive(Debug)]
 pub(crate) struct Server {
     folder: String,
+    /// Settings besides those that every such server has.
+    options: &'static str,
     databases: AtomicU32,
     /// Closed when the test program ends, or before.
     _alive: ChildStdin,
@@ -31,6 +33,11 @@ impl Server {
 
     /// One for a test that stops it. Transactions outlive the server, as they do in a school.
     pub(crate) fn start() -> Self {
+        Self::start_with("-c fsync=off")
+    }
+
+    /// One with settings of its own, as its command line takes them.
+    pub(crate) fn start_with(options: &'static str) -> Self {
         let folder = tempfile::Builder::new().prefix("rollcall-postgres-").tempdir().unwrap().keep();
         // The server's user makes the data folder and the socket in it.
         std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
@@ -38,7 +45,7 @@ impl Server {
         let data = format!("{folder}/data");
         run("initdb", &["-D", &data, "-U", "rollcall", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]);
         let _alive = stop_when_dropped(&folder);
-        let server = Self { folder, databases: AtomicU32::new(0), _alive };
+        let server = Self { folder, options, databases: AtomicU32::new(0), _alive };
         server.control("start", &[]);
         server
     }
@@ -66,9 +73,9 @@ impl Server {
     }
 
     fn control(&self, action: &str, arguments: &[&str]) {
-        let Self { folder, .. } = self;
+        let Self { folder, options, .. } = self;
         let (data, log) = (format!("{folder}/data"), format!("{folder}/log"));
-        let options = format!("-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=300");
+        let options = format!("-k {folder} -c listen_addresses='' -c max_connections=300 {options}");
         run("pg_ctl", &[&["-D", &data, "-w", "-l", &log, "-o", &options, action], arguments].concat());
     }
 
