@@ -9,7 +9,7 @@ mod service;
 mod storage;
 
 use std::fmt;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
 use chrono_tz::Tz;
@@ -48,6 +48,9 @@ pub struct Config {
     pub ort: Option<PathBuf>,
     /// Threads for the nets. Default: one for each core.
     pub threads: Option<NonZeroUsize>,
+    /// Memory that this program should keep within, MiB: as many photos are decoded at a time as fit. Default: no limit but
+    /// `photos.in_flight`.
+    pub memory_budget_mb: Option<NonZeroU32>,
     /// The school's time zone (IANA name): photo names and sheets use it, the database keeps UTC. Default: `UTC`.
     pub time_zone: Tz,
     /// The term that classes belong to unless a command names one. Default: none.
@@ -185,6 +188,7 @@ impl Default for Config {
             provider: Provider::Auto,
             ort: None,
             threads: None,
+            memory_budget_mb: None,
             time_zone: Tz::UTC,
             term: String::new(),
             session_gap_min: 20,
@@ -285,6 +289,8 @@ pub struct Overrides {
     pub pack: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider: Option<Provider>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_budget_mb: Option<NonZeroU32>,
 }
 
 impl Config {

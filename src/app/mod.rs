@@ -25,6 +25,7 @@ mod freshness;
 pub mod idempotency;
 pub mod jobs;
 pub mod learn;
+mod memory_budget;
 pub mod packs;
 pub mod photo;
 mod photo_bytes;

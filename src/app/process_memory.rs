@@ -1,4 +1,4 @@
-//! How much memory this program holds, as the system counts it.
+//! How much memory this program holds, as the system counts it, and giving some back.
 
 /// Most physical memory held so far, bytes. `None` where the system does not tell.
 pub fn peak_bytes() -> Option<u64> {
@@ -8,6 +8,16 @@ pub fn peak_bytes() -> Option<u64> {
 /// Physical memory held now, bytes. `None` where the system does not tell.
 pub fn now_bytes() -> Option<u64> {
     field("VmRSS:")
+}
+
+/// Gives memory that was freed back to the system. The C library keeps what loading nets has freed, in pieces between what is
+/// still in use: for work that is over and does not come again.
+pub fn give_back_freed() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: `malloc_trim` takes the allocator's own locks and touches free memory only.
+    unsafe {
+        libc::malloc_trim(0);
+    }
 }
 
 /// A line of `/proc/self/status`, which Linux has.

@@ -1,6 +1,7 @@
 //! An opened model pack: bytes of a photo in, measured and embedded faces out.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::School;
 use super::batch_report::TimingsMs;
 use super::error::{Code, Error};
+use super::memory_budget::{MemoryBudget, Room};
+use super::process_memory;
 use super::session::Matching;
 use crate::config::{Config, Photos, Provider as ConfiguredProvider};
 use crate::domain::embedding::{Embedding, EmbeddingError};
@@ -21,7 +24,7 @@ use crate::domain::quality::{EnrolLines, FaceQuality};
 use crate::domain::score::{LikelihoodRatio, Lines, Scoring, confidence_limit};
 use crate::engine::{Engine, EngineOptions, ProviderChoice, Runtime, RuntimeOptions, StageStats};
 use crate::pack::{Manifest, Pack, read_manifest};
-use crate::vision::decode::{DecodeLimits, DecodedPhoto, decode};
+use crate::vision::decode::{DecodeLimits, DecodedPhoto, decode, working_bytes};
 use crate::vision::margin::{is_cramped, with_margin, without_margin};
 use crate::vision::measure::measure;
 
@@ -50,6 +53,8 @@ pub struct Recogniser {
     calibrated: bool,
     manifest: Arc<Manifest>,
     runtime: Arc<RuntimeBuild>,
+    /// Room for decoded photos, where the settings limit memory.
+    budget: Option<MemoryBudget>,
 }
 
 /// Which ONNX Runtime was loaded.
@@ -121,6 +126,7 @@ impl Recogniser {
             max_faces: config.photos.max_faces.get(),
         };
         let engine = Engine::open(&runtime, &pack, options)?;
+        process_memory::give_back_freed();
         tracing::info!(pack = pack.id_version(), provider = %engine.provider().provider, "pack opened");
         let build = RuntimeBuild { version: runtime.version(), build: runtime.build_info().to_owned() };
         Ok(Self::with(engine, pack.manifest(), build, config))
@@ -137,7 +143,13 @@ impl Recogniser {
             calibrated: manifest.scoring.is_calibrated(),
             manifest: Arc::new(manifest.clone()),
             runtime: Arc::new(runtime),
+            budget: config.memory_budget_mb.map(budget),
         }
+    }
+
+    /// Waits until a photo has room. What decoding takes is gone when the pixels are there, but comes back with the next one.
+    fn room(&self, bytes: &[u8]) -> Option<Room> {
+        self.budget.as_ref().map(|budget| budget.enter(working_bytes(bytes, &self.limits)))
     }
 
     /// Painted squares instead of faces, with the lines of the settings' pack.
@@ -213,6 +225,7 @@ impl Recogniser {
     /// # Errors
     /// `INVALID_IMAGE`, `UNSUPPORTED_FORMAT`, `IMAGE_TOO_LARGE`; `PROCESSING_ERROR` when a net fails.
     pub fn analyse(&self, bytes: &[u8]) -> Result<SeenPhoto, Error> {
+        let _room = self.room(bytes);
         let start = Instant::now();
         let photo = decode(bytes, &self.limits)?;
         let decoded = start.elapsed();
@@ -224,6 +237,7 @@ impl Recogniser {
     /// # Errors
     /// As [`Recogniser::analyse`].
     pub fn detect(&self, bytes: &[u8]) -> Result<SeenBoxes, Error> {
+        let _room = self.room(bytes);
         self.detect_decoded(&decode(bytes, &self.limits)?)
     }
 
@@ -249,6 +263,7 @@ impl Recogniser {
     /// # Errors
     /// As [`Recogniser::analyse`].
     pub fn analyse_portrait(&self, bytes: &[u8]) -> Result<SeenPhoto, Error> {
+        let _room = self.room(bytes);
         let start = Instant::now();
         let photo = decode(bytes, &self.limits)?;
         let decoded = start.elapsed();
@@ -334,6 +349,23 @@ impl Matching {
         let lesson_window = TimeDelta::minutes(i64::from(config.photos.lesson_window_min));
         Self { pack, scoring, zone: config.time_zone, lesson_window }
     }
+}
+
+/// What is left for photos now that the nets are open; says so where that is little.
+fn budget(whole_mb: NonZeroU32) -> MemoryBudget {
+    let whole = u64::from(whole_mb.get()) * 1024 * 1024;
+    let held = process_memory::now_bytes().unwrap_or(0);
+    let budget = MemoryBudget::after_opening(whole, held);
+    let (held_mb, photos_mb) = (held / (1024 * 1024), budget.bytes() / (1024 * 1024));
+    tracing::info!(budget_mb = whole_mb, held_mb, photos_mb, "memory for photos");
+    if whole.saturating_sub(held) < budget.bytes() {
+        tracing::warn!(
+            budget_mb = whole_mb,
+            held_mb,
+            "the memory budget leaves no room for photos; one at a time is looked at"
+        );
+    }
+    budget
 }
 
 /// Where ONNX Runtime is looked for, as the settings say.

@@ -23,6 +23,7 @@ mod signals;
 mod work;
 
 use std::ffi::OsString;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -64,9 +65,25 @@ struct Global {
     /// What the nets run on [default: auto]
     #[arg(long, global = true, value_enum)]
     provider: Option<ProviderArg>,
+    /// Memory to keep within, such as 512MB or 1GB: as many photos are decoded at a time as fit [default: no limit]
+    #[arg(long, global = true, value_name = "SIZE", value_parser = megabytes)]
+    memory_budget: Option<NonZeroU32>,
     /// Print one JSON value instead of text
     #[arg(long, global = true)]
     json: bool,
+}
+
+/// `512MB`, `512 MiB`, `1GB` or `1024`, which are megabytes; a megabyte is 1024 x 1024 bytes.
+fn megabytes(text: &str) -> Result<NonZeroU32, String> {
+    let text = text.trim().to_ascii_uppercase();
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let factor = match unit.trim() {
+        "" | "M" | "MB" | "MIB" => 1,
+        "G" | "GB" | "GIB" => 1024,
+        _ => return Err("a number of MB or GB is expected, such as 512MB or 2GB".to_owned()),
+    };
+    let number: u32 = text[..text.len() - unit.len()].parse().map_err(|_| "a whole number is expected".to_owned())?;
+    number.checked_mul(factor).and_then(NonZeroU32::new).ok_or_else(|| "from 1 MB to 4 million GB".to_owned())
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -256,6 +273,7 @@ impl Global {
                 ProviderArg::Cuda => Provider::Cuda,
                 ProviderArg::Tensorrt => Provider::Tensorrt,
             }),
+            memory_budget_mb: self.memory_budget,
         }
     }
 }

@@ -14,8 +14,8 @@ use crate::vision::tensor::{self, ColourOrder, Normalisation};
 
 /// Faces of all photos in flight that go through the net together.
 pub const EMBED_BATCH: usize = 100;
-/// The same on a CPU, where more at once leave the caches: a face took 3.7, 3.1 and 3.1 ms in batches of 1, 8 and 16 (starter),
-/// 5.2, 1.8 and 1.9 ms (EdgeFace-XS), 6.8, 6.6 and 7.5 ms in batches of 1, 4 and 16 (MobileFaceNet).
+/// The same on a CPU, where more at once leave the caches: on two cores a face took 1.7, 1.7 and 1.8 ms in batches of 1, 8 and 16
+/// (starter), 1.8, 1.4 and 1.5 ms (EdgeFace-XS), 3.7, 4.0 and 4.4 ms (MobileFaceNet).
 const CPU_BATCH: usize = 8;
 /// Requests (one for each photo, as a rule) that may wait.
 const QUEUE: usize = 16;
@@ -79,6 +79,13 @@ impl OnnxEmbedder {
         })
     }
 
+    /// As large as they may be and of about one size, as many for each copy of the net: all of them end at the same time.
+    fn portions<'a>(&self, faces: &'a [RgbImage]) -> std::slice::Chunks<'a, RgbImage> {
+        let copies = self.stage.copies();
+        let portions = faces.len().div_ceil(copies * self.batch) * copies;
+        faces.chunks(faces.len().div_ceil(portions.max(1)).max(1))
+    }
+
     fn tensor(&self, faces: &[RgbImage]) -> Tensor {
         let [width, height] = self.size_px;
         let item = 3 * width as usize * height as usize;
@@ -92,7 +99,7 @@ impl Embedder for OnnxEmbedder {
     fn embed(&self, faces: &[RgbImage]) -> Result<Vec<Result<Embedding, EmbeddingError>>, EngineError> {
         let mut embeddings = Vec::with_capacity(faces.len());
         self.stage.stream(
-            faces.chunks(self.batch),
+            self.portions(faces),
             Admission::Wait,
             |chunk| self.tensor(chunk),
             |_, outputs| {

@@ -142,7 +142,7 @@ impl Net {
         let broken = |reason: String| EngineError::ModelNotLoaded { net: spec.name.to_owned(), reason };
         let builder = Session::builder(runtime.environment()).map_err(|e| broken(e.to_string()))?;
         let builder = providers(builder, provider).map_err(refused)?;
-        let mut builder = settings(builder, threads).map_err(|e| broken(e.to_string()))?;
+        let mut builder = settings(builder, threads).map_err(broken)?;
         let session = match &source.rewritten {
             Some(file) => builder.commit_from_memory(file),
             None => builder.commit_from_file(&spec.path),
@@ -251,14 +251,14 @@ impl Share {
     }
 }
 
-fn settings(builder: SessionBuilder, threads: NonZeroUsize) -> Result<SessionBuilder, ort::Error<SessionBuilder>> {
-    builder
-        .with_intra_threads(threads.get())?
-        .with_inter_threads(1)?
-        // Waiting threads sleep: the cores are shared with decoding, resampling and the rest of the machine.
-        .with_intra_op_spinning(false)?
-        // Plans are kept for every input shape ever seen, and pyramids come in many shapes.
-        .with_memory_pattern(false)
+fn settings(builder: SessionBuilder, threads: NonZeroUsize) -> Result<SessionBuilder, String> {
+    let refused = |e: ort::Error<SessionBuilder>| e.to_string();
+    let builder = builder.with_intra_threads(threads.get()).map_err(refused)?;
+    let builder = builder.with_inter_threads(1).map_err(refused)?;
+    // Waiting threads sleep: the cores are shared with decoding, resampling and the rest of the machine.
+    let builder = builder.with_intra_op_spinning(false).map_err(refused)?;
+    // Plans are kept for every input shape ever seen, and pyramids come in many shapes.
+    builder.with_memory_pattern(false).map_err(refused)
 }
 
 fn providers(builder: SessionBuilder, provider: Provider) -> Result<SessionBuilder, String> {

@@ -2,7 +2,8 @@
 //!
 //! Called by `engine` for every detected face; the embedders were trained on exactly this. Pure.
 
-use image::{Rgb, RgbImage};
+use image::RgbImage;
+use multiversion::multiversion;
 
 use crate::domain::geometry::{Landmarks, Point};
 
@@ -57,6 +58,7 @@ impl Similarity {
         usable.then_some(transform)
     }
 
+    #[inline]
     pub fn apply(&self, x: f64, y: f64) -> (f64, f64) {
         (self.a * x - self.b * y + self.tx, self.b * x + self.a * y + self.ty)
     }
@@ -78,17 +80,28 @@ impl Similarity {
 /// `None` when the landmarks coincide or are not finite.
 pub fn arcface_112(photo: &RgbImage, landmarks: &Landmarks) -> Option<RgbImage> {
     let to_photo = Similarity::between(landmarks, &ARCFACE_112)?.inverse();
+    let mut face = RgbImage::new(ALIGNED_PX, ALIGNED_PX);
+    warp(photo, &to_photo, &mut face);
+    Some(face)
+}
+
+/// Compiled for several kinds of processor: older ones have no instruction for rounding.
+#[multiversion(targets("x86_64+avx2", "x86_64+sse4.1"))]
+fn warp(photo: &RgbImage, to_photo: &Similarity, face: &mut RgbImage) {
     let photo_px = to_photo.a.hypot(to_photo.b);
     let samples = if photo_px > PLAIN_UP_TO { photo_px.round().min(MAX_SAMPLES) as u32 } else { 1 };
     let offsets: Vec<f64> = (0..samples).map(|i| (f64::from(i) + 0.5) / f64::from(samples) - 0.5).collect();
-    Some(RgbImage::from_fn(ALIGNED_PX, ALIGNED_PX, |u, v| {
+    for (u, v, pixel) in face.enumerate_pixels_mut() {
         let mut sum = [0.0_f32; 3];
-        for (du, dv) in offsets.iter().flat_map(|dv| offsets.iter().map(move |du| (du, dv))) {
-            let (x, y) = to_photo.apply(f64::from(u) + du, f64::from(v) + dv);
-            sum.iter_mut().zip(bilinear(photo, x, y)).for_each(|(sum, value)| *sum += value);
+        for dv in &offsets {
+            for du in &offsets {
+                let (x, y) = to_photo.apply(f64::from(u) + du, f64::from(v) + dv);
+                let value = bilinear(photo, x, y);
+                sum.iter_mut().zip(value).for_each(|(sum, value)| *sum += value);
+            }
         }
-        Rgb(sum.map(|v| (v / (samples * samples) as f32).round() as u8))
-    }))
+        pixel.0 = sum.map(|v| (v / (samples * samples) as f32).round() as u8);
+    }
 }
 
 fn mean(points: &Landmarks) -> (f64, f64) {
@@ -97,15 +110,11 @@ fn mean(points: &Landmarks) -> (f64, f64) {
     (sum.0 / n, sum.1 / n)
 }
 
+#[inline(always)]
 fn bilinear(photo: &RgbImage, x: f64, y: f64) -> [f32; 3] {
     let (left, top) = (x.floor(), y.floor());
     let (right_share, bottom_share) = ((x - left) as f32, (y - top) as f32);
-    let (left, top) = (left as i64, top as i64);
-    let at = |dx: i64, dy: i64| {
-        let (x, y) = (u32::try_from(left + dx).ok()?, u32::try_from(top + dy).ok()?);
-        photo.get_pixel_checked(x, y)
-    };
-    let corners = [at(0, 0), at(1, 0), at(0, 1), at(1, 1)].map(|p| p.map_or([0; 3], |p| p.0));
+    let corners = corners(photo, left as i64, top as i64);
     std::array::from_fn(|c| {
         let [a, b, d, e] = corners.map(|p| f32::from(p[c]));
         let (upper, lower) = (a + (b - a) * right_share, d + (e - d) * right_share);
@@ -113,8 +122,30 @@ fn bilinear(photo: &RgbImage, x: f64, y: f64) -> [f32; 3] {
     })
 }
 
+/// The pixel at `(left, top)`, its right neighbour, and the two below; black where the photo has none.
+#[inline(always)]
+fn corners(photo: &RgbImage, left: i64, top: i64) -> [[u8; 3]; 4] {
+    let (width, height) = (i64::from(photo.width()), i64::from(photo.height()));
+    if left >= 0 && top >= 0 && left + 1 < width && top + 1 < height {
+        let stride = 3 * width as usize;
+        let pixels = &photo.as_raw()[top as usize * stride + 3 * left as usize..];
+        if let (Some([a, b, c, d, e, f]), Some([g, h, i, j, k, l])) =
+            (pixels.first_chunk(), pixels.get(stride..).and_then(|below| below.first_chunk()))
+        {
+            return [[*a, *b, *c], [*d, *e, *f], [*g, *h, *i], [*j, *k, *l]];
+        }
+    }
+    let at = |dx: i64, dy: i64| {
+        let (x, y) = (u32::try_from(left + dx).ok()?, u32::try_from(top + dy).ok()?);
+        photo.get_pixel_checked(x, y)
+    };
+    [at(0, 0), at(1, 0), at(0, 1), at(1, 1)].map(|p| p.map_or([0; 3], |p| p.0))
+}
+
 #[cfg(test)]
 mod tests {
+    use image::Rgb;
+
     use super::*;
 
     #[test]

@@ -167,6 +167,40 @@ pub fn taken_at(bytes: &[u8], limits: &DecodeLimits) -> Option<NaiveDateTime> {
     catch_unwind(AssertUnwindSafe(read)).ok().flatten()
 }
 
+/// What decoding a file takes at its largest moment, bytes, as far as its header tells; the pixels that are left at the end are
+/// the smaller part of it. Nothing for files that [`decode`] refuses by their header.
+pub fn working_bytes(bytes: &[u8], limits: &DecodeLimits) -> u64 {
+    let Ok(format) = identify(bytes, limits) else { return 0 };
+    let of_header = || -> Option<u64> {
+        if format == PhotoFormat::Heic {
+            let (width, height) = heic::dimensions(bytes)?;
+            check_dimensions(width, height, limits).ok()?;
+            return Some(u64::from(width) * u64::from(height) * (HEIC_BYTES + RGB_BYTES));
+        }
+        let (mut decoder, _) = open(format, bytes, limits).ok()?;
+        check_size(decoder.as_ref(), limits).ok()?;
+        let (width, height) = decoder.dimensions();
+        let pixels = u64::from(width) * u64::from(height);
+        let turned = decoder.orientation().is_ok_and(|o| o != Orientation::NoTransforms);
+        let decoded = match format {
+            PhotoFormat::Jpeg if jpeg::is_progressive(bytes) => pixels * (RGB_BYTES + PROGRESSIVE_BYTES),
+            PhotoFormat::Jpeg => pixels * RGB_BYTES,
+            _ => decoder.total_bytes() + pixels * RGB_BYTES,
+        };
+        Some(decoded.max(if turned { 2 * pixels * RGB_BYTES } else { 0 }))
+    };
+    // As in `decode`: a bug in a decoder is no matter here, `decode` will say what is wrong.
+    catch_unwind(AssertUnwindSafe(of_header)).ok().flatten().unwrap_or(0)
+}
+
+/// Bytes of a pixel as it is handed on.
+const RGB_BYTES: u64 = 3;
+/// Bytes of a pixel's coefficients, which a progressive JPEG needs all at once.
+const PROGRESSIVE_BYTES: u64 = 6;
+
+/// Bytes of a pixel in a HEIC decoder: planes of 8 bits and the RGBA that is made of them.
+const HEIC_BYTES: u64 = 6;
+
 /// Decodes one picture file.
 ///
 /// # Errors

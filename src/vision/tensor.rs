@@ -66,6 +66,10 @@ pub struct AreaGrid {
 const MAX_ROWS_IN_U16: u32 = 257;
 /// Output rows that one thread computes at a time.
 const BAND_ROWS: usize = 64;
+/// Output pixels from which on several threads are worth waking.
+const PIXELS_FOR_THREADS: usize = 256 * 1024;
+/// Pixels in a window whose sum fits into 31 bits.
+const MAX_WINDOW: u32 = (i32::MAX as u32) / 255;
 
 impl AreaGrid {
     /// Writes `part` of the resampled picture to `out` as `[3, part.height, part.width]` f32.
@@ -74,8 +78,8 @@ impl AreaGrid {
     /// also defined, with windows of one or two pixels, when the picture grows. Same `part`, same bits, whatever the tiling.
     ///
     /// # Panics
-    /// When `source` leaves the photo, `part` leaves the grid, either is empty, or `out` has another length than
-    /// `part.tensor_len()`.
+    /// When `source` leaves the photo, `part` leaves the grid, either is empty, a window has more than eight million pixels, or
+    /// `out` has another length than `part.tensor_len()`.
     pub fn fill(&self, photo: &RgbImage, part: PixelRect, normalisation: &Normalisation, out: &mut [f32]) {
         let source = self.source;
         assert!(
@@ -88,21 +92,26 @@ impl AreaGrid {
 
         let columns = windows(source.x, source.width, self.width, part.x, part.width);
         let rows = windows(source.y, source.height, self.height, part.y, part.height);
-        let tallest = rows.iter().map(|w| w.end - w.start).max().unwrap_or(0);
+        let longest = |windows: &[Range<u32>]| windows.iter().map(|w| w.end - w.start).max().unwrap_or(0);
+        let tallest = longest(&rows);
+        assert!(u64::from(tallest) * u64::from(longest(&columns)) <= MAX_WINDOW.into(), "windows of too many pixels");
         let job = Job { photo, columns: &columns, normalisation };
+        let band = |rows: &[Range<u32>], planes: [&mut [f32]; 3]| {
+            if tallest <= MAX_ROWS_IN_U16 { job.band::<u16>(rows, planes) } else { job.band::<u32>(rows, planes) }
+        };
         let plane = part.width as usize * part.height as usize;
-        let band = part.width as usize * BAND_ROWS;
         let (first, rest) = out.split_at_mut(plane);
         let (second, third) = rest.split_at_mut(plane);
+        if plane < PIXELS_FOR_THREADS {
+            return band(&rows, [first, second, third]);
+        }
+        let pixels = part.width as usize * BAND_ROWS;
         first
-            .par_chunks_mut(band)
-            .zip(second.par_chunks_mut(band))
-            .zip(third.par_chunks_mut(band))
+            .par_chunks_mut(pixels)
+            .zip(second.par_chunks_mut(pixels))
+            .zip(third.par_chunks_mut(pixels))
             .zip(rows.par_chunks(BAND_ROWS))
-            .for_each(|(((first, second), third), rows)| {
-                let planes = [first, second, third];
-                if tallest <= MAX_ROWS_IN_U16 { job.band::<u16>(rows, planes) } else { job.band::<u32>(rows, planes) }
-            });
+            .for_each(|(((first, second), third), rows)| band(rows, [first, second, third]));
     }
 }
 
@@ -138,32 +147,49 @@ impl Job<'_> {
     /// then the columns. Integer sums are exact in any order.
     fn band<A: Sum>(&self, rows: &[Range<u32>], planes: [&mut [f32]; 3]) {
         let stride = self.photo.width() as usize * 3;
-        let left = self.columns[0].start;
-        let (first, last) = (left as usize * 3, self.columns[self.columns.len() - 1].end as usize * 3);
+        let left = self.columns[0].start as usize;
+        let right = self.columns[self.columns.len() - 1].end as usize;
         let pixels: &[u8] = self.photo.as_raw();
-        let mut lanes = Lanes::new(self.normalisation, planes);
-        // One more than there are: pixels are read four values at a time.
-        let mut sums: Vec<A> = vec![A::from(0); last - first + 1];
+        // One value more than there are: a pixel is read with the value behind it.
+        let mut sums: Vec<A> = vec![A::from(0); 3 * (right - left) + 1];
+        let mut row_of_windows = RowOfWindows {
+            left,
+            columns: self.columns,
+            to_left: vec![[0; 4]; right - left + 1],
+            values: vec![[0.0; 4]; self.columns.len()],
+            planes: Planes::new(self.normalisation, planes),
+        };
         for (y, window) in rows.iter().enumerate() {
             sums.fill(A::from(0));
             for source_y in window.clone() {
-                A::add_row(&mut sums, &pixels[source_y as usize * stride..][first..last]);
+                A::add_row(&mut sums, &pixels[source_y as usize * stride..][3 * left..3 * right]);
             }
-            let rows = Rows { left, columns: self.columns, height: window.end - window.start };
-            A::add_columns(&sums, &rows, &mut lanes.row(y, self.columns.len()));
+            A::add_columns(&sums, &mut row_of_windows, y, window.end - window.start);
         }
     }
 }
 
-/// Values of the four lanes in which a pixel is computed: red, green, blue, and one that nobody reads.
-struct Lanes<'a> {
+/// The second half of a row's way from sums of rows to values of planes. A pixel is computed in four lanes: red, green, blue,
+/// and one that nobody reads.
+struct RowOfWindows<'a> {
+    /// Column of the photo at which the sums begin.
+    left: usize,
+    columns: &'a [Range<u32>],
+    /// For each column, the sum of all to its left.
+    to_left: Vec<[u32; 4]>,
+    /// For each window, what becomes of its mean.
+    values: Vec<[f32; 4]>,
+    planes: Planes<'a>,
+}
+
+/// Where red, green and blue go, and how.
+struct Planes<'a> {
     mean: [f32; 4],
     std: [f32; 4],
-    /// Where red, green and blue go.
     planes: [&'a mut [f32]; 3],
 }
 
-impl<'a> Lanes<'a> {
+impl<'a> Planes<'a> {
     fn new(normalisation: &Normalisation, mut planes: [&'a mut [f32]; 3]) -> Self {
         let Normalisation { order, mut mean, mut std } = *normalisation;
         if order == ColourOrder::Bgr {
@@ -174,20 +200,6 @@ impl<'a> Lanes<'a> {
         let four = |[r, g, b]: [f32; 3]| [r, g, b, 1.0];
         Self { mean: four(mean), std: four(std), planes }
     }
-
-    fn row(&mut self, y: usize, width: usize) -> Lanes<'_> {
-        let planes = self.planes.each_mut().map(|plane| &mut plane[y * width..][..width]);
-        Lanes { mean: self.mean, std: self.std, planes }
-    }
-}
-
-/// Where the windows of one output row lie.
-struct Rows<'a> {
-    /// Column of the photo at which the sums begin.
-    left: u32,
-    columns: &'a [Range<u32>],
-    /// Rows of the photo in each window.
-    height: u32,
 }
 
 /// A number that sums of grey levels fit into. The two steps are compiled for several kinds of processor, and the best is
@@ -196,8 +208,8 @@ trait Sum: Copy + From<u8> + Into<u32> {
     /// `sums[i] += row[i]`
     fn add_row(sums: &mut [Self], row: &[u8]);
 
-    /// Adds up the columns of each window and writes what becomes of their mean.
-    fn add_columns(sums: &[Self], rows: &Rows<'_>, out: &mut Lanes<'_>);
+    /// Adds up the columns of each window, whose `height` rows are added up already, and writes row `y` of the planes.
+    fn add_columns(sums: &[Self], windows: &mut RowOfWindows<'_>, y: usize, height: u32);
 }
 
 impl Sum for u16 {
@@ -209,12 +221,12 @@ impl Sum for u16 {
         add_row(sums, row);
     }
 
-    fn add_columns(sums: &[Self], rows: &Rows<'_>, out: &mut Lanes<'_>) {
+    fn add_columns(sums: &[Self], windows: &mut RowOfWindows<'_>, y: usize, height: u32) {
         #[multiversion(targets("x86_64+avx2", "x86_64+sse4.1"))]
-        fn add_columns(sums: &[u16], rows: &Rows<'_>, out: &mut Lanes<'_>) {
-            columns_of_row(sums, rows, out);
+        fn add_columns(sums: &[u16], windows: &mut RowOfWindows<'_>, y: usize, height: u32) {
+            windows.fill(sums, y, height);
         }
-        add_columns(sums, rows, out);
+        add_columns(sums, windows, y, height);
     }
 }
 
@@ -224,26 +236,39 @@ impl Sum for u32 {
         sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += Self::from(*v));
     }
 
-    fn add_columns(sums: &[Self], rows: &Rows<'_>, out: &mut Lanes<'_>) {
-        columns_of_row(sums, rows, out);
+    fn add_columns(sums: &[Self], windows: &mut RowOfWindows<'_>, y: usize, height: u32) {
+        windows.fill(sums, y, height);
     }
 }
 
-#[inline(always)]
-fn columns_of_row<A: Copy + Into<u32>>(sums: &[A], rows: &Rows<'_>, out: &mut Lanes<'_>) {
-    let [red, green, blue] = &mut out.planes;
-    let places = red.iter_mut().zip(green.iter_mut()).zip(blue.iter_mut());
-    for (window, ((red, green), blue)) in rows.columns.iter().zip(places) {
-        let first = (window.start - rows.left) as usize * 3;
-        let width = window.end - window.start;
-        let mut total = [0_u32; 4];
-        for x in 0..width as usize {
-            let pixel: &[A; 4] = sums[first + 3 * x..].first_chunk().expect("one value more than there are pixels");
-            total.iter_mut().zip(pixel).for_each(|(sum, v)| *sum += (*v).into());
+impl RowOfWindows<'_> {
+    /// Three passes over what lies in the first cache. Windows of two and three columns alternate as they like, so each is
+    /// the difference of two sums instead of a loop of its own.
+    #[inline(always)]
+    fn fill<A: Copy + Into<u32>>(&mut self, sums: &[A], y: usize, height: u32) {
+        let mut sum = [0_u32; 4];
+        for (column, to_left) in self.to_left[1..].iter_mut().enumerate() {
+            let pixel: &[A; 4] = sums[3 * column..].first_chunk().expect("one value more than there are pixels");
+            for (sum, value) in sum.iter_mut().zip(pixel) {
+                *sum = sum.wrapping_add((*value).into());
+            }
+            *to_left = sum;
         }
-        let count = (rows.height * width) as f32;
-        let value: [f32; 4] = std::array::from_fn(|i| (total[i] as f32 / count - out.mean[i]) / out.std[i]);
-        [*red, *green, *blue] = [value[0], value[1], value[2]];
+        let Planes { mean, std, planes } = &mut self.planes;
+        for (window, value) in self.columns.iter().zip(&mut self.values) {
+            let (start, end) = (window.start as usize - self.left, window.end as usize - self.left);
+            let (to_start, to_end) = (self.to_left[start], self.to_left[end]);
+            let count = (height * (end - start) as u32) as f32;
+            for lane in 0..4 {
+                let total = to_end[lane].wrapping_sub(to_start[lane]) as i32;
+                value[lane] = (total as f32 / count - mean[lane]) / std[lane];
+            }
+        }
+        let width = self.columns.len();
+        let [red, green, blue] = planes.each_mut().map(|plane| &mut plane[y * width..][..width]);
+        for (((value, red), green), blue) in self.values.iter().zip(red).zip(green).zip(blue) {
+            [*red, *green, *blue, _] = *value;
+        }
     }
 }
 

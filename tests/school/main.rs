@@ -19,6 +19,7 @@ mod hostile;
 mod import;
 mod kill;
 mod learning;
+mod memory;
 mod pack_files;
 mod pilot;
 #[expect(dead_code, reason = "other test programs restart their server")]

@@ -83,7 +83,7 @@ fn a_face(recogniser: &Recogniser) -> Check {
             Check::ok("nets", format!("found and embedded a drawn face in {} ms", start.elapsed().as_millis()))
         }
         Ok(_) => {
-            let remedy = "try it with a photo of yours: `rollcall models bench FILE`";
+            let remedy = "try it with a photo of yours: `rollcall bench FILE`";
             Check::warn("nets", "they run, but do not see the face that was drawn for this check", remedy)
         }
         Err(e) => Check::fail("nets", e.message, "bring the pack's files and ONNX Runtime again"),

@@ -8,8 +8,8 @@
 //! - channels that fill no block, as in MTCNN's first layers: [`channels`];
 //! - a softmax over "face" and "no face" at every place of a picture, and two convolutions that look at the same one: [`heads`].
 //!
-//! Measured on one thread of a machine with AVX-512: MobileFaceNet 15.4 -> 6.8 ms a face, see `benches/RECOGNITION.md` for the
-//! rest. Pure: bytes in, bytes out. Called by `net` for the CPU; the other providers have kernels of their own.
+//! Measured on one thread of a machine with AVX-512: MobileFaceNet 15.4 -> 6.8 ms a face; `benches/SPEED.md` has the rest. Pure:
+//! bytes in, bytes out. Called by `net` for the CPU; the other providers have kernels of their own.
 
 mod channels;
 mod edit;

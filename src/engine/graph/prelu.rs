@@ -25,11 +25,7 @@ pub(super) fn slopes(editor: &Editor, at: usize) -> Option<Vec<f32>> {
     let node = &editor.nodes()[at];
     let [x, slope] = node.input.as_slice() else { return None };
     let weights = editor.weights(slope).filter(|_| node.is("PRelu"))?;
-    let for_channels = match weights.dims.as_slice() {
-        [_, 1, 1] => true,
-        [1, _, 1, 1] => true,
-        _ => false,
-    };
+    let for_channels = matches!(weights.dims.as_slice(), [_, 1, 1] | [1, _, 1, 1]);
     (for_channels && is_picture(editor, x, weights.values.len())).then_some(weights.values)
 }
 

@@ -22,17 +22,12 @@ const OVERLAP_FACES: u32 = 4;
 /// Sides of what the net sees are multiples of this many pixels: its coarsest cells.
 const STEP_PX: u32 = 32;
 
-/// Longest side of a part of a level, where parts may be of any size. SCRFD-500M took 59 ns a pixel for 640 x 640, 47 for
-/// 512 x 512, 35 for 640 x 320 and 31 for 320 x 320: smaller ones stay in the caches, and overlap more.
-const PART_PX: u32 = 448;
-
 /// Which rectangles the net takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shape {
     /// Squares of the full size only, with blank space beside what is smaller.
     Squares,
-    /// Any up to the full size. What does not fill a square, as the last levels of every photo, costs less, and where a level
-    /// takes several they are smaller.
+    /// Any up to the full size: what does not fill a square costs less.
     Rectangles,
 }
 
@@ -110,8 +105,7 @@ impl View {
         match self.shape {
             // Two squares overlap by most of their size, and what one misses the other may see.
             Shape::Rectangles if length > 2 * self.input_px - overlap => {
-                let most = PART_PX.clamp(self.input_px.min(2 * overlap), self.input_px);
-                let count = (length - overlap).div_ceil(most - overlap);
+                let count = (length - overlap).div_ceil(self.input_px - overlap);
                 (length + (count - 1) * overlap).div_ceil(count).next_multiple_of(STEP_PX).min(self.input_px)
             }
             _ => self.input_px,
@@ -171,7 +165,7 @@ mod tests {
     fn rectangles_are_no_larger_than_they_must_be() {
         let level = VIEW.levels(4000, 3000, 20)[0];
         let tiles = RECTANGLES.tiles(level);
-        assert_eq!((tiles.len(), RECTANGLES.input(&tiles[0])), (63, [416, 416]));
+        assert_eq!((tiles.len(), RECTANGLES.input(&tiles[0])), (30, [608, 544]));
         let last = *RECTANGLES.levels(4000, 3000, 20).last().unwrap();
         let [tile] = RECTANGLES.tiles(last)[..] else { panic!("one square") };
         assert_eq!((RECTANGLES.input(&tile), VIEW.input(&tile)), ([224, 160], [640, 640]));

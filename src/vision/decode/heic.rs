@@ -53,6 +53,12 @@ pub(super) fn pixels(bytes: &[u8], limits: &DecodeLimits) -> Result<RgbImage, De
     Ok(if opaque { rgba.into_rgb8() } else { over_white(rgba) })
 }
 
+/// Width and height that the file says its main picture has.
+pub(super) fn dimensions(bytes: &[u8]) -> Option<(u32, u32)> {
+    let file = HeifFile::parse(bytes).ok()?;
+    file.image_size(file.primary_item().ok()?.id).ok()?
+}
+
 /// When the photo was taken.
 pub(super) fn captured(bytes: &[u8]) -> Option<CaptureTime> {
     let file = HeifFile::parse(bytes).ok()?;

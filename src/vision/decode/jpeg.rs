@@ -59,6 +59,23 @@ pub(super) fn check_variant(bytes: &[u8]) -> Result<(), DecodeError> {
     Ok(())
 }
 
+/// Whether the first frame is progressive (T.81, table B.1): all of its coefficients are held until the last scan.
+pub(super) fn is_progressive(bytes: &[u8]) -> bool {
+    let mut at = 2;
+    while let Some((code, after)) = next_marker(bytes, at) {
+        match code {
+            0xC2 => return true,
+            0xC0 | 0xC1 | marker::SOS | marker::EOI => return false,
+            marker::SOI | marker::TEM => at = after,
+            _ => match after_segment(bytes, after) {
+                Some(next) => at = next,
+                None => return false,
+            },
+        }
+    }
+    false
+}
+
 /// Pixels of a JPEG as stored.
 ///
 /// `lenient` decodes the same bytes forgivingly; it is called only after strict decoding failed.

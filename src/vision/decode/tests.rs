@@ -221,3 +221,22 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_decoding_takes_follows_from_the_header() {
+    let limits = DecodeLimits::default();
+    let picture = scene();
+    let pixels = u64::from(picture.width()) * u64::from(picture.height());
+    let as_format = |format| {
+        let mut bytes = Cursor::new(Vec::new());
+        picture.write_to(&mut bytes, format).unwrap();
+        bytes.into_inner()
+    };
+    assert_eq!(working_bytes(&as_format(image::ImageFormat::Jpeg), &limits), 3 * pixels);
+    assert_eq!(working_bytes(&as_format(image::ImageFormat::Png), &limits), 6 * pixels);
+    let tight = DecodeLimits { max_pixels: pixels - 1, ..limits };
+    for refused in [b"no picture".to_vec(), Vec::new()] {
+        assert_eq!(working_bytes(&refused, &limits), 0);
+    }
+    assert_eq!(working_bytes(&as_format(image::ImageFormat::Jpeg), &tight), 0);
+}
