@@ -28,7 +28,12 @@ pub use storage::{Encryption, S3, Storage, StorageKind};
 pub const FILE_NAME: &str = "rollcall.toml";
 
 /// The commit that the program was built from, where `ROLLCALL_COMMIT` said so to the compiler (`make build` does).
-pub const COMMIT: Option<&str> = option_env!("ROLLCALL_COMMIT");
+const COMMIT: Option<&str> = option_env!("ROLLCALL_COMMIT");
+
+/// The commit that the program was built from; `unknown` when nobody said, or said nothing.
+pub fn commit() -> &'static str {
+    COMMIT.filter(|commit| !commit.is_empty()).unwrap_or("unknown")
+}
 
 /// All settings.
 #[derive(Clone, Serialize, Deserialize)]

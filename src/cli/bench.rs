@@ -8,14 +8,16 @@ use serde::Serialize;
 
 use super::Outcome;
 use super::enrol::open_recogniser;
+use super::evaluate::facts;
 use super::output::{Output, count, table};
 use crate::app::bench::{self, Canvas, Load, Speed, Spread};
 use crate::app::demo::DemoSchool;
 use crate::app::error::{Code, Error};
+use crate::app::evaluate::report::Program;
 use crate::app::work::default_in_flight;
 use crate::app::{Recogniser, blocking};
-use crate::config::{COMMIT, Config};
-use crate::export::html::{Axis, Block, Mark, Page, Plot, Point, Section, Series, Table, Unit};
+use crate::config::{self, Config};
+use crate::export::html::{Axis, Block, Mark, Page, Plot, Point, Series, Unit};
 
 #[derive(Debug, Args)]
 pub(super) struct BenchArgs {
@@ -49,12 +51,6 @@ struct Report {
     speed: Option<Speed>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sweep: Vec<Swept>,
-}
-
-#[derive(Debug, Serialize)]
-struct Program {
-    version: &'static str,
-    commit: &'static str,
 }
 
 #[derive(Debug, Serialize)]
@@ -140,7 +136,7 @@ impl Report {
     fn of(recogniser: &Recogniser, runs: u32) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
-            program: Program { version: env!("CARGO_PKG_VERSION"), commit: COMMIT.unwrap_or("unknown") },
+            program: Program { version: env!("CARGO_PKG_VERSION"), commit: config::commit().to_owned() },
             pack: recogniser.pack(),
             provider: recogniser.provider(),
             runtime: recogniser.runtime().version.clone(),
@@ -260,28 +256,24 @@ impl Swept {
 
 fn page(report: &Report) -> Page {
     let mut sections = Vec::new();
-    let section = |title: &str, blocks| Section { title: title.to_owned(), blocks };
-    let table = |header: &[&str], rows| {
-        Block::Table(Table { header: header.iter().map(|name| (*name).to_owned()).collect(), rows })
-    };
     if let Some(speed) = &report.speed {
-        sections.push(section("In words", vec![Block::Text(in_words(speed))]));
-        sections.push(section("One photo", vec![table(&STAGES, stage_rows(speed))]));
-        sections.push(section("Nets", vec![table(&NETS, net_rows(speed))]));
+        sections.push(facts::section("In words", vec![facts::text(in_words(speed))]));
+        sections.push(facts::section("One photo", vec![facts::table(&STAGES, stage_rows(speed))]));
+        sections.push(facts::section("Nets", vec![facts::table(&NETS, net_rows(speed))]));
     }
     if !report.sweep.is_empty() {
-        sections.push(section("By faces and size", vec![Block::Plot(by_faces(&report.sweep))]));
-        let rows = report.sweep.iter().map(Swept::row).collect();
-        sections.push(section("Median times, milliseconds", vec![table(&SWEEP, rows)]));
+        sections.push(facts::section("By faces and size", vec![Block::Plot(by_faces(&report.sweep))]));
+        let rows = report.sweep.iter().map(Swept::row);
+        sections.push(facts::section("Median times, milliseconds", vec![facts::table(&SWEEP, rows)]));
     }
     let Program { version, commit } = &report.program;
-    let facts = [
+    let about = [
         ("measured with", report.headline()),
         ("program", format!("rollcall {version}, commit {commit}")),
         ("runs", report.runs.to_string()),
     ];
     let lead = "From the bytes of a photo to embedded faces. Comparing and storing are not in it.";
-    let facts = facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let facts = about.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     Page { title: "Speed".to_owned(), lead: lead.to_owned(), facts, sections }
 }
 

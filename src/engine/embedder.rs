@@ -61,17 +61,14 @@ impl OnnxEmbedder {
             outputs: vec![(None, vec![Dim::Free, Dim::Fixed(spec.dims)])],
             batch: BatchAxis::Kept,
         };
-        let mut nets = Net::load_copies(runtime, provider, net_spec)?;
-        // The first run sets up memory and shows a broken provider.
-        let blank = Tensor::zeros(vec![1, 3, height as usize, width as usize]);
-        nets.iter_mut().try_for_each(|net| net.run(&blank).map(drop))?;
+        let nets = Net::load_copies(runtime, provider, net_spec)?;
         let batch = if provider == Provider::Cpu { CPU_BATCH } else { EMBED_BATCH };
         let order = match spec.colour {
             Colour::Rgb => ColourOrder::Rgb,
             Colour::Bgr => ColourOrder::Bgr,
         };
         Ok(Self {
-            stage: Stage::of(nets, StageOptions { max_batch: batch, queue: QUEUE })?,
+            stage: Stage::of(nets, [height, width], StageOptions { max_batch: batch, queue: QUEUE })?,
             batch,
             normalisation: Normalisation { order, mean: spec.mean, std: spec.std },
             size_px: spec.size_px,

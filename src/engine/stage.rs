@@ -156,11 +156,14 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Starts one thread for each copy of a net.
+    /// Runs each copy of a net once on a blank input `[1, 3, height, width]`, which sets up memory and shows a broken provider,
+    /// and starts a thread for each.
     ///
     /// # Errors
-    /// As [`Stage::start`].
-    pub fn of(copies: Vec<Net>, options: StageOptions) -> Result<Self, EngineError> {
+    /// What the first runs report, and as [`Stage::start`].
+    pub fn of(mut copies: Vec<Net>, [height, width]: [u32; 2], options: StageOptions) -> Result<Self, EngineError> {
+        let blank = Tensor::zeros(vec![1, 3, height as usize, width as usize]);
+        copies.iter_mut().try_for_each(|net| net.run(&blank).map(drop))?;
         let first = copies.first().expect("nets are loaded once or more");
         let (name, threads_each) = (first.name(), first.threads().get());
         let copies = copies.into_iter().map(|mut net| move |input: &Tensor| net.run(input)).collect();

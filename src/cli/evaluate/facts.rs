@@ -77,15 +77,15 @@ pub(super) fn point(x: f64, share: &Share) -> Option<Point> {
     share.share.map(|y| Point { x, y, interval })
 }
 
-pub(super) fn section(title: &str, blocks: Vec<Block>) -> Section {
+pub(in crate::cli) fn section(title: &str, blocks: Vec<Block>) -> Section {
     Section { title: title.to_owned(), blocks }
 }
 
-pub(super) fn text(text: impl Into<String>) -> Block {
+pub(in crate::cli) fn text(text: impl Into<String>) -> Block {
     Block::Text(text.into())
 }
 
-pub(super) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Block {
+pub(in crate::cli) fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> Block {
     let header = header.iter().map(|h| (*h).to_owned()).collect();
     Block::Table(Table { header, rows: rows.into_iter().collect() })
 }

@@ -3,7 +3,7 @@
 mod calibrate;
 mod class_photos;
 mod detect;
-mod facts;
+pub(super) mod facts;
 mod identify;
 mod pairs;
 
@@ -21,7 +21,7 @@ use crate::app::evaluate::looker::Looker;
 use crate::app::evaluate::report::{Asked, Measurement, Report, Varied};
 use crate::app::evaluate::variation::Variation;
 use crate::app::recogniser::Recogniser;
-use crate::config::{COMMIT, Config};
+use crate::config::{self, Config};
 use crate::export::html::Page;
 
 /// One of the measurements, or `--calibrate` with its options.
@@ -93,11 +93,6 @@ pub(super) async fn run(args: &EvaluateArgs, config: &Config, output: &Output) -
     }
 }
 
-/// The commit that the program was built from, as far as anybody said.
-fn built_from() -> String {
-    COMMIT.filter(|commit| !commit.is_empty()).unwrap_or("unknown").to_owned()
-}
-
 impl ReportArgs {
     /// Faces are cut out only for a report that shows them.
     const fn crops(&self) -> Crops {
@@ -115,7 +110,7 @@ impl ReportArgs {
         let asked = Asked {
             lists: inputs.lists,
             seed: inputs.seed,
-            commit: self.commit.clone().unwrap_or_else(built_from),
+            commit: self.commit.clone().unwrap_or_else(|| config::commit().to_owned()),
             started_at: Utc::now(),
         };
         let looker = self.looker(&recogniser, config)?;

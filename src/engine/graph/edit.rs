@@ -6,6 +6,7 @@ use super::onnx::{FLOAT, Graph, MARK, Model, Node, Tensor};
 
 /// First version of ONNX whose files list weights apart from inputs.
 const WEIGHTS_ARE_NO_INPUTS: i64 = 4;
+
 /// A graph under change. Nodes are known by their place; a replaced one keeps it.
 pub(super) struct Editor<'a> {
     graph: &'a mut Graph,
@@ -59,11 +60,9 @@ impl<'a> Editor<'a> {
         if changed {
             // Shapes noted between nodes may be those of before.
             self.graph.value_info.clear();
-            let used: HashSet<&String> = self.graph.node.iter().flat_map(|node| &node.input).collect();
-            let unused = |tensor: &Tensor| !used.contains(&tensor.name);
-            let keep: Vec<bool> = self.graph.initializer.iter().map(|tensor| !unused(tensor)).collect();
-            let mut keep = keep.into_iter();
-            self.graph.initializer.retain(|_| keep.next().unwrap_or(true));
+            let Graph { node, initializer, .. } = &mut *self.graph;
+            let used: HashSet<&String> = node.iter().flat_map(|node| &node.input).collect();
+            initializer.retain(|tensor| used.contains(&tensor.name));
         }
         changed
     }

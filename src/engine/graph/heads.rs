@@ -6,12 +6,17 @@ use super::onnx::Node;
 /// First set of operators whose `Softmax` works along one axis and whose `Split` takes its sizes as an input.
 const OPERATORS: i64 = 13;
 
+/// Both rewrites, of files whose operators have these meanings.
+pub(super) fn simplify(editor: &mut Editor) {
+    if editor.operators() >= OPERATORS {
+        without_softmax(editor);
+        merge(editor);
+    }
+}
+
 /// Softmax over two channels behind a convolution -> logistic function of their difference, which the convolution gives itself:
 /// `e^a / (e^a + e^b) = 1 / (1 + e^(b - a))`. Rounded in other places, so the same to about the last digit of a float.
-pub(super) fn without_softmax(editor: &mut Editor) {
-    if editor.operators() < OPERATORS {
-        return;
-    }
+fn without_softmax(editor: &mut Editor) {
     for at in 0..editor.nodes().len() {
         let node = &editor.nodes()[at];
         let [x] = node.input.as_slice() else { continue };
@@ -31,10 +36,7 @@ pub(super) fn without_softmax(editor: &mut Editor) {
 }
 
 /// Two convolutions of the same picture that differ in their weights only -> one, and its channels divided.
-pub(super) fn merge(editor: &mut Editor) {
-    if editor.operators() < OPERATORS {
-        return;
-    }
+fn merge(editor: &mut Editor) {
     let mut done = vec![false; editor.nodes().len()];
     for at in 0..editor.nodes().len() {
         let Some(first) = editor.convolution(at).filter(|_| !done[at]) else { continue };

@@ -43,8 +43,7 @@ pub(super) fn for_cpu(file: Vec<u8>, block: BlockSize) -> Option<Vec<u8>> {
     let mut editor = Editor::open(&mut model)?;
     channels::fill_blocks(&mut editor, block);
     prelu::in_blocks(&mut editor, block);
-    heads::without_softmax(&mut editor);
-    heads::merge(&mut editor);
+    heads::simplify(&mut editor);
     editor.close().then(|| model.encode_to_vec())
 }
 

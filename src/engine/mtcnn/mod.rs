@@ -76,11 +76,8 @@ impl Mtcnn {
     ) -> Result<Self, EngineError> {
         let sizes = if provider == Provider::Cpu { Sizes::CPU } else { Sizes::GPU };
         let start = |spec: NetSpec, max_batch, side: u32| {
-            let mut nets = Net::load_copies(runtime, provider, spec)?;
-            // The first run sets up memory and shows a broken provider.
-            let blank = Tensor::zeros(vec![1, 3, side as usize, side as usize]);
-            nets.iter_mut().try_for_each(|net| net.run(&blank).map(drop))?;
-            Stage::of(nets, StageOptions { max_batch, queue: QUEUE })
+            let nets = Net::load_copies(runtime, provider, spec)?;
+            Stage::of(nets, [side; 2], StageOptions { max_batch, queue: QUEUE })
         };
         Ok(Self {
             spec: spec.clone(),

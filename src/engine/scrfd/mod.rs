@@ -64,21 +64,17 @@ impl Scrfd {
             if provider == Provider::Cpu { &[Shape::Rectangles, Shape::Squares] } else { &[Shape::Squares] };
         let batches = [BatchAxis::Kept, BatchAxis::FoldedAway];
         let forms: Vec<_> = shapes.iter().flat_map(|s| batches.map(|b| net_spec(pack, spec, *s, b))).collect();
-        let mut nets = Net::load_copies_as(runtime, provider, &forms)?;
+        let nets = Net::load_copies_as(runtime, provider, &forms)?;
         let shape = if nets[0].spec().input[2] == Dim::Free { Shape::Rectangles } else { Shape::Squares };
         let batches = provider != Provider::Cpu && nets[0].spec().batch == BatchAxis::Kept;
         let squares_at_once = if batches { GPU_BATCH } else { 1 };
         let options = StageOptions { max_batch: squares_at_once, queue: QUEUE };
-        // The first run sets up memory and shows a broken provider.
-        let side = spec.input_px as usize;
-        let blank = Tensor::zeros(vec![1, 3, side, side]);
-        nets.iter_mut().try_for_each(|net| net.run(&blank).map(drop))?;
         Ok(Self {
             spec: spec.clone(),
             min_face_px,
             view: View { shape, input_px: spec.input_px, reliable_px: spec.reliable_px },
             squares_at_once,
-            net: Stage::of(nets, options)?,
+            net: Stage::of(nets, [spec.input_px; 2], options)?,
         })
     }
 

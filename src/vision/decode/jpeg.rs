@@ -17,6 +17,8 @@ use super::{CUT_OFF, DecodeError, PhotoFormat, entropy, invalid, rare_kind};
 mod marker {
     pub(super) const STUFFING: u8 = 0x00;
     pub(super) const TEM: u8 = 0x01;
+    /// A progressive frame with Huffman codes.
+    pub(super) const PROGRESSIVE: u8 = 0xC2;
     pub(super) const SOI: u8 = 0xD8;
     pub(super) const EOI: u8 = 0xD9;
     pub(super) const SOS: u8 = 0xDA;
@@ -44,36 +46,29 @@ pub(super) enum Condition {
 /// # Errors
 /// `Unsupported` when the first frame is lossless, hierarchical or arithmetic-coded (T.81, table B.1).
 pub(super) fn check_variant(bytes: &[u8]) -> Result<(), DecodeError> {
-    let mut at = 2;
-    while let Some((code, after)) = next_marker(bytes, at) {
-        match code {
-            0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => return Err(rare_kind(PhotoFormat::Jpeg)),
-            0xC0..=0xC2 | marker::SOS | marker::EOI => break,
-            marker::SOI | marker::TEM => at = after,
-            _ => match after_segment(bytes, after) {
-                Some(next) => at = next,
-                None => break,
-            },
-        }
+    match first_frame(bytes) {
+        None | Some(0xC0..=marker::PROGRESSIVE) => Ok(()),
+        Some(_) => Err(rare_kind(PhotoFormat::Jpeg)),
     }
-    Ok(())
 }
 
-/// Whether the first frame is progressive (T.81, table B.1): all of its coefficients are held until the last scan.
+/// Whether the first frame is progressive: all of its coefficients are held until the last scan.
 pub(super) fn is_progressive(bytes: &[u8]) -> bool {
+    first_frame(bytes) == Some(marker::PROGRESSIVE)
+}
+
+/// Which kind the first frame is of (T.81, table B.1), where one stands before the first scan.
+fn first_frame(bytes: &[u8]) -> Option<u8> {
     let mut at = 2;
-    while let Some((code, after)) = next_marker(bytes, at) {
-        match code {
-            0xC2 => return true,
-            0xC0 | 0xC1 | marker::SOS | marker::EOI => return false,
-            marker::SOI | marker::TEM => at = after,
-            _ => match after_segment(bytes, after) {
-                Some(next) => at = next,
-                None => return false,
-            },
-        }
+    loop {
+        let (code, after) = next_marker(bytes, at)?;
+        at = match code {
+            0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => return Some(code),
+            marker::SOS | marker::EOI => return None,
+            marker::SOI | marker::TEM => after,
+            _ => after_segment(bytes, after)?,
+        };
     }
-    false
 }
 
 /// Pixels of a JPEG as stored.

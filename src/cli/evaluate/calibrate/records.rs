@@ -10,9 +10,9 @@ use crate::app::evaluate::records::{CalibratedOnRecords, ClassFigures, FACES_PER
 use crate::app::evaluate::report::{Asked, Report};
 use crate::cli::Outcome;
 use crate::cli::enrol::open_recogniser;
-use crate::cli::evaluate::{built_from, facts};
+use crate::cli::evaluate::facts;
 use crate::cli::output::{Output, table};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::export::html::Page;
 use crate::pack::rescore::scoring_block;
 
@@ -22,7 +22,7 @@ pub(super) async fn run(args: &CalibrateArgs, config: &Config, output: &Output) 
     let asked = Asked {
         lists: Vec::new(),
         seed: Some(args.seed),
-        commit: args.report.commit.clone().unwrap_or_else(built_from),
+        commit: args.report.commit.clone().unwrap_or_else(|| config::commit().to_owned()),
         started_at: Utc::now(),
     };
     let today = Utc::now().with_timezone(&config.time_zone).date_naive();
