@@ -5,6 +5,7 @@
 //! or correct need no recogniser.
 
 pub mod annotate;
+pub mod attendance;
 pub mod audit;
 pub mod auth;
 pub mod batch;
@@ -39,6 +40,7 @@ pub mod report;
 pub mod review;
 pub mod roster;
 pub mod session;
+pub mod status_styles;
 pub mod storage_check;
 pub mod term;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::error::{Code, Error};
 use super::freshness::Freshness;
 use super::session::Matching;
 use super::term::{Calendar, ClassWish};
-use super::{School, blocking, session};
+use super::{School, blocking, session, status_styles};
 use crate::config::Config;
 use crate::db::records::MarkRow;
 use crate::db::sessions::SessionRow as StoredSession;
@@ -23,10 +23,9 @@ use crate::domain::attendance::Flag;
 use crate::domain::ids::{ClassId, MemberId, SessionId};
 use crate::domain::pilot::PilotSessions;
 use crate::domain::sheet::{
-    ExcusedRule, PercentagePolicy, RegisterColumn, RegisterMember, RegisterRecord, RegisterSheet, SessionRow,
-    SessionSheet, SheetHeading, SheetRules, StatusLabels,
+    RegisterColumn, RegisterMember, RegisterRecord, RegisterSheet, SessionRow, SessionSheet, SheetHeading, SheetRules,
 };
-use crate::domain::status::{AttendanceStatus, SessionState};
+use crate::domain::status::SessionState;
 use crate::export::{Bom, class_workbook, register_csv, register_workbook, session_csv, session_workbook};
 
 /// Members whose records one statement asks for.
@@ -263,23 +262,9 @@ pub(super) fn find_subject(conn: &mut AnyConnection, name: &str) -> Result<Subje
     })
 }
 
-pub(super) fn rules(config: &Config) -> Result<SheetRules, Error> {
-    let labels = &config.report.labels;
-    let label = |status: AttendanceStatus| match status {
-        AttendanceStatus::Present => labels.present.clone(),
-        AttendanceStatus::Absent => labels.absent.clone(),
-        AttendanceStatus::Late => labels.late.clone(),
-        AttendanceStatus::Excused => labels.excused.clone(),
-        AttendanceStatus::Unmarked => labels.unmarked.clone(),
-    };
-    let excused =
-        if config.report.excused_counts_as_absent { ExcusedRule::CountsAsAbsent } else { ExcusedRule::LeftOut };
-    Ok(SheetRules {
-        labels: StatusLabels::new(label)
-            .map_err(|e| Error::new(Code::InvalidSettings, format!("settings: report.labels: {e}")))?,
-        policy: PercentagePolicy { excused, ..PercentagePolicy::default() },
-        low_attendance_percent: config.report.low_attendance_percent,
-    })
+pub(super) fn rules(conn: &mut AnyConnection, config: &Config) -> Result<SheetRules, Error> {
+    let styles = status_styles::read(conn, config)?;
+    Ok(SheetRules { styles, low_attendance_percent: config.report.low_attendance_percent })
 }
 
 pub(super) fn heading(conn: &mut AnyConnection, class: ClassId, config: &Config) -> Result<SheetHeading, Error> {
@@ -304,7 +289,7 @@ fn session_sheet(conn: &mut AnyConnection, id: SessionId, config: &Config) -> Re
     let sheet = SessionSheet {
         id,
         heading: heading(conn, stored.class_id, config)?,
-        rules: rules(config)?,
+        rules: rules(conn, config)?,
         name: stored.name.clone(),
         starts_at: session::local(stored.starts_at, config.time_zone),
         state: stored.state,
@@ -414,7 +399,7 @@ fn outline(conn: &mut AnyConnection, wanted: &RegisterOf, config: &Config) -> Re
         to: row.member.valid_to,
     });
     let heading = SheetHeading { subject: subject.map(|s| s.name), ..heading(conn, class, config)? };
-    let sheet = RegisterSheet::new(heading, rules(config)?, from, to).filled(Vec::new(), columns, &[]);
+    let sheet = RegisterSheet::new(heading, rules(conn, config)?, from, to).filled(Vec::new(), columns, &[]);
     Ok(Outline { sheet: sheet.without_pilots(left_out), roll: roll.collect(), times })
 }
 
@@ -436,7 +421,8 @@ fn columns(conn: &mut AnyConnection, stored: &[StoredSession], config: &Config) 
         let pilot = s.pilot.then_some("PILOT");
         let name: Vec<&str> = s.name.as_deref().into_iter().chain(pilot).chain(stale).chain(check).collect();
         let starts_at = session::local(s.starts_at, config.time_zone);
-        columns.push(RegisterColumn { id: s.id, starts_at, name: (!name.is_empty()).then(|| name.join(" · ")) });
+        let name = (!name.is_empty()).then(|| name.join(" · "));
+        columns.push(RegisterColumn { id: s.id, starts_at, name, subject: s.subject_id });
     }
     Ok(columns)
 }

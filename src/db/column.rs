@@ -16,7 +16,8 @@ use serde::de::DeserializeOwned;
 use crate::domain::access::{ActorKind, Role, Scope};
 use crate::domain::embedding::Embedding;
 use crate::domain::ids::{
-    ClassId, FaceId, MemberId, PhotoId, SampleId, SessionId, StudentId, SubjectId, TokenId, UserId,
+    ClassId, FaceId, HolidayId, LeaveId, MemberId, PhotoId, SampleId, SessionId, SlotId, StudentId, SubjectId, TokenId,
+    UserId,
 };
 use crate::domain::pilot::Opinion;
 use crate::domain::status::{AttendanceStatus, Consent, Origin, PhotoState, RecordSource, SessionState, Verdict};
@@ -104,7 +105,7 @@ macro_rules! words {
     )*};
 }
 
-ids!(ClassId StudentId MemberId SubjectId SampleId SessionId PhotoId FaceId UserId TokenId);
+ids!(ClassId StudentId MemberId SubjectId SampleId SessionId PhotoId FaceId UserId TokenId SlotId HolidayId LeaveId);
 words!(AttendanceStatus Consent Origin PhotoState RecordSource SessionState Verdict ActorKind Role Scope Opinion);
 
 bound!(where [T: Serialize] Json<T>, Text, String, |json| {

@@ -35,6 +35,8 @@ pub mod samples;
 pub(crate) mod schema;
 pub mod sessions;
 pub mod sightings;
+pub mod statistics;
+pub mod status_styles;
 pub mod students;
 pub mod subjects;
 pub mod terms;

@@ -62,6 +62,15 @@ pub struct SessionRecordRow {
     pub updated_at: NaiveDateTime,
 }
 
+/// What a member's record in a session says, and who says it.
+#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
+pub struct ToldRow {
+    pub session_id: SessionId,
+    pub status: AttendanceStatus,
+    pub source: RecordSource,
+    pub note: Option<String>,
+}
+
 /// Records that Postgres writes at a time: eight values each, and a statement takes 65,535.
 const PORTION: usize = 1_000;
 
@@ -191,6 +200,25 @@ pub fn marks_of(
         .filter(attendance_sessions::starts_at.lt(to))
         .filter(attendance_sessions::pilot.eq_any(is_pilot))
         .select((records::session_id, records::member_id, records::status))
+        .load(conn)?)
+}
+
+/// The records of a member in sessions that start at the first time or later and before the last (UTC), in order of time.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn told_of(
+    conn: &mut AnyConnection,
+    member: MemberId,
+    (from, to): (NaiveDateTime, NaiveDateTime),
+) -> Result<Vec<ToldRow>, DbError> {
+    Ok(records::table
+        .inner_join(attendance_sessions::table)
+        .filter(records::member_id.eq(member))
+        .filter(attendance_sessions::starts_at.ge(from))
+        .filter(attendance_sessions::starts_at.lt(to))
+        .order((attendance_sessions::starts_at, records::session_id))
+        .select((records::session_id, records::status, records::source, records::note))
         .load(conn)?)
 }
 
@@ -334,6 +362,23 @@ mod tests {
                 let of_ravi = marks_of(conn, &[ravi], (from, to), PilotSessions::Included)?;
                 assert_eq!(of_ravi, [MarkRow { session_id: school.session, member_id: ravi, status: Absent }]);
                 assert_eq!(marks_of(conn, &[], (from, to), PilotSessions::Included)?, []);
+                Ok(())
+            }).unwrap();
+        }
+
+        fn what_is_told_of_a_member_comes_in_order_of_time(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let asha = school.members[0];
+                let before = sessions::find_or_insert(conn, &new_session(school.class, "2025-08-31 03:30:00"))?.id;
+                let late = NewRecord { note: Some("bus".into()), ..record(before, asha, Late, Manual) };
+                upsert(conn, &[record(school.session, asha, Absent, Auto), late])?;
+                let days = |from: &str| (at(from), at("2025-09-02 00:00:00"));
+                let told = told_of(conn, asha, days("2025-08-31 00:00:00"))?;
+                let first = ToldRow { session_id: before, status: Late, source: Manual, note: Some("bus".into()) };
+                assert_eq!((told.len(), &told[0], told[1].session_id), (2, &first, school.session));
+                assert_eq!(told_of(conn, asha, days("2025-09-01 00:00:00"))?.len(), 1);
+                assert_eq!(told_of(conn, school.members[1], days("2025-08-31 00:00:00"))?, []);
                 Ok(())
             }).unwrap();
         }

@@ -2,7 +2,7 @@
 //!
 //! Written by hand. The migrations carry the rules (unique, check, foreign key); here are names and types only.
 
-use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
+use diesel::{allow_columns_to_appear_in_same_group_by_clause, allow_tables_to_appear_in_same_query, joinable, table};
 
 table! {
     classes (id) {
@@ -332,6 +332,16 @@ table! {
     }
 }
 
+table! {
+    status_styles (status) {
+        status -> Text,
+        label -> Text,
+        short -> Text,
+        points_hundredths -> Nullable<Integer>,
+        colour -> Text,
+    }
+}
+
 joinable!(class_members -> students (student_id));
 joinable!(class_members -> classes (class_id));
 joinable!(face_samples -> students (student_id));
@@ -370,4 +380,7 @@ allow_tables_to_appear_in_same_query!(
     face_decisions,
     events,
     pilot_opinions,
+    status_styles,
 );
+
+allow_columns_to_appear_in_same_group_by_clause!(faces::verdict, session_photos::session_id);

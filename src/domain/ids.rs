@@ -28,6 +28,12 @@ ids! {
     SubjectId, "subject";
     /// One enrolment photo's embedding.
     SampleId, "sample";
+    /// A lesson that comes every week.
+    SlotId, "slot";
+    /// Days without lessons.
+    HolidayId, "holiday";
+    /// Days on which a student is excused beforehand.
+    LeaveId, "leave";
     /// One meeting of a class.
     SessionId, "session";
     /// One picture of a session.

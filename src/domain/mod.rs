@@ -40,6 +40,8 @@ pub mod score;
 pub mod session_group;
 pub mod sheet;
 pub mod spelling;
+pub mod statistics;
 pub mod status;
 pub mod template;
 pub mod term;
+pub mod timetable;

@@ -61,7 +61,7 @@ pub fn session_csv(sheet: &SessionSheet, bom: Bom) -> Result<Vec<u8>, ExportErro
             &row.prn,
             &row.name,
             row.status.as_str(),
-            sheet.rules.labels.label(row.status),
+            sheet.rules.marks().label(row.status),
             confidence.as_deref().unwrap_or_default(),
             row.source.as_str(),
             row.note.as_deref().unwrap_or_default(),
@@ -104,8 +104,8 @@ pub fn register_csv_rows(sheet: &RegisterSheet) -> Result<Vec<u8>, ExportError> 
     let mut table = Table::new(Bom::Without);
     for row in sheet.rows() {
         let totals = StatusCounts::ORDER.map(|status| row.counts.of(status).to_string());
-        let percentage = row.percentage.map(|p| format!("{p:.2}")).unwrap_or_default();
-        let label = |cell: &Option<_>| cell.map(|status| sheet.rules().labels.label(status)).unwrap_or_default();
+        let percentage = row.summary.percent.map(|p| format!("{p:.2}")).unwrap_or_default();
+        let label = |cell: &Option<_>| cell.map(|status| sheet.rules().marks().label(status)).unwrap_or_default();
         let fixed = [row.roll_no.as_str(), &row.prn, &row.name];
         let counted = totals.iter().map(String::as_str).chain([percentage.as_str()]);
         table.row(fixed.into_iter().chain(counted).chain(row.cells.iter().map(label)));

@@ -4,8 +4,8 @@ use chrono::{NaiveDate, TimeDelta};
 
 use super::label;
 use crate::app::error::{Code, Error};
-use crate::app::report::{heading, rules};
-use crate::app::{School, blocking, session};
+use crate::app::report::heading;
+use crate::app::{School, blocking, session, status_styles};
 use crate::config::Config;
 use crate::db::classes::ClassRow;
 use crate::db::sessions::SessionRow;
@@ -43,8 +43,9 @@ pub async fn compare(school: &School, wish: CompareWish) -> Result<PilotSheet, E
     {
         return Err(Error::new(Code::InvalidRequest, format!("the last day {last} is before the first, {first}")));
     }
-    let labels = rules(&school.config)?.labels;
-    let (zone, own) = (school.config.time_zone, labels.clone());
+    let config = school.config.clone();
+    let styles = school.read(move |conn| status_styles::read(conn, &config)).await?;
+    let (zone, own) = (school.config.time_zone, styles.marks().clone());
     let register = blocking(move || Ok(parse_register(&register, &own, zone)?)).await?;
     let config = school.config.clone();
     let read = move |conn: &mut AnyConnection| {
@@ -60,7 +61,7 @@ pub async fn compare(school: &School, wish: CompareWish) -> Result<PilotSheet, E
     let tolerance = TimeDelta::minutes(i64::from(school.config.session_gap_min));
     blocking(move || {
         let scope = Scope { classes: &labels_of(&classes), lessons: &lessons, days, tolerance };
-        Ok(PilotSheet { heading, labels, comparison: compare_with(register, &scope) })
+        Ok(PilotSheet { heading, styles, comparison: compare_with(register, &scope) })
     })
     .await
 }

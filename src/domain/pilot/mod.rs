@@ -17,7 +17,7 @@ pub use tally::{Outcome, Shares, Tally};
 pub use verdict::{LEAST_DAYS, LEAST_NAMES, LEAST_SESSIONS, MOST_MISSED, MOST_WRONG_NAMES, Readiness, Verdict};
 
 use super::attendance::{Ground, Record};
-use super::sheet::{SheetHeading, StatusLabels};
+use super::sheet::{SheetHeading, StatusStyles};
 use super::status::words;
 
 /// Whether sessions of a pilot are among those that are added up.
@@ -40,7 +40,7 @@ impl PilotSessions {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PilotSheet {
     pub heading: SheetHeading,
-    pub labels: StatusLabels,
+    pub styles: StatusStyles,
     pub comparison: Comparison,
 }
 

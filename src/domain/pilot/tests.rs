@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::class_label::{ClassLabels, class_refs};
 use crate::domain::ids::{ClassId, MemberId, SessionId, StudentId};
+use crate::domain::sheet::StatusLabels;
 use crate::domain::status::AttendanceStatus;
 
 fn register(text: &str) -> Register {

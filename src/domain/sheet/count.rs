@@ -1,52 +1,66 @@
 //! Counting statuses, and the percentage a school makes of them.
 
+use crate::domain::sheet::Points;
 use crate::domain::status::AttendanceStatus;
 
-/// What a late arrival is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LateRule {
-    #[default]
-    CountsAsPresent,
-    CountsAsAbsent,
-}
-
-/// What an excused absence is worth.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ExcusedRule {
-    /// The session does not count for this student: neither above nor below the line of the fraction.
-    #[default]
-    LeftOut,
-    CountsAsPresent,
-    CountsAsAbsent,
-}
-
-/// How the percentage is made. By default `(present + late) / (present + late + absent)`.
+/// How the percentage is made: points of the records that count over their number. By default
+/// `(present + late) / (present + late + absent)`.
 ///
 /// *Unmarked* is outside every percentage under every policy: nobody has decided yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PercentagePolicy {
-    pub late: LateRule,
-    pub excused: ExcusedRule,
+    /// In [`StatusCounts::ORDER`]; none: it does not count.
+    points: [Option<Points>; 5],
+}
+
+impl Default for PercentagePolicy {
+    fn default() -> Self {
+        Self::new(|status| match status {
+            AttendanceStatus::Present | AttendanceStatus::Late => Some(Points::FULL),
+            AttendanceStatus::Absent => Some(Points::NONE),
+            AttendanceStatus::Excused | AttendanceStatus::Unmarked => None,
+        })
+    }
 }
 
 impl PercentagePolicy {
-    /// Whether `status` stands above the line of the fraction.
-    pub fn attended(self, status: AttendanceStatus) -> bool {
-        match status {
-            AttendanceStatus::Present => true,
-            AttendanceStatus::Late => self.late == LateRule::CountsAsPresent,
-            AttendanceStatus::Excused => self.excused == ExcusedRule::CountsAsPresent,
-            AttendanceStatus::Absent | AttendanceStatus::Unmarked => false,
-        }
+    /// `points_of` is asked once for each meaning; what it says of *unmarked* is not heard.
+    pub fn new(points_of: impl Fn(AttendanceStatus) -> Option<Points>) -> Self {
+        let points =
+            StatusCounts::ORDER.map(|status| points_of(status).filter(|_| status != AttendanceStatus::Unmarked));
+        Self { points }
+    }
+
+    /// What a record is worth; none: it does not count.
+    pub fn points(self, status: AttendanceStatus) -> Option<Points> {
+        let index = StatusCounts::ORDER.iter().position(|s| *s == status);
+        self.points[index.expect("ORDER holds every status")]
     }
 
     /// Whether `status` stands below the line of the fraction.
     pub fn counted(self, status: AttendanceStatus) -> bool {
-        match status {
-            AttendanceStatus::Present | AttendanceStatus::Absent | AttendanceStatus::Late => true,
-            AttendanceStatus::Excused => self.excused != ExcusedRule::LeftOut,
-            AttendanceStatus::Unmarked => false,
-        }
+        self.points(status).is_some()
+    }
+}
+
+/// Points over the records that count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Fraction {
+    /// A hundred for each record of full points.
+    pub hundredths: u32,
+    pub counted: u32,
+}
+
+impl Fraction {
+    /// 0..=100, not rounded; none while no record counts.
+    pub fn percentage(self) -> Option<f64> {
+        // One rounding only: 3 of 4 is exactly 75, so a member on the line is never below it.
+        (self.counted > 0).then(|| f64::from(self.hundredths) / f64::from(self.counted))
+    }
+
+    /// Full points are 1.
+    pub fn points(self) -> f64 {
+        f64::from(self.hundredths) / 100.0
     }
 }
 
@@ -90,19 +104,18 @@ impl StatusCounts {
         self.present + self.absent + self.late + self.excused
     }
 
-    /// The percentage's fraction as `policy` makes it: attended records, counted records.
-    pub fn fraction(self, policy: PercentagePolicy) -> (u32, u32) {
-        let sum = |stands: &dyn Fn(AttendanceStatus) -> bool| -> u32 {
-            Self::ORDER.into_iter().filter(|status| stands(*status)).map(|status| self.of(status)).sum()
-        };
-        (sum(&|status| policy.attended(status)), sum(&|status| policy.counted(status)))
+    /// The percentage's fraction as `policy` makes it.
+    pub fn fraction(self, policy: PercentagePolicy) -> Fraction {
+        let worth = |status| Some((policy.points(status)?, self.of(status)));
+        Self::ORDER.into_iter().filter_map(worth).fold(Fraction::default(), |sum, (points, records)| Fraction {
+            hundredths: sum.hundredths + u32::from(points.hundredths()) * records,
+            counted: sum.counted + records,
+        })
     }
 
-    /// Attended over counted records as `policy` says, 0..=100, not rounded; `None` while no record counts.
+    /// Points over counted records as `policy` says, 0..=100, not rounded; `None` while no record counts.
     pub fn percentage(self, policy: PercentagePolicy) -> Option<f64> {
-        let (attended, counted) = self.fraction(policy);
-        // One rounding only: 3 of 4 is exactly 75, so a member on the line is never below it.
-        (counted > 0).then(|| 100.0 * f64::from(attended) / f64::from(counted))
+        self.fraction(policy).percentage()
     }
 }
 
@@ -145,14 +158,18 @@ mod tests {
         proptest::collection::vec(proptest::sample::select(StatusCounts::ORDER.as_slice()), 0..80)
     }
 
+    /// A present record is worth the most.
     fn policies() -> impl Strategy<Value = PercentagePolicy> {
-        let late = proptest::sample::select(vec![LateRule::CountsAsPresent, LateRule::CountsAsAbsent]);
-        let excused = proptest::sample::select(vec![
-            ExcusedRule::LeftOut,
-            ExcusedRule::CountsAsPresent,
-            ExcusedRule::CountsAsAbsent,
-        ]);
-        (late, excused).prop_map(|(late, excused)| PercentagePolicy { late, excused })
+        let points = proptest::option::of(0..=100);
+        (points.clone(), points.clone(), points).prop_map(|(absent, late, excused)| {
+            let points = |hundredths: Option<i32>| hundredths.map(|n| Points::from_hundredths(n).unwrap());
+            PercentagePolicy::new(|status| match status {
+                AttendanceStatus::Present | AttendanceStatus::Unmarked => Some(Points::FULL),
+                AttendanceStatus::Absent => points(absent),
+                AttendanceStatus::Late => points(late),
+                AttendanceStatus::Excused => points(excused),
+            })
+        })
     }
 
     #[test]
@@ -161,11 +178,19 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_moves_the_fraction_as_it_says() {
-        let percentage = |late, excused| COUNTS.percentage(PercentagePolicy { late, excused });
-        assert_eq!(percentage(LateRule::CountsAsAbsent, ExcusedRule::LeftOut), Some(100.0 * 5.0 / 8.0));
-        assert_eq!(percentage(LateRule::CountsAsPresent, ExcusedRule::CountsAsPresent), Some(100.0 * 8.0 / 10.0));
-        assert_eq!(percentage(LateRule::CountsAsAbsent, ExcusedRule::CountsAsAbsent), Some(100.0 * 5.0 / 10.0));
+    fn points_move_the_fraction_as_they_say() {
+        let percentage = |late, excused| {
+            let policy = PercentagePolicy::new(|status| match status {
+                AttendanceStatus::Late => Some(Points::from_hundredths(late).unwrap()),
+                AttendanceStatus::Excused => excused,
+                other => PercentagePolicy::default().points(other),
+            });
+            COUNTS.percentage(policy)
+        };
+        assert_eq!(percentage(0, None), Some(100.0 * 5.0 / 8.0));
+        assert_eq!(percentage(50, None), Some(100.0 * 5.5 / 8.0));
+        assert_eq!(percentage(100, Some(Points::FULL)), Some(100.0 * 8.0 / 10.0));
+        assert_eq!(percentage(0, Some(Points::NONE)), Some(100.0 * 5.0 / 10.0));
     }
 
     #[test]

@@ -64,6 +64,7 @@ pub(crate) fn column(day: u32) -> RegisterColumn {
         id: SessionId(i64::from(day)),
         starts_at: date.and_hms_opt(9, 30, 0).unwrap(),
         name: Some(format!("Lecture {}", day + 1)),
+        subject: None,
     }
 }
 

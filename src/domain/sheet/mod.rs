@@ -10,12 +10,18 @@ mod labels;
 mod order;
 mod register;
 mod session;
+mod style;
+mod summary;
 
-pub use count::{ExcusedRule, LateRule, PercentagePolicy, StatusCounts};
+pub use count::{Fraction, PercentagePolicy, StatusCounts};
 pub use labels::{LabelError, StatusLabels};
 pub use order::natural_order;
-pub use register::{RegisterCell, RegisterColumn, RegisterMember, RegisterRecord, RegisterRow, RegisterSheet};
+pub use register::{
+    OpenLesson, RegisterCell, RegisterColumn, RegisterMember, RegisterRecord, RegisterRow, RegisterSheet,
+};
 pub use session::{PILOT_NOTICE, SessionRow, SessionSheet};
+pub use style::{Colour, Points, StatusStyle, StatusStyles, StyleError};
+pub use summary::{OpenLessons, SubjectSummary, Summary};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use chrono_tz::Tz;
@@ -57,19 +63,27 @@ impl SheetHeading {
 /// How a school writes and counts the five meanings.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SheetRules {
-    pub labels: StatusLabels,
-    pub policy: PercentagePolicy,
+    pub styles: StatusStyles,
     /// Members below this percentage are pointed out, 0..=100; default 75, the usual line for sitting an examination.
     pub low_attendance_percent: f64,
 }
 
 impl Default for SheetRules {
     fn default() -> Self {
-        Self { labels: StatusLabels::default(), policy: PercentagePolicy::default(), low_attendance_percent: 75.0 }
+        Self { styles: StatusStyles::default(), low_attendance_percent: 75.0 }
     }
 }
 
 impl SheetRules {
+    /// What stands in cells.
+    pub const fn marks(&self) -> &StatusLabels {
+        self.styles.marks()
+    }
+
+    pub fn policy(&self) -> PercentagePolicy {
+        self.styles.policy()
+    }
+
     /// Whether `percentage` (0..=100, not rounded) is below the line. Nothing counted yet is not low.
     pub fn is_low(&self, percentage: Option<f64>) -> bool {
         percentage.is_some_and(|percentage| percentage < self.low_attendance_percent)

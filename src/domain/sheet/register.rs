@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use chrono::{NaiveDate, NaiveDateTime};
 
-use crate::domain::ids::{MemberId, SessionId};
-use crate::domain::sheet::{PercentagePolicy, SheetHeading, SheetRules, StatusCounts, natural_order};
+use crate::domain::ids::{MemberId, SessionId, SubjectId};
+use crate::domain::sheet::{OpenLessons, SheetHeading, SheetRules, StatusCounts, Summary, natural_order};
 use crate::domain::status::AttendanceStatus;
 
 /// A member of the class at any time in the range.
@@ -42,6 +42,15 @@ pub struct RegisterColumn {
     pub starts_at: NaiveDateTime,
     /// The session's name, or its subject where a register spans subjects.
     pub name: Option<String>,
+    pub subject: Option<SubjectId>,
+}
+
+/// A lesson of the timetable that has no session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpenLesson {
+    pub day: NaiveDate,
+    /// It can still be held.
+    pub is_to_come: bool,
 }
 
 /// The status of a member in a session.
@@ -58,14 +67,15 @@ pub type RegisterCell = Option<AttendanceStatus>;
 /// One member over all sessions of the range.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RegisterRow {
+    pub member: MemberId,
     pub roll_no: String,
     pub prn: String,
     pub name: String,
     /// One per session, in the order of [`RegisterSheet::sessions`].
     pub cells: Vec<RegisterCell>,
     pub counts: StatusCounts,
-    /// 0..=100 by the sheet's policy; `None` while no record of this member counts.
-    pub percentage: Option<f64>,
+    /// By the sheet's policy.
+    pub summary: Summary,
 }
 
 /// Everything the register of a class shows. Made by [`RegisterSheet::new`] only, so that every row has a cell per
@@ -78,13 +88,29 @@ pub struct RegisterSheet {
     to: NaiveDate,
     sessions: Vec<RegisterColumn>,
     rows: Vec<RegisterRow>,
+    open_lessons: Vec<OpenLesson>,
     pilots_left_out: usize,
 }
 
 impl RegisterSheet {
     /// An empty register of the days `from..=to`.
     pub fn new(heading: SheetHeading, rules: SheetRules, from: NaiveDate, to: NaiveDate) -> Self {
-        Self { heading, rules, from, to, sessions: Vec::new(), rows: Vec::new(), pilots_left_out: 0 }
+        Self {
+            heading,
+            rules,
+            from,
+            to,
+            sessions: Vec::new(),
+            rows: Vec::new(),
+            open_lessons: Vec::new(),
+            pilots_left_out: 0,
+        }
+    }
+
+    /// The same register of a class with these lessons on its timetable that have no session. Said before it is filled.
+    #[must_use]
+    pub fn with_open_lessons(self, open_lessons: Vec<OpenLesson>) -> Self {
+        Self { open_lessons, ..self }
     }
 
     /// Fills the register: sessions by time, members as [`RegisterMember::cmp_by_roll`] says.
@@ -106,14 +132,29 @@ impl RegisterSheet {
             let waiting = || member.belongs_on(session.starts_at.date()).then_some(AttendanceStatus::Unmarked);
             statuses.get(&(member.id, session.id)).copied().or_else(waiting)
         };
-        let policy = self.rules.policy;
+        let policy = self.rules.policy();
         let row = |member: RegisterMember| {
-            let cells = sessions.iter().map(|session| cell(&member, session)).collect();
-            RegisterRow::new(member, cells, policy)
+            let cells: Vec<RegisterCell> = sessions.iter().map(|session| cell(&member, session)).collect();
+            let subjects = sessions.iter().map(|session| session.subject);
+            let summary = Summary::of(subjects.zip(cells.iter().copied()), self.open_to(&member), policy);
+            RegisterRow::new(member, cells, summary)
         };
         self.rows = members.into_iter().map(row).collect();
         self.sessions = sessions;
         self
+    }
+
+    fn open_to(&self, member: &RegisterMember) -> OpenLessons {
+        let of_member = self.open_lessons.iter().filter(|lesson| member.belongs_on(lesson.day));
+        of_member.fold(OpenLessons::default(), |sum, lesson| match lesson.is_to_come {
+            true => OpenLessons { to_come: sum.to_come + 1, ..sum },
+            false => OpenLessons { missed: sum.missed + 1, ..sum },
+        })
+    }
+
+    /// Lessons of the timetable that have no session.
+    pub fn open_lessons(&self) -> &[OpenLesson] {
+        &self.open_lessons
     }
 
     /// The same register, which says that so many sessions of a pilot are not on it.
@@ -160,15 +201,15 @@ impl RegisterSheet {
 
     /// Members whose percentage is below the line of the rules.
     pub fn low_attendance(&self) -> impl Iterator<Item = &RegisterRow> {
-        self.rows.iter().filter(|row| self.rules.is_low(row.percentage))
+        self.rows.iter().filter(|row| self.rules.is_low(row.summary.percent))
     }
 }
 
 impl RegisterRow {
-    fn new(member: RegisterMember, cells: Vec<RegisterCell>, policy: PercentagePolicy) -> Self {
+    fn new(member: RegisterMember, cells: Vec<RegisterCell>, summary: Summary) -> Self {
         let counts: StatusCounts = cells.iter().flatten().copied().collect();
-        let RegisterMember { roll_no, prn, name, .. } = member;
-        Self { roll_no, prn, name, cells, counts, percentage: counts.percentage(policy) }
+        let RegisterMember { id, roll_no, prn, name, .. } = member;
+        Self { member: id, roll_no, prn, name, cells, counts, summary }
     }
 }
 
@@ -225,7 +266,22 @@ mod tests {
         let sheet = register(&[three_of_four, two_of_four, vec![]]);
         let low: Vec<&str> = sheet.low_attendance().map(|row| row.roll_no.as_str()).collect();
         assert_eq!(low, ["CSE-A-2"]);
-        assert_eq!(sheet.rows()[2].percentage, None, "nothing marked is not low");
+        assert_eq!(sheet.rows()[2].summary.percent, None, "nothing marked is not low");
+    }
+
+    #[test]
+    fn open_lessons_are_those_of_days_in_the_class() {
+        let lesson = |day: u64, is_to_come| OpenLesson { day: FIRST_DAY + Days::new(day), is_to_come };
+        let mut late_comer = member(1);
+        late_comer.from = Some(FIRST_DAY + Days::new(1));
+        let open = vec![lesson(0, false), lesson(1, false), lesson(9, true)];
+        let record =
+            |m| RegisterRecord { session: SessionId(2), member: MemberId(m), status: AttendanceStatus::Present };
+        let sheet = empty_register().with_open_lessons(open);
+        let sheet = sheet.filled(vec![late_comer, member(2)], vec![column(2)], &[record(1), record(2)]);
+        let all: Vec<_> = sheet.rows().iter().map(|row| row.summary.percent_all.unwrap()).collect();
+        assert_eq!(all, [100.0 / 3.0, 25.0]);
+        assert!(sheet.rows().iter().all(|row| row.summary.percent_reachable == Some(100.0)));
     }
 
     fn grids() -> impl Strategy<Value = Vec<Vec<RegisterCell>>> {
@@ -247,7 +303,7 @@ mod tests {
         fn a_member_without_a_counted_session_has_no_percentage(grid in grids()) {
             for row in register(&grid).rows() {
                 let counted = row.counts.present + row.counts.absent + row.counts.late;
-                prop_assert_eq!(row.percentage.is_none(), counted == 0);
+                prop_assert_eq!(row.summary.percent.is_none(), counted == 0);
             }
         }
     }

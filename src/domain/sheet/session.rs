@@ -62,7 +62,7 @@ impl SessionSheet {
 
     /// 0..=100 by the sheet's policy; `None` while no record counts.
     pub fn percentage(&self) -> Option<f64> {
-        self.counts().percentage(self.rules.policy)
+        self.counts().percentage(self.rules.policy())
     }
 
     /// What needs a person's eye and does not change with the status cells: that it is a pilot, strangers, then the flags.

@@ -41,7 +41,7 @@ impl<'a> SessionLinks<'a> {
             let place = format!("{name}!{range},{},FALSE", STATUS - PRN + 1);
             (page.sheet().id, LinkedPage { page, place, marks })
         };
-        let alike = pages.iter().filter(|page| page.sheet().rules.labels == *labels);
+        let alike = pages.iter().filter(|page| page.sheet().rules.marks() == labels);
         Self { pages: alike.map(linked).collect() }
     }
 

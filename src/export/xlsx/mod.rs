@@ -55,7 +55,7 @@ pub fn class_workbook(register: &RegisterSheet, sessions: &[SessionSheet]) -> Re
     let page = |sheet| SessionPage::new(sheet, names.take(&session::page_name(sheet)));
     let pages: Vec<SessionPage<'_>> = sessions.iter().map(page).collect();
     written(register.heading(), "Class register", |workbook| {
-        RegisterPage::new(register, SessionLinks::to(&pages, &register.rules().labels))
+        RegisterPage::new(register, SessionLinks::to(&pages, register.rules().marks()))
             .write(workbook.add_worksheet())?;
         pages.iter().try_for_each(|page| page.write(workbook.add_worksheet()))
     })

@@ -70,7 +70,12 @@ impl<'a> SummaryPage<'a> {
             Readiness::NotEnoughYet => ("NOT ENOUGH YET: go on", AttendanceStatus::Late),
             Readiness::NotReady => ("NOT READY", AttendanceStatus::Absent),
         };
-        put_across(page, Area(self.row, FIRST, self.row, LAST), word, &style::chip(like).set_font_size(13))?;
+        put_across(
+            page,
+            Area(self.row, FIRST, self.row, LAST),
+            word,
+            &style::chip(&self.sheet.styles, like).set_font_size(13),
+        )?;
         page.set_row_height(self.row, 24)?;
         self.row += 1;
         for reason in &verdict.reasons {
@@ -205,7 +210,11 @@ impl<'a> SummaryPage<'a> {
         let numbers = [agree_present, agree_absent, wrong_present, missed, asked, not_comparable];
         for (col, n) in (1..).zip(sessions.into_iter().chain(numbers)) {
             let worst = n > 0 && col == 4 && kind == Kind::Part;
-            let format = if worst { style::chip(AttendanceStatus::Absent) } else { dressed(style::centred()) };
+            let format = if worst {
+                style::chip(&self.sheet.styles, AttendanceStatus::Absent)
+            } else {
+                dressed(style::centred())
+            };
             page.write_number_with_format(self.row, col, n as f64, &format)?;
         }
         match tally.shares().agreement.share {
@@ -294,14 +303,14 @@ fn write_difference(
         Outcome::Missed => ("Missed", AttendanceStatus::Late),
         _ => ("Asked", AttendanceStatus::Unmarked),
     };
-    put(page, row, 4, what, &style::chip(like))?;
+    put(page, row, 4, what, &style::chip(&sheet.styles, like))?;
     let program = match difference.program {
-        Opinion::Present => sheet.labels.label(AttendanceStatus::Present),
-        Opinion::Absent => sheet.labels.label(AttendanceStatus::Absent),
-        _ => sheet.labels.label(AttendanceStatus::Unmarked),
+        Opinion::Present => sheet.styles.marks().label(AttendanceStatus::Present),
+        Opinion::Absent => sheet.styles.marks().label(AttendanceStatus::Absent),
+        _ => sheet.styles.marks().label(AttendanceStatus::Unmarked),
     };
     put(page, row, 5, program, &style::centred())?;
-    put(page, row, 6, sheet.labels.label(difference.register), &style::centred())?;
+    put(page, row, 6, sheet.styles.marks().label(difference.register), &style::centred())?;
     percent(page, (row, 7), difference.confidence.map(|c| (c * 1e4).round() / 1e4))?;
     put(page, row, 8, &difference.photos.join("\n"), &cell)?;
     put(page, row, 9, &difference.reason, &cell)?;

@@ -48,7 +48,7 @@ impl<'a> RegisterPage<'a> {
             text::fitted(rows.iter().map(|r| r.prn.as_str()), 9.0, 20.0),
             text::fitted(rows.iter().map(|r| r.name.as_str()), 24.0, 36.0),
         ];
-        let mark_width = text::fitted(sheet.rules().labels.all().into_iter(), 3.2, 12.0);
+        let mark_width = text::fitted(sheet.rules().marks().all().into_iter(), 3.2, 12.0);
         Self { sheet, links, name_widths, mark_width }
     }
 
@@ -95,10 +95,10 @@ impl<'a> RegisterPage<'a> {
             put_across(page, Area(DATES, col, TOPICS, col), title, &style::header())?;
             page.set_column_width(col, width)?;
         }
-        let labels = &self.sheet.rules().labels;
+        let styles = &self.sheet.rules().styles;
         for (col, status) in (TOTALS..).zip(StatusCounts::ORDER) {
-            let chip = style::upright(style::chip(status));
-            put_across(page, Area(DATES, col, TOPICS, col), &style::legend(labels, status), &chip)?;
+            let chip = style::upright(style::chip(styles, status));
+            put_across(page, Area(DATES, col, TOPICS, col), &style::legend(styles, status), &chip)?;
             page.set_column_width(col, TOTAL_WIDTH)?;
         }
         let upright = style::upright(style::header());
@@ -139,7 +139,7 @@ impl<'a> RegisterPage<'a> {
         put_plain(page, row, NAME, &member.name)?;
         let range = format!("{}:{}", text::in_column(row, FIRST_SESSION), text::in_column(row, self.last_session()));
         for (col, status) in (TOTALS..).zip(StatusCounts::ORDER) {
-            let count = text::count_formula(&range, self.sheet.rules().labels.label(status));
+            let count = text::count_formula(&range, self.sheet.rules().marks().label(status));
             let count = Formula::new(count).set_result(member.counts.of(status).to_string());
             page.write_formula(row, col, count)?;
         }
@@ -147,7 +147,7 @@ impl<'a> RegisterPage<'a> {
         let looked_up = LookedUp::new(member, text::in_column(row, PRN));
         for (col, (session, mark)) in (FIRST_SESSION..).zip(self.sheet.sessions().iter().zip(&member.cells)) {
             let Some(status) = *mark else { continue };
-            let label = self.sheet.rules().labels.label(status);
+            let label = self.sheet.rules().marks().label(status);
             match self.links.mark_formula(session.id, &looked_up, *mark) {
                 Some(formula) => drop(page.write_formula(row, col, Formula::new(formula).set_result(label))?),
                 None => put_plain(page, row, col, label)?,
@@ -181,8 +181,8 @@ impl<'a> RegisterPage<'a> {
     /// The percentage made of the five totals in the same row.
     fn percentage(&self, row: u32, counts: StatusCounts) -> Formula {
         let cell = |status| text::relative(row, TOTALS + style::place(status));
-        let formula = text::percentage_formula(self.sheet.rules().policy, cell);
-        Formula::new(formula).set_result(text::fraction_result(counts, self.sheet.rules().policy))
+        let formula = text::percentage_formula(self.sheet.rules().policy(), cell);
+        Formula::new(formula).set_result(text::fraction_result(counts, self.sheet.rules().policy()))
     }
 
     /// One row: the class over all sessions, and the percentage of each session.
@@ -202,8 +202,8 @@ impl<'a> RegisterPage<'a> {
         let upright = style::upright(style::total(style::percent()));
         for (col, counts) in (FIRST_SESSION..).zip(self.sheet.session_counts()) {
             let cell = |status| text::relative(row + 1 + u32::from(style::place(status)), col);
-            let formula = text::percentage_formula(rules.policy, cell);
-            let result = text::fraction_result(counts, rules.policy);
+            let formula = text::percentage_formula(rules.policy(), cell);
+            let result = text::fraction_result(counts, rules.policy());
             page.write_formula_with_format(row, col, Formula::new(formula).set_result(result), &upright)?;
         }
         page.set_row_height(row, 40)?;
@@ -212,13 +212,13 @@ impl<'a> RegisterPage<'a> {
 
     /// Five rows: how many members have each status in each session.
     fn write_session_totals(&self, page: &mut Worksheet) -> Result<(), XlsxError> {
-        let labels = &self.sheet.rules().labels;
+        let styles = &self.sheet.rules().styles;
         let session_counts = self.sheet.session_counts();
         let mark = style::mark();
         for (row, status) in (self.class_row() + 1..).zip(StatusCounts::ORDER) {
-            put_across(page, Area(row, ROLL, row, NAME), &style::legend(labels, status), &style::chip(status))?;
+            put_across(page, Area(row, ROLL, row, NAME), &style::legend(styles, status), &style::chip(styles, status))?;
             for (col, counts) in (FIRST_SESSION..).zip(&session_counts) {
-                let count = text::count_formula(&self.member_range(col), labels.label(status));
+                let count = text::count_formula(&self.member_range(col), styles.marks().label(status));
                 let count = Formula::new(count).set_result(counts.of(status).to_string());
                 page.write_formula_with_format(row, col, count, &mark)?;
             }
@@ -230,7 +230,7 @@ impl<'a> RegisterPage<'a> {
         let rules = self.sheet.rules();
         let zone = self.sheet.heading().time_zone.name();
         let mut lines = vec![
-            style::policy_line(rules.policy, &rules.labels),
+            style::policy_line(&rules.styles),
             format!("Hatched: not a member of the class on that day. Times are those of {zone}."),
         ];
         if self.links.any() {
@@ -256,13 +256,13 @@ impl<'a> RegisterPage<'a> {
     }
 
     fn write_rules(&self, page: &mut Worksheet) -> Result<(), XlsxError> {
-        let (last, labels) = (self.last_member(), &self.sheet.rules().labels);
+        let (last, styles) = (self.last_member(), &self.sheet.rules().styles);
         page.ignore_error_range(FIRST_MEMBER, ROLL, last, PRN, IgnoreError::NumberStoredAsText)?;
-        style::colour_statuses(page, Area(FIRST_MEMBER, FIRST_SESSION, last, self.last_session()), labels)?;
+        style::colour_statuses(page, Area(FIRST_MEMBER, FIRST_SESSION, last, self.last_session()), styles)?;
         for (col, session) in (FIRST_SESSION..).zip(self.sheet.sessions()) {
             // A list on a cell that follows another page would invite to overwrite the formula.
             if self.links.page_link(session.id).is_none() {
-                style::offer_statuses(page, Area(FIRST_MEMBER, col, last, col), labels)?;
+                style::offer_statuses(page, Area(FIRST_MEMBER, col, last, col), styles.marks())?;
             }
         }
         let percent = text::in_column(FIRST_MEMBER, PERCENTAGE);

@@ -97,11 +97,11 @@ impl<'a> SessionPage<'a> {
 
     /// The legend with the counts under it.
     fn write_counts(&self, page: &mut Worksheet) -> Result<(), XlsxError> {
-        let (labels, counts) = (&self.sheet.rules.labels, self.sheet.counts());
+        let (styles, counts) = (&self.sheet.rules.styles, self.sheet.counts());
         let bold = style::centred().set_bold();
         for (col, status) in (0..).zip(StatusCounts::ORDER) {
-            put(page, LEGEND, col, &style::legend(labels, status), &style::chip(status))?;
-            let formula = text::count_formula(&self.status_range(), labels.label(status));
+            put(page, LEGEND, col, &style::legend(styles, status), &style::chip(styles, status))?;
+            let formula = text::count_formula(&self.status_range(), styles.marks().label(status));
             let formula = Formula::new(formula).set_result(counts.of(status).to_string());
             page.write_formula_with_format(COUNTS, col, formula, &bold)?;
         }
@@ -109,8 +109,8 @@ impl<'a> SessionPage<'a> {
         page.write_number_with_format(COUNTS, STUDENTS, f64::from(counts.total()), &bold)?;
         put(page, LEGEND, PERCENTAGE, "Attendance", &style::total(style::centred()))?;
         let cell = |status| text::relative(COUNTS, style::place(status));
-        let formula = text::percentage_formula(self.sheet.rules.policy, cell);
-        let formula = Formula::new(formula).set_result(text::fraction_result(counts, self.sheet.rules.policy));
+        let formula = text::percentage_formula(self.sheet.rules.policy(), cell);
+        let formula = Formula::new(formula).set_result(text::fraction_result(counts, self.sheet.rules.policy()));
         page.write_formula_with_format(COUNTS, PERCENTAGE, formula, &style::percent().set_bold())?;
         page.set_row_height(COUNTS, 20)?;
         Ok(())
@@ -155,7 +155,7 @@ impl<'a> SessionPage<'a> {
         page.set_row_height(header, 20)?;
         let (first, last) = self.rows();
         for (row, member) in (first..).zip(&self.sheet.rows) {
-            write_member(page, row, member, &self.sheet.rules.labels)?;
+            write_member(page, row, member, self.sheet.rules.marks())?;
             match self.lines_of(member).min(20) {
                 1 => {}
                 lines => drop(page.set_row_height(row, 15 * lines)?),
@@ -168,8 +168,8 @@ impl<'a> SessionPage<'a> {
         // Roll numbers and PRNs are names made of digits: text, and rightly so.
         page.ignore_error_range(first, ROLL, last, PRN, IgnoreError::NumberStoredAsText)?;
         let statuses = Area(first, STATUS, last, STATUS);
-        style::colour_statuses(page, statuses, &self.sheet.rules.labels)?;
-        style::offer_statuses(page, statuses, &self.sheet.rules.labels)
+        style::colour_statuses(page, statuses, &self.sheet.rules.styles)?;
+        style::offer_statuses(page, statuses, self.sheet.rules.marks())
     }
 
     /// The library looks a format up at each cell that is written with one, which takes longer than to write it; by columns it
@@ -196,7 +196,7 @@ impl<'a> SessionPage<'a> {
     fn write_closing_lines(&self, page: &mut Worksheet) -> Result<(), XlsxError> {
         let row = self.last_row() - 1;
         let rules = &self.sheet.rules;
-        self.put_wrapped(page, row, &style::policy_line(rules.policy, &rules.labels), &style::quiet())?;
+        self.put_wrapped(page, row, &style::policy_line(&rules.styles), &style::quiet())?;
         let recognised = format!("Recognised by {}", self.sheet.provenance);
         self.put_wrapped(page, row + 1, &recognised, &style::quiet())
     }
@@ -241,9 +241,9 @@ fn write_member(page: &mut Worksheet, row: u32, member: &SessionRow, labels: &St
 
 fn widths(sheet: &SessionSheet) -> [f64; 7] {
     let rows = &sheet.rows;
-    let legends = StatusCounts::ORDER.map(|status| style::legend(&sheet.rules.labels, status));
+    let legends = StatusCounts::ORDER.map(|status| style::legend(&sheet.rules.styles, status));
     let legend = |index: usize| std::iter::once(legends[index].as_str());
-    let labels = sheet.rules.labels.all();
+    let labels = sheet.rules.marks().all();
     [
         text::fitted(rows.iter().map(|r| r.roll_no.as_str()).chain(legend(0)), 12.0, 20.0),
         text::fitted(rows.iter().map(|r| r.prn.as_str()).chain(legend(1)), 12.0, 22.0),

@@ -5,7 +5,7 @@ use rust_xlsxwriter::{
     FormatPattern, Worksheet, XlsxError,
 };
 
-use crate::domain::sheet::{PercentagePolicy, SheetHeading, StatusCounts, StatusLabels};
+use crate::domain::sheet::{Colour, SheetHeading, StatusCounts, StatusLabels, StatusStyle, StatusStyles};
 use crate::domain::status::AttendanceStatus;
 use crate::export::xlsx::text::{cleaned, equals_rule, for_footer, fraction, relative};
 
@@ -21,16 +21,42 @@ const LOW_FILL: u32 = 0xFDE3E1;
 const NO_MEMBER_FILL: u32 = 0xE6E8EB;
 const NO_MEMBER_HATCH: u32 = 0xB4BAC1;
 
-/// Fill and ink of a status, RGB. Ink on fill has a contrast of at least 7:1 (WCAG 2.1, 1.4.6), and *absent* is the
-/// darkest fill, so that it stands out of a grey print.
-const fn colours(status: AttendanceStatus) -> (u32, u32) {
-    match status {
-        AttendanceStatus::Present => (0xE4F4E6, 0x14472A),
-        AttendanceStatus::Absent => (0xF2A79E, 0x4C0B08),
-        AttendanceStatus::Late => (0xFBE08E, 0x4A3300),
-        AttendanceStatus::Excused => (0xCFE0F6, 0x12305E),
-        AttendanceStatus::Unmarked => (0xDDCDF0, 0x3C1466),
-    }
+/// Fill and ink made of a status' colour, RGB. Ink on fill has a contrast of at least 7:1 (WCAG 2.1, 1.4.6) whatever the colour;
+/// *absent* has the strongest fill, so that with the usual colours it stands out of a grey print.
+fn colours(styles: &StatusStyles, status: AttendanceStatus) -> (u32, u32) {
+    let strength = if status == AttendanceStatus::Absent { 0.4 } else { 0.18 };
+    let Colour(colour) = styles.of(status).colour;
+    let fill = colour.map(|channel| (f64::from(channel) * strength + 255.0 * (1.0 - strength)).round() as u8);
+    // Black reads on the darkest fill there is (four tenths of black) at 7.4:1, so a step towards it is found.
+    let darker = |step: u32| {
+        colour.map(|channel| {
+            (f64::from(channel) * f64::from(DARKER_STEPS - step) / f64::from(DARKER_STEPS)).round() as u8
+        })
+    };
+    let ink = (0..DARKER_STEPS).map(darker).find(|ink| contrast(*ink, fill) >= 7.0).unwrap_or_default();
+    (packed(fill), packed(ink))
+}
+
+/// Steps from a colour to black.
+const DARKER_STEPS: u32 = 20;
+
+fn packed([red, green, blue]: [u8; 3]) -> u32 {
+    u32::from_be_bytes([0, red, green, blue])
+}
+
+/// Contrast of two colours, 1..=21 (WCAG 2.1).
+fn contrast(a: [u8; 3], b: [u8; 3]) -> f64 {
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+/// Relative luminance, 0..=1 (WCAG 2.1).
+fn luminance([red, green, blue]: [u8; 3]) -> f64 {
+    let linear = |channel: u8| {
+        let c = f64::from(channel) / 255.0;
+        if c <= 0.03928 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
 }
 
 /// A rectangle of cells: first row, first column, last row, last column; 0-based.
@@ -112,22 +138,23 @@ pub(super) fn total(format: Format) -> Format {
 }
 
 /// The colour of a status, for legends.
-pub(super) fn chip(status: AttendanceStatus) -> Format {
-    let (fill, ink) = colours(status);
+pub(super) fn chip(styles: &StatusStyles, status: AttendanceStatus) -> Format {
+    let (fill, ink) = colours(styles, status);
     centred().set_bold().set_text_wrap().set_background_color(fill).set_font_color(ink)
 }
 
-/// `P = Present`, or the label alone where it says the same.
-pub(super) fn legend(labels: &StatusLabels, status: AttendanceStatus) -> String {
-    let (label, meaning) = (labels.label(status), capitalised(status.as_str()));
-    if label.to_lowercase() == meaning.to_lowercase() { label.to_owned() } else { format!("{label} = {meaning}") }
+/// `P = Present`, or the label alone where both are the same.
+pub(super) fn legend(styles: &StatusStyles, status: AttendanceStatus) -> String {
+    let StatusStyle { label, short, .. } = styles.of(status);
+    if short.to_lowercase() == label.to_lowercase() { short.clone() } else { format!("{short} = {label}") }
 }
 
 /// `Attendance = (P + L) / (P + A + L); E and ? do not count.`
-pub(super) fn policy_line(policy: PercentagePolicy, labels: &StatusLabels) -> String {
-    let (attended, counted) = fraction(policy, " + ", |status| labels.label(status).to_owned());
+pub(super) fn policy_line(styles: &StatusStyles) -> String {
+    let (marks, policy) = (styles.marks(), styles.policy());
+    let (attended, counted) = fraction(policy, (" + ", " × "), |status| marks.label(status).to_owned());
     let outside = StatusCounts::ORDER.into_iter().filter(|status| !policy.counted(*status));
-    let outside = outside.map(|status| labels.label(status)).collect::<Vec<_>>();
+    let outside = outside.map(|status| marks.label(status)).collect::<Vec<_>>();
     let verb = if outside.len() == 1 { "does" } else { "do" };
     format!("Attendance = ({attended}) / ({counted}); {} {verb} not count.", outside.join(" and "))
 }
@@ -162,14 +189,14 @@ pub(super) fn highlight_low(
 }
 
 /// Colours the cells of `area` by the label they hold now, not by the one they were written with.
-pub(super) fn colour_statuses(page: &mut Worksheet, area: Area, labels: &StatusLabels) -> Result<(), XlsxError> {
+pub(super) fn colour_statuses(page: &mut Worksheet, area: Area, styles: &StatusStyles) -> Result<(), XlsxError> {
     for status in StatusCounts::ORDER {
-        let (fill, ink) = colours(status);
+        let (fill, ink) = colours(styles, status);
         let mut format = Format::new().set_background_color(fill).set_font_color(ink);
         if status != AttendanceStatus::Present {
             format = format.set_bold();
         }
-        coloured(page, area, &equals_rule(&relative(area.0, area.1), labels.label(status)), format)?;
+        coloured(page, area, &equals_rule(&relative(area.0, area.1), styles.marks().label(status)), format)?;
     }
     Ok(())
 }
@@ -222,49 +249,65 @@ pub(super) fn put_across(page: &mut Worksheet, area: Area, text: &str, format: &
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::domain::sheet::Points;
 
-    /// Relative luminance, WCAG 2.1.
-    fn luminance(rgb: u32) -> f64 {
-        let channel = |shift: u32| {
-            let c = f64::from((rgb >> shift) & 0xFF) / 255.0;
-            if c <= 0.03928 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
-        };
-        0.2126 * channel(16) + 0.7152 * channel(8) + 0.0722 * channel(0)
-    }
-
-    fn contrast(a: u32, b: u32) -> f64 {
-        let (a, b) = (luminance(a), luminance(b));
-        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    fn unpacked(rgb: u32) -> [u8; 3] {
+        let [_, red, green, blue] = rgb.to_be_bytes();
+        [red, green, blue]
     }
 
     #[test]
     fn every_ink_reads_on_its_fill() {
-        let statuses = StatusCounts::ORDER.map(colours);
-        let others =
+        let pairs =
             [(HEADER_FILL, HEADER_INK), (TOTAL_FILL, HEADER_FILL), (NOTICE_FILL, NOTICE_INK), (0xFFFFFF, QUIET_INK)];
-        for (fill, ink) in statuses.into_iter().chain(others) {
-            assert!(contrast(fill, ink) >= 7.0, "{ink:06x} on {fill:06x}: {}", contrast(fill, ink));
+        for (fill, ink) in pairs {
+            assert!(contrast(unpacked(ink), unpacked(fill)) >= 7.0, "{ink:06x} on {fill:06x}");
         }
-        assert!(contrast(LOW_FILL, LOW_INK) >= 4.5);
+        assert!(contrast(unpacked(LOW_FILL), unpacked(LOW_INK)) >= 4.5);
+    }
+
+    proptest! {
+        #[test]
+        fn statuses_read_whatever_their_colours(rgb in any::<[u8; 3]>()) {
+            let mut styles = StatusStyles::default().all().to_vec();
+            styles.iter_mut().for_each(|style| style.colour = Colour(rgb));
+            let styles = StatusStyles::new(styles).unwrap();
+            for status in StatusCounts::ORDER {
+                let (fill, ink) = colours(&styles, status);
+                prop_assert!(contrast(unpacked(ink), unpacked(fill)) >= 7.0, "{ink:06x} on {fill:06x}");
+            }
+        }
     }
 
     #[test]
     fn absent_is_the_darkest_fill_in_grey() {
-        let absent = luminance(colours(AttendanceStatus::Absent).0);
+        let styles = StatusStyles::default();
+        let fill = |status| luminance(unpacked(colours(&styles, status).0));
         for status in StatusCounts::ORDER.into_iter().filter(|s| *s != AttendanceStatus::Absent) {
-            assert!(luminance(colours(status).0) > absent + 0.1, "{status}");
+            assert!(fill(status) > fill(AttendanceStatus::Absent) + 0.1, "{status}");
         }
     }
 
     #[test]
-    fn legend_says_a_meaning_once() {
-        let labels = StatusLabels::new(|s| match s {
-            AttendanceStatus::Present => "present".into(),
-            other => StatusLabels::default().label(other).into(),
-        });
-        let labels = labels.unwrap();
-        assert_eq!(legend(&labels, AttendanceStatus::Present), "present");
-        assert_eq!(legend(&labels, AttendanceStatus::Unmarked), "? = Unmarked");
+    fn legend_says_a_label_once() {
+        let mut styles = StatusStyles::default().all().to_vec();
+        styles[0] = StatusStyle { label: "Da".into(), short: "DA".into(), ..styles[0].clone() };
+        styles[4].label = "Open".into();
+        let styles = StatusStyles::new(styles).unwrap();
+        assert_eq!(legend(&styles, AttendanceStatus::Present), "DA");
+        assert_eq!(legend(&styles, AttendanceStatus::Unmarked), "? = Open");
+    }
+
+    #[test]
+    fn the_policy_is_told_with_its_points() {
+        assert_eq!(policy_line(&StatusStyles::default()), "Attendance = (P + L) / (P + A + L); E and ? do not count.");
+        let mut styles = StatusStyles::default().all().to_vec();
+        styles[2].points = Some(Points::from_fraction(0.5).unwrap());
+        styles[3].points = Some(Points::NONE);
+        let styles = StatusStyles::new(styles).unwrap();
+        assert_eq!(policy_line(&styles), "Attendance = (P + 0.5 × L) / (P + A + L + E); ? does not count.");
     }
 }

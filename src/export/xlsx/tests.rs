@@ -12,7 +12,7 @@ use crate::domain::pilot::{
     Lesson, LessonKind, Opinion, PilotSheet, Register, RollEntry, Scope, compare, parse_register,
 };
 use crate::domain::sheet::fixtures::{FIRST_DAY, column, empty_register, member, register, session};
-use crate::domain::sheet::{RegisterSheet, SessionRow, SessionSheet, SheetRules, StatusCounts, StatusLabels};
+use crate::domain::sheet::{Points, RegisterSheet, SessionRow, SessionSheet, SheetRules, StatusCounts, StatusStyles};
 use crate::domain::status::AttendanceStatus::{self, Absent, Excused, Late, Present, Unmarked};
 use crate::export::ExportError;
 
@@ -76,13 +76,11 @@ fn part(bytes: &[u8], name: &str) -> String {
     text
 }
 
-fn labels(absent: &str, unmarked: &str) -> StatusLabels {
-    let label = |status| match status {
-        Absent => absent.to_owned(),
-        Unmarked => unmarked.to_owned(),
-        other => StatusLabels::default().label(other).to_owned(),
-    };
-    StatusLabels::new(label).unwrap()
+fn styles(absent: &str, unmarked: &str) -> StatusStyles {
+    let mut styles = StatusStyles::default().all().to_vec();
+    styles[1].short = absent.to_owned();
+    styles[4].short = unmarked.to_owned();
+    StatusStyles::new(styles).unwrap()
 }
 
 /// A page for every session of `register`, saying the same.
@@ -305,11 +303,22 @@ fn a_long_register_is_cut_into_pages_instead_of_shrunk_away() {
 #[test]
 fn a_schools_own_labels_are_counted_literally() {
     let mut sheet = session(&[Absent, Unmarked]);
-    sheet.rules = SheetRules { labels: labels("A*", "~"), ..SheetRules::default() };
+    sheet.rules = SheetRules { styles: styles("A*", "~"), ..SheetRules::default() };
     let bytes = session_workbook(&sheet).unwrap();
     assert_eq!(formula(&bytes, "Attendance", "B5"), "COUNTIF($D$9:$D$10,\"A~*\")");
     assert_eq!(formula(&bytes, "Attendance", "E5"), "COUNTIF($D$9:$D$10,\"~~\")");
     assert_eq!(text(&cells(&bytes, "Attendance"), "D9"), "A*");
+}
+
+#[test]
+fn points_that_are_neither_full_nor_none_stand_in_the_formula() {
+    let mut sheet = session(&[Present, Late, Late, Absent]);
+    let mut styles = StatusStyles::default().all().to_vec();
+    styles[2].points = Some(Points::from_fraction(0.25).unwrap());
+    sheet.rules.styles = StatusStyles::new(styles).unwrap();
+    let bytes = session_workbook(&sheet).unwrap();
+    assert_eq!(formula(&bytes, "Attendance", "G5"), "IF(A5+B5+C5=0,\"\",(A5+0.25*C5)/(A5+B5+C5))");
+    assert_eq!(number(&cells(&bytes, "Attendance"), "G5"), 1.5 / 4.0);
 }
 
 #[test]
@@ -363,7 +372,7 @@ fn marks_that_a_lookup_would_not_find_stay_text() {
     pages[0].rows[0].status = if pages[0].rows[0].status == Absent { Present } else { Absent };
     pages[1].rows[1].prn = pages[1].rows[0].prn.clone();
     pages[2].id = SessionId(999);
-    pages[3].rules.labels = labels("Ab", "?");
+    pages[3].rules.styles = styles("Ab", "?");
     let bytes = class_workbook(&sheet, &pages).unwrap();
     let range = cells(&bytes, "Register");
     let marks: [(&str, AttendanceStatus); 5] = [
@@ -375,7 +384,7 @@ fn marks_that_a_lookup_would_not_find_stay_text() {
     ];
     for (cell, status) in marks {
         assert_eq!(formula(&bytes, "Register", cell), "", "{cell}");
-        assert_eq!(text(&range, cell), sheet.rules().labels.label(status), "{cell}");
+        assert_eq!(text(&range, cell), sheet.rules().marks().label(status), "{cell}");
     }
     assert_ne!(formula(&bytes, "Register", "J7"), "");
 }
@@ -415,12 +424,12 @@ fn pilot() -> PilotSheet {
     };
     let classes = ClassLabels::new(class_refs(&[("CSE", "A")]));
     let heading = session(&[]).heading;
-    let labels = StatusLabels::default();
+    let styles = StatusStyles::default();
     let text = format!("roll_no,{FIRST_DAY}\n01,P\n02,A\n03,L\n04,P\n05,P\n06,P\n");
-    let register = parse_register(text.as_bytes(), &labels, heading.time_zone).unwrap();
+    let register = parse_register(text.as_bytes(), styles.marks(), heading.time_zone).unwrap();
     let lessons = [lesson];
     let scope = Scope { classes: &classes, lessons: &lessons, days: (None, None), tolerance: TimeDelta::zero() };
-    PilotSheet { heading, labels, comparison: compare(register, &scope) }
+    PilotSheet { heading, styles, comparison: compare(register, &scope) }
 }
 
 #[test]

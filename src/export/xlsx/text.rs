@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use chrono::NaiveDateTime;
 use rust_xlsxwriter::utility::{column_number_to_name, row_col_to_cell_absolute};
 
-use crate::domain::sheet::{PercentagePolicy, StatusCounts};
+use crate::domain::sheet::{PercentagePolicy, Points, StatusCounts};
 use crate::domain::status::AttendanceStatus;
 
 /// Longest name of a page, UTF-16 units (Excel's limit).
@@ -119,32 +119,38 @@ pub(super) fn equals_rule(cell: &str, label: &str) -> String {
     format!("{cell}={}", quoted(label))
 }
 
-/// Attended over counted records by `policy`, as a fraction 0..=1; empty text while nothing counts.
+/// Points over counted records by `policy`, as a fraction 0..=1; empty text while nothing counts.
 /// `count_cell` names the cell that holds the count of a status.
 pub(super) fn percentage_formula(policy: PercentagePolicy, count_cell: impl Fn(AttendanceStatus) -> String) -> String {
-    let (attended, counted) = fraction(policy, "+", count_cell);
-    format!("IF({counted}=0,\"\",({attended})/({counted}))")
+    let (points, counted) = fraction(policy, ("+", "*"), count_cell);
+    format!("IF({counted}=0,\"\",({points})/({counted}))")
 }
 
 /// What [`percentage_formula`] leaves in its cell, to the last digit.
 pub(super) fn fraction_result(counts: StatusCounts, policy: PercentagePolicy) -> String {
-    match counts.fraction(policy) {
-        (_, 0) => String::new(),
-        (attended, counted) => (f64::from(attended) / f64::from(counted)).to_string(),
+    let fraction = counts.fraction(policy);
+    match fraction.counted {
+        0 => String::new(),
+        counted => (fraction.points() / f64::from(counted)).to_string(),
     }
 }
 
-/// The statuses above and below the line of `policy`'s fraction, by `name` and joined by `plus`.
+/// What stands above and below the line of `policy`'s fraction, by `name`: joined by `plus`, points written with `times` where
+/// they are neither full nor none.
 pub(super) fn fraction(
     policy: PercentagePolicy,
-    plus: &str,
+    (plus, times): (&str, &str),
     name: impl Fn(AttendanceStatus) -> String,
 ) -> (String, String) {
-    let sum = |statuses: Vec<AttendanceStatus>| statuses.into_iter().map(&name).collect::<Vec<_>>().join(plus);
     let order = StatusCounts::ORDER;
-    let attended = order.into_iter().filter(|s| policy.attended(*s)).collect();
-    let counted = order.into_iter().filter(|s| policy.counted(*s)).collect();
-    (sum(attended), sum(counted))
+    let worth = order.into_iter().filter_map(|status| match policy.points(status)? {
+        Points::NONE => None,
+        Points::FULL => Some(name(status)),
+        part => Some(format!("{}{times}{}", part.fraction(), name(status))),
+    });
+    let worth = worth.collect::<Vec<_>>().join(plus);
+    let counted: Vec<String> = order.into_iter().filter(|s| policy.counted(*s)).map(&name).collect();
+    (if worth.is_empty() { "0".to_owned() } else { worth }, counted.join(plus))
 }
 
 /// `$B$9`.

@@ -1,5 +1,6 @@
 //! The resources: one file each, with its handlers, what they take and give, and its rows of the table.
 
+mod attendance;
 mod audit;
 mod auth;
 mod classes;
@@ -19,6 +20,8 @@ mod review;
 mod samples;
 mod sessions;
 mod sheets;
+mod statistics;
+mod status_styles;
 mod students;
 mod subjects;
 mod tokens;
@@ -53,6 +56,9 @@ pub(super) fn rows() -> Vec<Row> {
         events::rows(),
         jobs::rows(),
         sheets::rows(),
+        status_styles::rows(),
+        attendance::rows(),
+        statistics::rows(),
         exports::rows(),
         tools::rows(),
         model::rows(),

@@ -1,5 +1,6 @@
 //! The service as its clients meet it: a real server on loopback, real requests, a fake engine.
 
+mod attendance;
 mod enrolment_health;
 mod exports;
 mod gate;

@@ -1,0 +1,156 @@
+//! Attendance as schools know it, over the wire.
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use super::server::{TestServer, problem};
+use crate::db::testing::{self, School};
+use crate::domain::access::{Role, Scope};
+
+/// A school with an administrator and a teacher of its one class.
+struct Scene {
+    server: TestServer,
+    made: School,
+    admin: String,
+    teacher: String,
+}
+
+impl Scene {
+    async fn start() -> Self {
+        let server = TestServer::start().await;
+        let made = server.school.change(|conn| Ok(testing::school(conn)?)).await.unwrap();
+        let admin = server.user("admin", Role::Admin, &[]).await;
+        let teacher = server.user("teacher", Role::Teacher, &[made.class]).await;
+        Self { server, made, admin, teacher }
+    }
+
+    async fn get(&self, who: &str, path: &str) -> Value {
+        let answer = self.server.get(&format!("/api/v1{path}")).bearer_auth(who).send().await.unwrap();
+        assert_eq!(answer.status(), 200, "{path}: {}", answer.text().await.unwrap());
+        answer.json().await.unwrap()
+    }
+
+    async fn send(&self, who: &str, method: &str, path: &str, body: &Value) -> reqwest::Response {
+        self.server.request(method, &format!("/api/v1{path}")).bearer_auth(who).json(body).send().await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_schools_own_styles_are_on_its_sheets() {
+    let scene = Scene::start().await;
+    let mut styles = scene.get(&scene.teacher, "/status-styles").await;
+    let first = json!({ "status": "present", "label": "Present", "short": "P", "points": 1.0, "colour": "#1b7f3b" });
+    assert_eq!((&styles["items"][0], &styles["items"][3]["points"]), (&first, &Value::Null));
+    let machine = scene.server.token(&[Scope::Roster]).await;
+    assert_eq!(scene.get(&machine, "/status-styles").await, styles);
+
+    styles["items"][4]["short"] = json!("§");
+    styles["items"][2]["points"] = json!(0.5);
+    let refused = scene.send(&scene.teacher, "PUT", "/status-styles", &styles).await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    let set = scene.send(&scene.admin, "PUT", "/status-styles", &styles).await;
+    assert_eq!(set.json::<Value>().await.unwrap(), styles);
+    assert_eq!(scene.get(&scene.teacher, "/status-styles").await, styles);
+    let (class, days) = (scene.made.class.0, "from=2025-09-01&to=2025-09-30&format=csv");
+    let register = scene.server.get(&format!("/api/v1/classes/{class}/register?{days}"));
+    let register = register.bearer_auth(&scene.teacher).send().await.unwrap().text().await.unwrap();
+    assert!(register.lines().nth(1).unwrap().ends_with(",§"), "{register}");
+
+    styles["items"][4]["short"] = json!("p");
+    let twice = scene.send(&scene.admin, "PUT", "/status-styles", &styles).await;
+    assert_eq!(problem(twice).await, (400, "INVALID_REQUEST".into()));
+    styles["items"].as_array_mut().unwrap().pop();
+    let four = scene.send(&scene.admin, "PUT", "/status-styles", &styles).await;
+    assert_eq!(problem(four).await, (400, "INVALID_REQUEST".into()));
+}
+
+/// Marks of the three members in the session that the school has, as the teacher sets them.
+async fn mark(scene: &Scene, session: i64, statuses: [&str; 3]) {
+    let items = scene.made.members.iter().zip(statuses);
+    let items: Vec<Value> = items.map(|(id, status)| json!({ "member_id": id.0, "status": status })).collect();
+    let path = format!("/sessions/{session}/records");
+    assert_eq!(scene.send(&scene.teacher, "POST", &path, &json!({ "items": items })).await.status(), 200);
+}
+
+async fn session(scene: &Scene, starts_at: &str, name: &str) -> i64 {
+    let body = json!({ "class_id": scene.made.class.0, "starts_at": starts_at, "name": name });
+    let made = scene.send(&scene.teacher, "POST", "/sessions", &body).await;
+    made.json::<Value>().await.unwrap()["id"].as_i64().unwrap()
+}
+
+#[tokio::test]
+async fn a_class_and_its_students_add_up() {
+    let scene = Scene::start().await;
+    let maths = scene.send(&scene.admin, "POST", "/subjects", &json!({ "name": "Maths" })).await;
+    let maths = maths.json::<Value>().await.unwrap()["id"].clone();
+    let first = scene.made.session.0;
+    let second = session(&scene, "2025-09-02T03:30:00Z", "Maths").await;
+    mark(&scene, first, ["present", "absent", "excused"]).await;
+    mark(&scene, second, ["late", "absent", "unmarked"]).await;
+    let class = scene.made.class.0;
+    let path = format!("/classes/{class}/attendance?from=2025-09-01&to=2025-09-30");
+    let sums = scene.get(&scene.teacher, &path).await;
+    assert_eq!((&sums["planned"], &sums["taken"], &sums["below"]), (&json!(2), &json!(2), &json!(75.0)));
+    let of = |field: &str| sums["items"].as_array().unwrap().iter().map(|i| i[field].clone()).collect::<Vec<_>>();
+    assert_eq!(of("roll_no"), ["1", "2", "3"]);
+    assert_eq!(of("percent"), [json!(100.0), json!(0.0), Value::Null]);
+    assert_eq!(of("percent_all"), [json!(100.0), json!(0.0), json!(0.0)]);
+    assert_eq!(of("percent_reachable"), [json!(100.0), json!(0.0), Value::Null]);
+    assert_eq!(of("consecutive_absences"), [0, 2, 0]);
+    assert_eq!(of("below"), [false, true, false]);
+    assert_eq!((of("points")[0].clone(), of("counted")[0].clone()), (json!(2.0), json!(2)));
+    let subjects = json!([
+        { "subject_id": null, "subject": null, "taken": 1, "percent": 100.0 },
+        { "subject_id": maths, "subject": "Maths", "taken": 1, "percent": 100.0 },
+    ]);
+    assert_eq!(of("subjects")[0], subjects);
+    let only = scene.get(&scene.teacher, &format!("{path}&subject_id={maths}&below=0")).await;
+    assert_eq!((&only["taken"], &only["items"][1]["below"]), (&json!(1), &json!(false)));
+
+    let student = of("student_id")[0].clone();
+    let own = scene.get(&scene.teacher, &format!("/students/{student}/attendance?from=2025-09-01&to=2025-09-02")).await;
+    assert_eq!(own["classes"][0]["percent"], json!(100.0));
+    let record = json!({ "session_id": second, "class_id": class, "starts_at": "2025-09-02T03:30:00Z", "subject": "Maths",
+        "status": "late", "note": null, "source": "manual" });
+    assert_eq!(own["days"][1], json!({ "date": "2025-09-02", "records": [record] }));
+
+    for wrong in ["from=2025-09-02&to=2025-09-01", "from=2000-01-01&to=2025-09-01", "from=x&to=2025-09-01"] {
+        let refused =
+            scene.send(&scene.teacher, "GET", &format!("/classes/{class}/attendance?{wrong}"), &json!({})).await;
+        assert_eq!(problem(refused).await, (400, "INVALID_REQUEST".into()), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_teacher_sees_a_shared_student_in_the_own_class_only() {
+    let scene = Scene::start().await;
+    let member = scene.made.members[0];
+    let made = scene.server.school.change(move |conn| {
+        let student = crate::db::members::get(conn, member)?.student_id;
+        let other = testing::class(conn, "10")?;
+        crate::db::members::insert(conn, &testing::new_member(other, student, "7"))?;
+        Ok(student.0)
+    });
+    let student = made.await.unwrap();
+    let path = format!("/students/{student}/attendance?from=2025-09-01&to=2025-09-02");
+    let classes = |value: Value| value["classes"].as_array().unwrap().len();
+    assert_eq!(classes(scene.get(&scene.teacher, &path).await), 1);
+    assert_eq!(classes(scene.get(&scene.admin, &path).await), 2);
+}
+
+#[tokio::test]
+async fn statistics_are_those_of_the_classes_the_caller_sees() {
+    let scene = Scene::start().await;
+    mark(&scene, scene.made.session.0, ["present", "absent", "late"]).await;
+    let range = "/statistics?from=2025-09-01&to=2025-09-30";
+    let own = scene.get(&scene.teacher, range).await;
+    let day = json!({ "date": "2025-09-01", "sessions": 1, "present": 1, "late": 1, "absent": 1, "excused": 0, "unmarked": 0 });
+    assert_eq!(own["days"], json!([day]));
+    assert_eq!(own["classes"][0]["percent"], json!(100.0 * 2.0 / 3.0));
+    let stranger = scene.server.user("other", Role::Teacher, &[]).await;
+    let nothing = json!({ "days": [], "classes": [], "processing": [] });
+    assert_eq!(scene.get(&stranger, range).await, nothing);
+    let class = scene.made.class.0;
+    let refused = scene.send(&stranger, "GET", &format!("{range}&class_id={class}"), &json!({})).await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+}
