@@ -31,6 +31,7 @@ pub mod packs;
 pub mod photo;
 mod photo_bytes;
 pub mod pilot;
+pub mod preview;
 pub mod process_memory;
 pub mod reach;
 pub mod readiness;

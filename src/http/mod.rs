@@ -24,6 +24,7 @@ mod table;
 mod testing;
 #[cfg(test)]
 mod tests;
+mod ui;
 mod unread;
 
 use std::net::SocketAddr;
@@ -145,6 +146,7 @@ fn router(service: Service) -> Result<Router, Error> {
         .merge(health::routes())
         .route("/health", get(get_health))
         .merge(openapi::routes(document))
+        .merge(ui::routes())
         .fallback(no_route)
         .method_not_allowed_fallback(no_method)
         .layer(CompressionLayer::new().gzip(true))

@@ -6,6 +6,7 @@ pub mod align;
 pub mod annotate;
 pub mod decode;
 pub mod degrade;
+pub mod fit;
 pub mod margin;
 pub mod measure;
 pub mod nms;

@@ -4,24 +4,29 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use chrono::{DateTime, SubsecRound, Utc};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::faces::{PhotoFaceResponse, faces_of};
 use super::uploads::PhotoProgress;
 use crate::app::batch_report::TimingsMs;
 use crate::app::error::Code;
 use crate::app::photo::AdviceReport;
-use crate::app::{annotate, photo};
+use crate::app::{annotate, photo, preview};
 use crate::db::faces::{self, FaceRow};
 use crate::db::photos::{self, PhotoRow};
 use crate::db::sessions;
 use crate::domain::ids::{PhotoId, SessionId};
 use crate::http::download::{FileBytes, Served};
-use crate::http::extract::{Path, Who};
+use crate::http::extract::{Path, Query, Who};
 use crate::http::problem::{ErrorCode, Problem};
 use crate::http::service::{LINKS_LAST, Service};
 use crate::http::table::{Audit, Kind, READ_ATTENDANCE, RECORD, Replay, Row, SEE_PHOTOS, row};
+
+/// Longer side of a preview where nobody says another, pixels: enough for a large screen and faces in the last row.
+const PREVIEW_PX: u32 = 2048;
+/// What may be asked for.
+const PREVIEW_RANGE_PX: std::ops::RangeInclusive<u32> = 64..=8192;
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
@@ -29,6 +34,7 @@ pub(super) fn rows() -> Vec<Row> {
         row!(READ_ATTENDANCE, get_photo),
         row!(RECORD, delete_photo),
         row!(SEE_PHOTOS, get_photo_original).kind(Kind::Stream).audit(Audit::Line),
+        row!(SEE_PHOTOS, get_photo_preview).audit(Audit::Line),
         row!(SEE_PHOTOS, get_photo_annotated).audit(Audit::Line),
         row!(READ_ATTENDANCE, create_photo_links).replay(Replay::Never),
     ]
@@ -251,6 +257,48 @@ async fn get_photo_original(
     let length = u64::try_from(row.bytes).unwrap_or(0);
     let open = async |range| Ok(photo::original(&service.school, &row, range).await?.body);
     picture.streamed(&service, &headers, length, open).await
+}
+
+/// How large a preview is.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PreviewQuery {
+    /// Longer side, pixels; otherwise 2048. Photos are never enlarged.
+    #[param(minimum = 64, maximum = 8192)]
+    longest_px: Option<u32>,
+}
+
+/// A photo for a screen: upright, shrunk, as JPEG whatever it came as. Every look is written down.
+#[utoipa::path(get, path = "/photos/{photo_id}/preview", tag = "photos",
+    params(
+        ("photo_id" = i64, Path),
+        PreviewQuery,
+        ("If-None-Match" = Option<String>, Header, description = "Versions that are known already"),
+    ),
+    responses(
+        (status = 200, description = "The picture", content((FileBytes = "image/jpeg")), headers(("ETag" = String))),
+        (status = 304, description = "It is known already"),
+    ))]
+async fn get_photo_preview(
+    State(service): State<Service>,
+    Path(id): Path<i64>,
+    Query(query): Query<PreviewQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let longest_px = query.longest_px.unwrap_or(PREVIEW_PX);
+    if !PREVIEW_RANGE_PX.contains(&longest_px) {
+        let (least, most) = (PREVIEW_RANGE_PX.start(), PREVIEW_RANGE_PX.end());
+        let what = format!("longest_px is {longest_px}; it can be {least} to {most}");
+        return Err(Problem::new(Code::InvalidRequest, what));
+    }
+    let preview = preview::find(&service.school, PhotoId(id), longest_px).await?;
+    let file_name = format!("photo-{id}-preview.jpg");
+    let picture = Served { media_type: "image/jpeg", file_name, version: preview.version() };
+    if let Some(known) = picture.if_known(&headers) {
+        return Ok(known);
+    }
+    let _room = service.room_for_picture().await?;
+    Ok(picture.whole(preview.draw(&service.school).await?))
 }
 
 /// A photo with its verdicts drawn in: roll numbers, no names. Every look is written down.

@@ -1,0 +1,56 @@
+// Elements without markup in strings: text that somebody typed is only ever text.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/**
+ * Makes an HTML element.
+ *
+ * @param {string} tag
+ * @param {object} [attributes] `on: {event: listener}`, `data: {name: value}` and `css: {property: value}` are sets of their own;
+ *   a value of `true` is an attribute without a value, `false`, `null` and `undefined` are none.
+ * @param {...(Node|string|number|Array|null|undefined|false)} children
+ */
+export function h(tag, attributes, ...children) {
+  return filled(document.createElement(tag), attributes, children);
+}
+
+/** Makes an SVG element. */
+export function svg(tag, attributes, ...children) {
+  return filled(document.createElementNS(SVG, tag), attributes, children);
+}
+
+/** Puts children in the place of those that are there. */
+export function fill(element, ...children) {
+  element.replaceChildren(...flat(children));
+  return element;
+}
+
+/** Text that only screen readers read. */
+export const hidden = (text) => h("span", { class: "visually-hidden" }, text);
+
+/** An id that no other element of the page has, for labels and descriptions. */
+export const freshId = ((next) => (prefix) => `${prefix}-${(next += 1)}`)(0);
+
+function filled(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes ?? {})) set(element, name, value);
+  element.append(...flat(children));
+  return element;
+}
+
+function set(element, name, value) {
+  if (value === false || value === null || value === undefined) return;
+  if (name === "on") {
+    for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
+  } else if (name === "data") {
+    Object.assign(element.dataset, value);
+  } else if (name === "css") {
+    // Through the object model: the policy of the page forbids style attributes.
+    for (const [property, said] of Object.entries(value)) element.style.setProperty(property, said);
+  } else {
+    element.setAttribute(name, value === true ? "" : value);
+  }
+}
+
+function flat(children) {
+  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+}

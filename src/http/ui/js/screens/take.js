@@ -1,0 +1,159 @@
+// Taking attendance: class, photos, send. Everything else has a good answer already.
+
+import * as api from "../api.js";
+import { fill, h } from "../dom.js";
+import { button } from "../parts/button.js";
+import { field, input, select } from "../parts/form.js";
+import { icon } from "../parts/icon.js";
+import { say } from "../parts/toast.js";
+import { go } from "../router.js";
+import * as school from "../school.js";
+import { bytes, t } from "../text.js";
+import * as uploads from "../uploads.js";
+
+/** The subject that was taken last with a class. */
+const LAST = "rollcall.subject";
+
+export async function show({ query, signal }) {
+  const [classes, subjects] = await Promise.all([school.classes(), school.subjects()]);
+  const photos = [];
+  const chosenClass = select(
+    "class",
+    [["", t("take.chooseClass")], ...classes.map((item) => [item.id, `${school.className(item)} (${item.term})`])],
+    query.get("class") ?? (classes.length === 1 ? classes[0].id : ""),
+    { required: true },
+  );
+  const lastSubject = () => JSON.parse(localStorage.getItem(LAST) ?? "{}")[chosenClass.value] ?? "";
+  const chosenSubject = select(
+    "subject",
+    [["", t("take.noSubject")], ...subjects.map((item) => [item.id, item.name])],
+    query.get("subject") ?? lastSubject(),
+  );
+  chosenClass.addEventListener("change", () => {
+    if (!query.get("subject")) chosenSubject.value = lastSubject();
+  });
+  const startsAt = input("starts_at", { type: "datetime-local", value: query.get("at") ? local(query.get("at")) : null });
+  const name = input("name", { maxlength: 100 });
+
+  const previews = h("ul", { class: "previews" });
+  const send = button("", () => sendAll(), { kind: "primary", large: true, icon: "upload" });
+  const showPhotos = () => {
+    fill(previews, photos.map((photo, i) => preview(photo, i, leaveOut)));
+    send.disabled = photos.length === 0;
+    fill(send, icon("upload"), h("span", {}, photos.length === 0 ? t("take.noPhotos") : t("take.send", { count: photos.length })));
+  };
+  const addPhotos = (files) => {
+    for (const file of files) {
+      // Some systems give HEIC files no type.
+      if (!/^image\//.test(file.type) && !/\.(heic|heif)$/i.test(file.name)) say(t("take.noPicture", { name: file.name }), { kind: "failure" });
+      else if (!photos.some((photo) => photo.file.name === file.name && photo.file.size === file.size)) photos.push({ file, address: URL.createObjectURL(file) });
+    }
+    showPhotos();
+  };
+  const leaveOut = (photo) => {
+    URL.revokeObjectURL(photo.address);
+    photos.splice(photos.indexOf(photo), 1);
+    showPhotos();
+  };
+  signal.addEventListener("abort", () => photos.forEach((photo) => URL.revokeObjectURL(photo.address)));
+
+  const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
+  const create = async () => {
+    if (!chosenClass.reportValidity()) throw new DOMException("no class", "AbortError");
+    const session = await api.post(
+      "/sessions",
+      {
+        class_id: Number(chosenClass.value),
+        subject_id: chosenSubject.value ? Number(chosenSubject.value) : null,
+        name: name.value.trim() || null,
+        starts_at: startsAt.value ? new Date(startsAt.value).toISOString() : query.get("at"),
+      },
+      { key },
+    );
+    const last = JSON.parse(localStorage.getItem(LAST) ?? "{}");
+    localStorage.setItem(LAST, JSON.stringify({ ...last, [chosenClass.value]: chosenSubject.value }));
+    return session;
+  };
+  const sendAll = async () => {
+    const session = await create();
+    await uploads.add(session.id, photos.map((photo) => photo.file));
+    go(`/sessions/${session.id}`);
+  };
+  const withoutPhotos = async () => go(`/sessions/${(await create()).id}`);
+
+  showPhotos();
+  const title = t("take.title");
+  return {
+    title,
+    body: [
+      h("div", { class: "head" }, h("h1", {}, title)),
+      h(
+        "div",
+        { class: "take stack" },
+        h("div", { class: "take-what" }, field(t("take.class"), chosenClass), subjects.length > 0 && field(t("take.subject"), chosenSubject)),
+        h("details", {}, h("summary", {}, t("take.moreOptions")), h("div", { class: "take-what" }, field(t("take.startsAt"), startsAt), field(t("take.name"), name, t("take.nameHint")))),
+        dropZone(addPhotos),
+        previews,
+        h("div", { class: "take-send" }, send, button(t("take.later"), withoutPhotos, { kind: "plain" })),
+      ),
+    ],
+  };
+}
+
+/** A moment as a field for local time wants it. */
+function local(moment) {
+  const at = new Date(moment);
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+/** Camera, files, or photos dropped from another window. */
+export function dropZone(add) {
+  const file = (attributes) =>
+    h("input", {
+      type: "file",
+      accept: "image/*,.heic,.heif",
+      class: "visually-hidden",
+      tabindex: "-1",
+      "aria-hidden": "true",
+      ...attributes,
+      on: {
+        change: (event) => {
+          add(event.target.files);
+          event.target.value = "";
+        },
+      },
+    });
+  const [camera, files] = [file({ capture: "environment" }), file({ multiple: true })];
+  const zone = h(
+    "div",
+    { class: "drop" },
+    camera,
+    files,
+    h("div", { class: "drop-buttons" }, [
+      button(t("take.shoot"), () => camera.click(), { kind: "primary", large: true, icon: "camera" }),
+      button(t("take.choose"), () => files.click(), { large: true, icon: "file" }),
+    ]),
+    h("p", { class: "quiet drop-hint" }, t("take.drop")),
+    h("p", { class: "small quiet" }, t("take.hint")),
+  );
+  const over = (is) => (event) => {
+    event.preventDefault();
+    zone.classList.toggle("drop-over", is);
+  };
+  zone.addEventListener("dragover", over(true));
+  zone.addEventListener("dragleave", over(false));
+  zone.addEventListener("drop", (event) => {
+    over(false)(event);
+    add(event.dataTransfer.files);
+  });
+  return zone;
+}
+
+const preview = (photo, i, leaveOut) =>
+  h(
+    "li",
+    { class: "preview" },
+    h("img", { src: photo.address, alt: t("take.preview", { number: i + 1, name: photo.file.name }) }),
+    h("span", { class: "small quiet" }, bytes(photo.file.size)),
+    button("", () => leaveOut(photo), { icon: "close", label: t("take.remove", { name: photo.file.name }) }),
+  );
