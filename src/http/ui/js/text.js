@@ -35,15 +35,19 @@ export const percent = (share) =>
     ? "–"
     : new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(share);
 
+/** A percentage as the service gives it, 0 to 100. */
+export const ofHundred = (value) => percent(value === null || value === undefined ? null : value / 100);
+
 const formats = {
   time: { hour: "2-digit", minute: "2-digit" },
+  short: { day: "numeric", month: "short" },
   day: { weekday: "short", day: "numeric", month: "short" },
   date: { day: "numeric", month: "short", year: "numeric" },
   moment: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
   month: { month: "long", year: "numeric" },
 };
 
-/** A moment: `kind` is time, day, date, moment or month. */
+/** A moment: `kind` is time, short, day, date, moment or month. */
 export function when(moment, kind = "moment") {
   return new Intl.DateTimeFormat(language, formats[kind]).format(moment instanceof Date ? moment : new Date(moment));
 }

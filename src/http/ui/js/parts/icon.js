@@ -14,6 +14,7 @@ const PATHS = {
   empty: "M4 7h16v12H4zM4 7l3-3h10l3 3M9 12h6",
   face: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zM9 10v.5m6-.5v.5M8.5 15c2 2 5 2 7 0",
   file: "M6 3h8l4 4v14H6zM14 3v4h4",
+  forward: "M9 5l7 7-7 7",
   gear: "M12 8.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM12 2v3m0 14v3M2 12h3m14 0h3M5 5l2 2m10 10 2 2M19 5l-2 2M7 17l-2 2",
   history: "M4 12a8 8 0 1 0 2.5-5.8L4 8.5M4 4v4.5h4.5M12 8v4.5l3 2",
   home: "M4 11l8-7 8 7v9h-6v-6h-4v6H4z",

@@ -42,11 +42,13 @@ export function statusBadge(status, { short = false } = {}) {
 export const statusPicker = (legend, name, chosen, onChange, statuses = STATUSES) =>
   segments(legend, name, statuses.map((status) => [status, labelOf(status)]), chosen, onChange);
 
-/** Black or white, whichever is easier to read on a colour (relative luminance of WCAG 2.2). */
-export function readable(colour) {
+/** Black or white, whichever is easier to read on a colour. */
+export const readable = (colour) => (1.05 / (luminance(colour) + 0.05) >= (luminance(colour) + 0.05) / 0.05 ? "#ffffff" : "#000000");
+
+/** How bright a colour `#rrggbb` is, 0 to 1 (relative luminance of WCAG 2.2). */
+export function luminance(colour) {
   const [r, g, b] = [1, 3, 5]
     .map((at) => parseInt(colour.slice(at, at + 2), 16) / 255)
     .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4));
-  const luminance = 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  return 1.05 / (luminance + 0.05) >= (luminance + 0.05) / 0.05 ? "#ffffff" : "#000000";
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }

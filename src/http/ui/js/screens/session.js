@@ -94,7 +94,7 @@ function noticesOf(model) {
 /** The line that adds up, and the way on, at hand on every screen. */
 function footOf(model) {
   const { count } = model;
-  const line = h("p", { class: "heads" }, icon(count.adds_up ? "check" : "people"), t("session.heads", count), count.adds_up && h("strong", { class: "good" }, ` ${t("session.addsUp")}`));
+  const line = count.people === 0 ? null : h("p", { class: "heads" }, icon(count.adds_up ? "check" : "people"), t("session.heads", count), count.adds_up && h("strong", { class: "good" }, ` ${t("session.addsUp")}`));
   const act = model.isConfirmed
     ? button(t("session.reopen"), () => reopenSession(model), { icon: "undo" })
     : button(t("session.confirm"), () => confirmSession(model), { kind: "primary", large: true, icon: "check" });

@@ -40,6 +40,7 @@ export class SessionModel {
     this.faces = new Map(faces.map(({ photo_id, items }) => [photo_id, items]));
     this.records = records.items;
     this.version = records.version;
+    this.rollPrefix = commonPrefix(this.records.map((record) => record.roll_no));
     this.count = count;
     this.class ??= await api.get(`/classes/${session.class_id}`, {}, signal);
     const members = await school.members(session.class_id, dayIn(session.starts_at));
@@ -78,6 +79,11 @@ export class SessionModel {
 
   faceById(id) {
     return this.allFaces().find((face) => face.id === id);
+  }
+
+  /** A roll number without what all of the class begin with, such as `CSE-A-`: there is little room on a photo. */
+  shortRoll(rollNo) {
+    return rollNo.slice(this.rollPrefix.length);
   }
 
   /** Doubts that nobody has decided. */
@@ -149,4 +155,12 @@ export class SessionModel {
     await api.patch(`/sessions/${this.id}/records/${record.member_id}`, said, { version });
     await this.load();
   }
+}
+
+/** What all texts begin with, up to a separator. */
+function commonPrefix(texts) {
+  if (texts.length < 2) return "";
+  let length = 0;
+  while (length < texts[0].length && texts.every((text) => text[length] === texts[0][length])) length += 1;
+  return /^.*[-_/. ]/.exec(texts[0].slice(0, length))?.[0] ?? "";
 }

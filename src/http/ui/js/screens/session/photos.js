@@ -35,7 +35,7 @@ export function photosPart(model) {
           h("button", { type: "button", class: "photo-tab", "aria-pressed": String(photo.id === shown), on: { click: () => (choose(photo.id), show()) } }, t("session.photo", { number: i + 1 })),
         ),
     );
-    viewer?.show((model.faces.get(shown) ?? []).map((face) => ({ ...face, tone: toneOf(face), text: textOf(face), name: labelOf(face) })));
+    viewer?.show((model.faces.get(shown) ?? []).map((face) => ({ ...face, tone: toneOf(face), text: textOf(face), name: labelOf(model, face) })));
     showSending();
     const mayChange = mayRecord() && !model.isConfirmed;
     fill(foot, shown !== null && mayChange && button(t("session.removePhoto"), () => remove(model, shown), { kind: "plain", icon: "trash" }));
@@ -82,10 +82,11 @@ export function photosPart(model) {
 }
 
 /** What stands at a face: the roll number, and the name where there is room. */
-function labelOf(face) {
+function labelOf(model, face) {
   const member = face.member;
   if (!member || toneOf(face) === "stranger") return null;
-  return [h("span", { class: "face-roll" }, face.verdict === "doubt" && !face.decision ? `${member.roll_no}?` : member.roll_no), h("span", { class: "face-full" }, ` ${member.name}`)];
+  const doubt = face.verdict === "doubt" && !face.decision ? "?" : "";
+  return [model.shortRoll(member.roll_no), h("span", { class: "face-full" }, ` ${member.name}`), doubt];
 }
 
 /** A photo that the service does not have yet. */

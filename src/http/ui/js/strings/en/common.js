@@ -54,6 +54,13 @@ export default {
     page: "Page {page} of {pages}",
     total: { one: "{count} in all", other: "{count} in all" },
   },
+  pager: { label: "Pages" },
+  chart: {
+    table: "The figures as a table",
+    empty: "No figures in these days.",
+    nothing: "{name}: no figures.",
+    summary: "{name}: lowest {least} ({leastAt}), highest {most} ({mostAt}), last {last} ({lastAt}).",
+  },
   upload: {
     waiting: { one: "{count} photo waits", other: "{count} photos wait" },
   },
