@@ -7,6 +7,7 @@
 mod backup;
 mod batch;
 mod both;
+mod browser;
 mod commands;
 mod damage;
 mod dataset;
@@ -21,6 +22,7 @@ mod kill;
 mod learning;
 mod memory;
 mod pack_files;
+mod page;
 mod pilot;
 #[expect(dead_code, reason = "other test programs restart their server")]
 #[path = "../support/postgres.rs"]

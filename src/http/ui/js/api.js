@@ -67,6 +67,11 @@ export async function signOut() {
   if (refresh) await plain("POST", "/auth/logout", { json: { refresh_token: refresh } }).catch(() => {});
 }
 
+/** This device stays signed in; every other one has to sign in again. */
+export async function changePassword(old, fresh) {
+  keep(await put("/auth/password", { old, new: fresh }), tokens.place);
+}
+
 /** An access token that is still good. Refresh tokens are good once, so tabs that share one take turns. */
 async function access() {
   if (tokens === null) throw new SignedOut();
@@ -133,6 +138,9 @@ async function request(method, path, options = {}) {
 async function authorised(method, path, options = {}) {
   const response = await plain(method, path, options, await access());
   if (response.status !== 401 || tokens === null) return response;
+  // A wrong password is no reason to ask again.
+  const body = await response.clone().json().catch(() => null);
+  if (body?.code === "INVALID_CREDENTIALS") return response;
   tokens.until = 0;
   return plain(method, path, options, await access());
 }

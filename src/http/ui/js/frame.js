@@ -3,7 +3,7 @@
 import { fill, h } from "./dom.js";
 import { button } from "./parts/button.js";
 import { icon } from "./parts/icon.js";
-import { applyTheme, theme } from "./parts/theme.js";
+import { applyTheme, onTheme, theme } from "./parts/theme.js";
 import { onUploads, waiting } from "./uploads.js";
 import { t } from "./text.js";
 
@@ -57,16 +57,14 @@ const account = (me) => h("a", { class: "bar-name", href: "#/account" }, me.name
 
 function themeButton() {
   const next = { system: "dark", dark: "light", light: "system" };
-  const press = () => {
-    applyTheme(next[theme()]);
-    show();
-  };
+  const press = () => applyTheme(next[theme()]);
   const element = button("", press, { kind: "plain", icon: "sun", label: "" });
   const show = () => {
     fill(element, icon(theme() === "dark" ? "moon" : "sun"));
     element.setAttribute("aria-label", t(`theme.${theme()}`));
     element.title = t(`theme.${theme()}`);
   };
+  onTheme(show);
   show();
   return element;
 }
@@ -78,7 +76,7 @@ function sending() {
     const open = waiting();
     element.hidden = open.length === 0;
     if (open.length > 0) element.href = `#/sessions/${open[0].session}`;
-    fill(element, icon("upload"), open.length > 0 && t("upload.waiting", { count: open.length }));
+    fill(element, icon("upload"), h("span", { class: "sending-count", "aria-hidden": "true" }, open.length), h("span", {}, t("upload.waiting", { count: open.length })));
   };
   onUploads(show);
   show();

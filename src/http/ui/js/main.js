@@ -28,7 +28,7 @@ async function begin() {
     setViewer(me);
     const { element, outlet } = frame(me, leave);
     fill(page, element);
-    resume(me);
+    await resume(me);
     router.start(screens(me), outlet, signedOut);
   } catch (error) {
     if (error instanceof api.SignedOut) showSignIn();

@@ -10,6 +10,10 @@ export function applyTheme(chosen = theme()) {
   if (chosen === "system") localStorage.removeItem(KEPT);
   else localStorage.setItem(KEPT, chosen);
   document.documentElement.dataset.theme = chosen === "system" ? (device.matches ? "dark" : "light") : chosen;
+  window.dispatchEvent(new Event("theme"));
 }
+
+/** Calls back when somebody chose another one. */
+export const onTheme = (listener) => window.addEventListener("theme", listener);
 
 device.addEventListener("change", () => applyTheme());

@@ -5,9 +5,8 @@ import { fill, h } from "../dom.js";
 import { button } from "../parts/button.js";
 import { field, segments, select } from "../parts/form.js";
 import { pager } from "../parts/pager.js";
-import { empty, failure, skeleton } from "../parts/states.js";
+import { empty, failure, skeleton, why } from "../parts/states.js";
 import { say } from "../parts/toast.js";
-import { why } from "../parts/states.js";
 import { note } from "../router.js";
 import * as school from "../school.js";
 import { number, t } from "../text.js";
@@ -27,7 +26,11 @@ export async function show({ query, signal }) {
   const title = t("admin.jobs.title");
   return {
     title,
-    body: [head(title), h("p", { class: "quiet admin-intro" }, `${t("admin.jobs.intro")} ${t("admin.jobs.live")}`), screen.element],
+    body: [
+      head(title),
+      h("p", { class: "quiet admin-intro" }, `${t("admin.jobs.intro")} ${t("admin.jobs.live")}`),
+      screen.element,
+    ],
   };
 }
 
@@ -41,11 +44,18 @@ class JobList {
   constructor(signal, query) {
     this.signal = signal;
     this.state = [...STATES, "all"].includes(query.get("state")) ? query.get("state") : null;
-    this.kind = select("kind", [["", t("admin.list.all")], ...KINDS.map((kind) => [kind, t(`admin.jobs.kind.${kind}`)])], query.get("kind") ?? "");
+    this.kind = select(
+      "kind",
+      [["", t("admin.list.all")], ...KINDS.map((kind) => [kind, t(`admin.jobs.kind.${kind}`)])],
+      query.get("kind") ?? "",
+    );
     this.kind.addEventListener("change", () => this.choose(this.state));
     this.tabs = h("div", { class: "job-tabs" });
     this.place = h("div", { class: "listing" }, skeleton());
-    this.element = [h("div", { class: "filters job-filters" }, this.tabs, field(t("admin.jobs.ofKind"), this.kind)), this.place];
+    this.element = [
+      h("div", { class: "filters job-filters" }, this.tabs, field(t("admin.jobs.ofKind"), this.kind)),
+      this.place,
+    ];
     signal.addEventListener("abort", () => clearTimeout(this.timer));
   }
 
@@ -60,18 +70,27 @@ class JobList {
 
   async count() {
     const totals = await Promise.all(
-      STATES.map((state) => api.get("/jobs", { state, kind: this.kind.value, per_page: 1 }, this.signal).then(({ total }) => total)),
+      STATES.map((state) =>
+        api.get("/jobs", { state, kind: this.kind.value, per_page: 1 }, this.signal).then(({ total }) => total),
+      ),
     );
     STATES.forEach((state, i) => (this.counts[state] = totals[i]));
     this.counts.all = totals.reduce((sum, total) => sum + total, 0);
   }
 
   showTabs() {
-    const options = [...STATES, "all"].map((state) => [state, h("span", {}, t(`admin.jobs.tab.${state}`), " ", h("span", { class: "job-count" }, number(this.counts[state])))]);
+    const options = [...STATES, "all"].map((state) => [
+      state,
+      h("span", {}, t(`admin.jobs.tab.${state}`), " ", h("span", { class: "job-count" }, number(this.counts[state]))),
+    ]);
     // While somebody uses them, only the numbers change.
     const shown = this.tabs.querySelectorAll(".job-count");
     if (shown.length > 0) options.forEach(([state], i) => (shown[i].textContent = number(this.counts[state])));
-    else fill(this.tabs, segments(t("admin.jobs.which"), "state", options, this.state, (state) => this.choose(state)));
+    else
+      fill(
+        this.tabs,
+        segments(t("admin.jobs.which"), "state", options, this.state, (state) => this.choose(state)),
+      );
   }
 
   choose(state) {
@@ -135,7 +154,11 @@ class JobList {
     fill(
       this.place,
       this.state === "failed" && items.length > 1 && h("p", { class: "job-all" }, this.retryAllButton(items)),
-      h("ul", { class: "list" }, [...fresh.values()].map((row) => row.element)),
+      h(
+        "ul",
+        { class: "list" },
+        [...fresh.values()].map((row) => row.element),
+      ),
       pager(answer, (page) => this.turnTo(page)),
     );
   }
@@ -148,7 +171,10 @@ class JobList {
         const failed = answers.filter(({ status }) => status === "rejected");
         const done = answers.length - failed.length;
         if (done > 0) say(t("admin.jobs.retriedAll", { count: done }));
-        if (failed.length > 0) say(t("admin.jobs.someNotRetried", { count: failed.length, why: why(failed[0].reason) }), { kind: "failure" });
+        if (failed.length > 0)
+          say(t("admin.jobs.someNotRetried", { count: failed.length, why: why(failed[0].reason) }), {
+            kind: "failure",
+          });
         await this.load();
       },
       { icon: "refresh" },

@@ -14,7 +14,9 @@ import { head } from "./admin/head.js";
 
 export async function show({ signal }) {
   const title = t("admin.system.title");
-  const [health, model, packs] = await Promise.allSettled(["/health", "/model-info", "/packs"].map((path) => api.get(path, null, signal)));
+  const [health, model, packs] = await Promise.allSettled(
+    ["/health", "/model-info", "/packs"].map((path) => api.get(path, null, signal)),
+  );
   const over = [health, model, packs].find(({ reason }) => reason instanceof api.SignedOut);
   if (over) throw over.reason;
   return {
@@ -32,21 +34,45 @@ export async function show({ signal }) {
 
 /** A part that failed says why; the others are shown all the same. */
 const part = (title, { status, value, reason }, content) =>
-  h("section", { class: "admin-part" }, h("h2", {}, title), h("div", { class: "card stack" }, status === "fulfilled" ? content(value) : failure(reason, refresh)));
+  h(
+    "section",
+    { class: "admin-part" },
+    h("h2", {}, title),
+    h("div", { class: "card stack" }, status === "fulfilled" ? content(value) : failure(reason, refresh)),
+  );
 
 const fact = (name, value) => [t(`admin.system.facts.${name}`), value];
 
 const serviceFacts = (health) =>
   facts([
-    fact("status", h("span", { class: `tag ${health.status === "ok" ? "tag-good" : "tag-bad"}` }, t(`admin.system.status.${health.status}`))),
+    fact(
+      "status",
+      h(
+        "span",
+        { class: `tag ${health.status === "ok" ? "tag-good" : "tag-bad"}` },
+        t(`admin.system.status.${health.status}`),
+      ),
+    ),
     fact("version", health.version),
     fact("pack", health.pack),
     fact("provider", providerName(health.provider)),
   ]);
 
 const modelFacts = (model) => [
-  model.provider_note && h("p", { class: "notice notice-warn" }, icon("alert"), h("span", {}, `${t("admin.warn.cpu")}: ${model.provider_note}`)),
-  model.untested && h("p", { class: "notice notice-warn" }, icon("alert"), h("span", {}, `${t("admin.warn.untested")}: ${model.untested}`)),
+  model.provider_note &&
+    h(
+      "p",
+      { class: "notice notice-warn" },
+      icon("alert"),
+      h("span", {}, `${t("admin.warn.cpu")}: ${model.provider_note}`),
+    ),
+  model.untested &&
+    h(
+      "p",
+      { class: "notice notice-warn" },
+      icon("alert"),
+      h("span", {}, `${t("admin.warn.untested")}: ${model.untested}`),
+    ),
   facts([
     fact("title", model.title),
     fact("pack", model.pack),
@@ -63,7 +89,8 @@ const modelFacts = (model) => [
   ]),
 ];
 
-const inputOf = ({ size_px: [width, height], layout, colour }) => t("admin.system.pixels", { width, height, layout: layout.toUpperCase(), colour: colour.toUpperCase() });
+const inputOf = ({ size_px: [width, height], layout, colour }) =>
+  t("admin.system.pixels", { width, height, layout: layout.toUpperCase(), colour: colour.toUpperCase() });
 
 const tag = (good, text) => h("span", { class: `tag ${good ? "tag-good" : "tag-warn"}` }, text);
 
@@ -78,7 +105,10 @@ const lineFacts = ({ lines }) => [
     fact("data", lines.data),
     fact("rule", lines.rule),
     fact("date", /^\d{4}-\d\d-\d\d$/.test(lines.date) ? dayOf(lines.date, "date") : lines.date),
-    fact("comparisons", t("admin.system.comparisons", { genuine: lines.genuine_comparisons, impostor: lines.impostor_comparisons })),
+    fact(
+      "comparisons",
+      t("admin.system.comparisons", { genuine: lines.genuine_comparisons, impostor: lines.impostor_comparisons }),
+    ),
   ]),
 ];
 
@@ -91,9 +121,27 @@ const packTable = ({ items }) => [
   table({
     caption: t("admin.system.packs"),
     columns: [
-      { title: t("admin.system.columns.pack"), head: true, cell: (pack) => [h("strong", {}, pack.version ? `${pack.id}@${pack.version}` : pack.id), pack.title && h("span", { class: "small quiet below" }, pack.title)] },
-      { title: t("admin.system.columns.state"), cell: (pack) => [h("span", { class: "row" }, packTags(pack)), pack.problem && h("span", { class: "small below" }, pack.problem), pack.untested && h("span", { class: "small quiet below" }, pack.untested)] },
-      { title: t("admin.system.columns.licence"), wide: true, cell: (pack) => h("span", { class: "small" }, pack.licence ?? "–") },
+      {
+        title: t("admin.system.columns.pack"),
+        head: true,
+        cell: (pack) => [
+          h("strong", {}, pack.version ? `${pack.id}@${pack.version}` : pack.id),
+          pack.title && h("span", { class: "small quiet below" }, pack.title),
+        ],
+      },
+      {
+        title: t("admin.system.columns.state"),
+        cell: (pack) => [
+          h("span", { class: "row" }, packTags(pack)),
+          pack.problem && h("span", { class: "small below" }, pack.problem),
+          pack.untested && h("span", { class: "small quiet below" }, pack.untested),
+        ],
+      },
+      {
+        title: t("admin.system.columns.licence"),
+        wide: true,
+        cell: (pack) => h("span", { class: "small" }, pack.licence ?? "–"),
+      },
     ],
     rows: items,
     empty: empty(t("admin.system.noPacks"), t("admin.system.noPacksText")),

@@ -23,10 +23,18 @@ export async function show({ query, signal }) {
     filters: [
       field(t("admin.users.search"), input("search", { type: "search" })),
       field(t("admin.users.role"), select("role", [all, ...ROLES.map((role) => [role, t(`role.${role}`)])])),
-      field(t("admin.users.active"), select("active", [all, ["true", t("admin.users.activeOnly")], ["false", t("admin.users.inactiveOnly")]])),
+      field(
+        t("admin.users.active"),
+        select("active", [all, ["true", t("admin.users.activeOnly")], ["false", t("admin.users.inactiveOnly")]]),
+      ),
     ],
     ask: (said) => api.get("/users", said, signal),
-    show: (items) => h("ul", { class: "list" }, items.map((user) => userRow(user, () => openUser(user, list.load)))),
+    show: (items) =>
+      h(
+        "ul",
+        { class: "list" },
+        items.map((user) => userRow(user, () => openUser(user, list.load))),
+      ),
     none: () => empty(t("admin.users.none")),
   });
   const add = button(t("admin.users.add"), () => addUser(list.load), { kind: "primary", icon: "plus" });

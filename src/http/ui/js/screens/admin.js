@@ -24,7 +24,12 @@ export async function show({ signal }) {
           ? h("p", { class: "notice notice-good" }, icon("check"), t("admin.allWell"))
           : h("ul", { class: "admin-needs" }, needs.map(needTile)),
       ),
-      h("section", { class: "admin-part" }, h("h2", {}, t("admin.places")), h("ul", { class: "cards" }, places(known).map(placeCard))),
+      h(
+        "section",
+        { class: "admin-part" },
+        h("h2", {}, t("admin.places")),
+        h("ul", { class: "cards" }, places(known).map(placeCard)),
+      ),
     ],
   };
 }
@@ -47,8 +52,8 @@ async function ask(signal) {
   const answers = await Promise.allSettled(Object.values(questions));
   const over = answers.find(({ reason }) => reason instanceof api.SignedOut || reason?.name === "AbortError");
   if (over) throw over.reason;
-  // Nothing at all was answered: that is a failure of the screen.
-  if (answers.every(({ status }) => status === "rejected")) throw answers[0].reason;
+  // Nothing at all was answered (classes may be known from before): that is a failure of the screen.
+  if (answers.every(({ status }, i) => status === "rejected" || names[i] === "classes")) throw answers[0].reason;
   const known = { refused: [] };
   answers.forEach(({ status, value, reason }, i) => {
     known[names[i]] = status === "fulfilled" ? value : null;
@@ -75,7 +80,11 @@ function places({ users, tokens, running, queued, health }) {
   return [
     ["users", "people", counted(users, "admin.place.usersText")],
     ["roster", "upload", t("admin.place.rosterText")],
-    ["jobs", "refresh", running === null || queued === null ? t("admin.unknown") : t("admin.place.jobsText", { running, queued })],
+    [
+      "jobs",
+      "refresh",
+      running === null || queued === null ? t("admin.unknown") : t("admin.place.jobsText", { running, queued }),
+    ],
     ["system", "shield", health === null ? t("admin.unknown") : `${health.pack}, ${providerName(health.provider)}`],
     ["tokens", "file", counted(tokens, "admin.place.tokensText")],
     ["audit", "history", t("admin.place.auditText")],
@@ -91,6 +100,11 @@ const placeCard = ([name, drawing, text]) =>
       "a",
       { class: "card place-card", href: `#/admin/${name}` },
       icon(drawing),
-      h("span", { class: "grow" }, h("strong", {}, t(`admin.place.${name}`)), h("span", { class: "small quiet place-text" }, text)),
+      h(
+        "span",
+        { class: "grow" },
+        h("strong", {}, t(`admin.place.${name}`)),
+        h("span", { class: "small quiet place-text" }, text),
+      ),
     ),
   );

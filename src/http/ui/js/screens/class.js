@@ -2,14 +2,12 @@
 
 import * as api from "../api.js";
 import { h } from "../dom.js";
-import { backLink, button, linkButton } from "../parts/button.js";
-import { confirmed } from "../parts/dialog.js";
+import { backLink, linkButton } from "../parts/button.js";
 import { tabs } from "../parts/tabs.js";
-import { say } from "../parts/toast.js";
-import { note, refresh, to } from "../router.js";
+import { note, to } from "../router.js";
 import * as school from "../school.js";
 import { t, when } from "../text.js";
-import { isAdmin, mayRecord } from "../viewer.js";
+import { mayRecord } from "../viewer.js";
 import { attendanceTab } from "./class/attendance.js";
 import { enrolmentTab } from "./class/enrolment.js";
 import { leaveTab } from "./class/leave.js";
@@ -18,56 +16,58 @@ import { studentsTab } from "./class/students.js";
 import { timetableTab } from "./class/timetable.js";
 
 export async function show({ params, query, signal }) {
-  const id = Number(params.class);
-  const [item, subjects] = await Promise.all([api.get(`/classes/${id}`, {}, signal), school.subjects()]);
-  const title = school.className(item);
-  const context = { id, item, subjects, query, signal };
-  const items = [
-    ["register", registerTab],
-    ["attendance", attendanceTab],
-    ["students", studentsTab],
-    ["enrolment", enrolmentTab],
-    ["timetable", timetableTab],
-    // A reason why somebody is away is no business of readers.
-    mayRecord() && ["leave", leaveTab],
-  ];
-  return {
-    title,
-    body: [
-      backLink(t("classes.title"), "#/classes"),
-      h(
-        "div",
-        { class: "head" },
-        h(
-          "div",
-          {},
-          h("h1", {}, title),
-          h("p", { class: "row quiet" }, item.term, item.pilot_since && h("span", { class: "tag" }, t("class.pilotSince", { when: when(item.pilot_since, "date") }))),
-        ),
-        h("div", { class: "head-actions" }, [
-          isAdmin() && button(t(item.pilot_since ? "class.endPilot" : "class.beginPilot"), () => setPilot(item), { kind: "plain" }),
-          mayRecord() && linkButton(t("today.take"), to("/take", { class: id }), { kind: "primary", icon: "camera" }),
-        ]),
-      ),
-      tabs(
+    const id = Number(params.class);
+    const [item, subjects] = await Promise.all([api.get(`/classes/${id}`, {}, signal), school.subjects()]);
+    const title = school.className(item);
+    const context = { id, item, subjects, query, signal };
+    const items = [
+        ["register", registerTab],
+        ["attendance", attendanceTab],
+        ["students", studentsTab],
+        ["enrolment", enrolmentTab],
+        ["timetable", timetableTab],
+        // A reason why somebody is away is no business of readers.
+        mayRecord() && ["leave", leaveTab],
+    ];
+    return {
         title,
-        items.filter(Boolean).map(([name, tab]) => ({ id: name, title: t(`class.tab.${name}`), show: () => tab(context) })),
-        query.get("tab"),
-        (tab) => {
-          note({ tab, page: "" });
-          query.set("tab", tab);
-        },
-      ),
-    ],
-  };
-}
-
-async function setPilot(item) {
-  const pilot = !item.pilot_since;
-  const key = pilot ? "beginPilot" : "endPilot";
-  if (!(await confirmed(t(`class.${key}`), t(`class.${key}Text`), t(`class.${key}`), { danger: false }))) return;
-  await api.patch(`/classes/${item.id}`, { pilot });
-  school.forget();
-  say(t(`class.${key}Done`));
-  refresh();
+        body: [
+            backLink(t("classes.title"), "#/classes"),
+            h(
+                "div",
+                { class: "head" },
+                h(
+                    "div",
+                    {},
+                    h("h1", {}, title),
+                    h(
+                        "p",
+                        { class: "row quiet" },
+                        item.term,
+                        item.pilot_since &&
+                            h(
+                                "span",
+                                { class: "tag" },
+                                t("class.pilotSince", { when: when(item.pilot_since, "date") }),
+                            ),
+                    ),
+                ),
+                h("div", { class: "head-actions" }, [
+                    mayRecord() &&
+                        linkButton(t("today.take"), to("/take", { class: id }), { kind: "primary", icon: "camera" }),
+                ]),
+            ),
+            tabs(
+                title,
+                items
+                    .filter(Boolean)
+                    .map(([name, tab]) => ({ id: name, title: t(`class.tab.${name}`), show: () => tab(context) })),
+                query.get("tab"),
+                (tab) => {
+                    note({ tab, page: "" });
+                    query.set("tab", tab);
+                },
+            ),
+        ],
+    };
 }

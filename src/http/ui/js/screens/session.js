@@ -27,6 +27,7 @@ export async function show({ params, signal }) {
   const stop = onUploads(() => {
     const now = waiting(model.id).length;
     if (now < open) model.load().catch(() => {});
+    else if (now > open) model.tell();
     open = now;
   });
   signal.addEventListener("abort", stop);
@@ -67,8 +68,8 @@ function headOf(model, title) {
         "p",
         { class: "row quiet" },
         sessionTag(session),
-        session.name,
-        session.confirmed_by && t("session.confirmed", { name: session.confirmed_by, when: when(session.confirmed_at) }),
+        session.name && h("span", {}, session.name),
+        session.confirmed_by && h("span", {}, t("session.confirmed", { name: session.confirmed_by, when: when(session.confirmed_at) })),
       ),
     ),
     h("div", { class: "head-actions" }, [
@@ -94,6 +95,7 @@ function noticesOf(model) {
 /** The line that adds up, and the way on, at hand on every screen. */
 function footOf(model) {
   const { count } = model;
+  if (model.isWaiting) return h("p", { class: "heads" }, icon("history"), t("session.looking"));
   const line = count.people === 0 ? null : h("p", { class: "heads" }, icon(count.adds_up ? "check" : "people"), t("session.heads", count), count.adds_up && h("strong", { class: "good" }, ` ${t("session.addsUp")}`));
   const act = model.isConfirmed
     ? button(t("session.reopen"), () => reopenSession(model), { icon: "undo" })

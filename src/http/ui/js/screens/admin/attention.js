@@ -20,11 +20,21 @@ function ofService({ health, failed, packs, refused }) {
   const reasons = (list) => list.map((pack) => (pack.problem ? `${pack.id}: ${pack.problem}` : pack.id)).join("; ");
   const unknown = refused.filter(({ name, code }) => name !== "model" || code !== "MODEL_NOT_LOADED");
   return [
-    health?.status === "unavailable" && need("bad", "alert", t("admin.warn.unavailable"), t("admin.warn.unavailableText"), SYSTEM),
-    failed > 0 && need("bad", "alert", t("admin.warn.failedJobs", { count: failed }), t("admin.warn.failedJobsText"), to("/admin/jobs", { state: "failed" })),
+    health?.status === "unavailable" &&
+      need("bad", "alert", t("admin.warn.unavailable"), t("admin.warn.unavailableText"), SYSTEM),
+    failed > 0 &&
+      need(
+        "bad",
+        "alert",
+        t("admin.warn.failedJobs", { count: failed }),
+        t("admin.warn.failedJobsText"),
+        to("/admin/jobs", { state: "failed" }),
+      ),
     broken.length > 0 && need("bad", "alert", t("admin.warn.packs", { count: broken.length }), reasons(broken), SYSTEM),
-    others.length > 0 && need("warn", "alert", t("admin.warn.packs", { count: others.length }), reasons(others), SYSTEM),
-    unknown.length > 0 && need("warn", "question", t("admin.unknown"), [...new Set(unknown.map(({ reason }) => reason))].join(" "), SYSTEM),
+    others.length > 0 &&
+      need("warn", "alert", t("admin.warn.packs", { count: others.length }), reasons(others), SYSTEM),
+    unknown.length > 0 &&
+      need("warn", "question", t("admin.unknown"), [...new Set(unknown.map(({ reason }) => reason))].join(" "), SYSTEM),
   ].filter(Boolean);
 }
 
@@ -33,8 +43,11 @@ function ofModel({ model, refused }) {
   if (none) return [need("bad", "alert", t("admin.warn.noModel"), none.reason, SYSTEM)];
   if (model === null) return [];
   return [
-    model.provider === "cpu" && model.provider_note && need("warn", "shield", t("admin.warn.cpu"), model.provider_note, SYSTEM),
-    !model.lines.calibrated && need("warn", "shield", t("admin.warn.uncalibrated"), t("admin.warn.uncalibratedText"), SYSTEM),
+    model.provider === "cpu" &&
+      model.provider_note &&
+      need("warn", "shield", t("admin.warn.cpu"), model.provider_note, SYSTEM),
+    !model.lines.calibrated &&
+      need("warn", "shield", t("admin.warn.uncalibrated"), t("admin.warn.uncalibratedText"), SYSTEM),
     model.untested && need("warn", "shield", t("admin.warn.untested"), model.untested, SYSTEM),
     !model.commercial_use && need("warn", "file", t("admin.warn.noncommercial"), model.title, SYSTEM),
   ].filter(Boolean);
@@ -43,17 +56,34 @@ function ofModel({ model, refused }) {
 function ofPeople({ users, tokens, classes }) {
   const locked = (users ?? []).filter(isLocked);
   const without = (users ?? []).filter((user) => user.role === "teacher" && user.classes.length === 0);
-  const ending = (tokens ?? []).filter((token) => token.expires_at && Date.parse(token.expires_at) - Date.now() < SOON_MS);
-  const names = (list) => list.slice(0, 5).map((item) => item.display_name ?? item.name).join(", ") + (list.length > 5 ? " …" : "");
+  const ending = (tokens ?? []).filter(
+    (token) => token.expires_at && Date.parse(token.expires_at) - Date.now() < SOON_MS,
+  );
+  const names = (list) =>
+    list
+      .slice(0, 5)
+      .map((item) => item.display_name ?? item.name)
+      .join(", ") + (list.length > 5 ? " …" : "");
   return [
-    classes?.length === 0 && need("bad", "people", t("admin.warn.noClasses"), t("admin.warn.noClassesText"), to("/admin/roster")),
-    locked.length > 0 && need("warn", "people", t("admin.warn.locked", { count: locked.length }), names(locked), to("/admin/users")),
-    without.length > 0 && need("warn", "people", t("admin.warn.noTeacherClasses", { count: without.length }), names(without), to("/admin/users", { role: "teacher" })),
-    ending.length > 0 && need("warn", "file", t("admin.warn.expiring", { count: ending.length }), names(ending), to("/admin/tokens")),
+    classes?.length === 0 &&
+      need("bad", "people", t("admin.warn.noClasses"), t("admin.warn.noClassesText"), to("/admin/roster")),
+    locked.length > 0 &&
+      need("warn", "people", t("admin.warn.locked", { count: locked.length }), names(locked), to("/admin/users")),
+    without.length > 0 &&
+      need(
+        "warn",
+        "people",
+        t("admin.warn.noTeacherClasses", { count: without.length }),
+        names(without),
+        to("/admin/users", { role: "teacher" }),
+      ),
+    ending.length > 0 &&
+      need("warn", "file", t("admin.warn.expiring", { count: ending.length }), names(ending), to("/admin/tokens")),
   ].filter(Boolean);
 }
 
 export const isLocked = (user) => user.locked_until !== null && Date.parse(user.locked_until) > Date.now();
 
 /** What the nets run on, in words. */
-export const providerName = (provider) => (has(`admin.system.provider.${provider}`) ? t(`admin.system.provider.${provider}`) : provider);
+export const providerName = (provider) =>
+  has(`admin.system.provider.${provider}`) ? t(`admin.system.provider.${provider}`) : provider;

@@ -17,7 +17,8 @@ export function classChoice(classes, chosen) {
   const showCount = () => fill(count, t("admin.users.chosen", { count: ids.size }));
   const terms = [...new Set(classes.map((item) => item.term))].sort().reverse();
   // Those that are chosen stand first, so that they are seen.
-  const first = (a, b) => Number(ids.has(b.id)) - Number(ids.has(a.id)) || school.className(a).localeCompare(school.className(b));
+  const first = (a, b) =>
+    Number(ids.has(b.id)) - Number(ids.has(a.id)) || school.className(a).localeCompare(school.className(b));
   const line = (item) => {
     const id = freshId("class");
     const change = ({ target }) => {
@@ -26,14 +27,31 @@ export function classChoice(classes, chosen) {
       showCount();
     };
     const box = h("input", { type: "checkbox", id, checked: ids.has(item.id), on: { change } });
-    return h("div", { class: "field-check choice-line", data: { words: school.className(item).toLowerCase() } }, box, h("label", { for: id }, school.className(item)));
+    return h(
+      "div",
+      { class: "field-check choice-line", data: { words: school.className(item).toLowerCase() } },
+      box,
+      h("label", { for: id }, school.className(item)),
+    );
   };
   const group = (term) => {
-    const lines = classes.filter((item) => item.term === term).sort(first).map(line);
-    return h("div", { class: "choice-term", role: "group", "aria-label": term }, h("p", { class: "small quiet" }, term), lines);
+    const lines = classes
+      .filter((item) => item.term === term)
+      .sort(first)
+      .map(line);
+    return h(
+      "div",
+      { class: "choice-term", role: "group", "aria-label": term },
+      h("p", { class: "small quiet" }, term),
+      lines,
+    );
   };
   const groups = terms.map(group);
-  const search = input("", { type: "search", "aria-label": t("admin.users.findClass"), placeholder: t("admin.users.findClass") });
+  const search = input("", {
+    type: "search",
+    "aria-label": t("admin.users.findClass"),
+    placeholder: t("admin.users.findClass"),
+  });
   search.addEventListener("input", () => {
     const words = search.value.trim().toLowerCase();
     for (const part of groups) {
@@ -51,7 +69,12 @@ export function classChoice(classes, chosen) {
     { class: "field choice" },
     h("legend", {}, t("admin.users.classes")),
     search,
-    h("div", { class: "choice-list", tabindex: "0", role: "group", "aria-label": t("admin.users.classes") }, groups, none),
+    h(
+      "div",
+      { class: "choice-list", tabindex: "0", role: "group", "aria-label": t("admin.users.classes") },
+      groups,
+      none,
+    ),
     count,
     h("p", { class: "hint" }, t("admin.users.classesHint")),
   );

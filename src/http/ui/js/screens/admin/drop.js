@@ -19,7 +19,14 @@ export function dropPlace({ action, kinds, name, choose }) {
     }
     await choose(file);
   };
-  const picker = h("input", { type: "file", name, accept: kinds.join(","), class: "visually-hidden", tabindex: "-1", "aria-label": action });
+  const picker = h("input", {
+    type: "file",
+    name,
+    accept: kinds.join(","),
+    class: "visually-hidden",
+    tabindex: "-1",
+    "aria-label": action,
+  });
   picker.addEventListener("change", async () => {
     const files = [...picker.files];
     // The same file may be chosen again after it was corrected.
@@ -27,7 +34,13 @@ export function dropPlace({ action, kinds, name, choose }) {
     await take(files);
   });
   const press = button(action, () => picker.click(), { icon: "upload", kind: "primary" });
-  const element = h("div", { class: "drop" }, picker, press, h("p", { class: "small quiet drop-hint" }, t("admin.drop")));
+  const element = h(
+    "div",
+    { class: "drop" },
+    picker,
+    press,
+    h("p", { class: "small quiet drop-hint" }, t("admin.drop")),
+  );
   const over = (on) => (event) => {
     event.preventDefault();
     element.classList.toggle("drop-over", on);

@@ -2,12 +2,13 @@
 
 import * as api from "../../api.js";
 import { fill, h } from "../../dom.js";
-import { button, linkButton } from "../../parts/button.js";
-import { confirmed } from "../../parts/dialog.js";
+import { button, downloadButton, linkButton } from "../../parts/button.js";
+import { confirmed, open } from "../../parts/dialog.js";
 import { say } from "../../parts/toast.js";
 import { go } from "../../router.js";
 import * as school from "../../school.js";
 import { has, t, when } from "../../text.js";
+import { portraitResult } from "./portrait-result.js";
 import { progressBar } from "./progress.js";
 
 const TONE = { failed: "tag-bad", running: "", queued: "tag-warn", done: "tag-good", cancelled: "" };
@@ -30,7 +31,8 @@ export class JobRow {
     if (now === this.shown) return;
     const before = this.shown === "" ? {} : JSON.parse(this.shown);
     this.shown = now;
-    fill(this.text, headOf(job, this.classes), job.state === "running" && progressOf(job), errorsOf(job));
+    const wasOpen = this.text.querySelector("details")?.open;
+    fill(this.text, headOf(job, this.classes), job.state === "running" && progressOf(job), errorsOf(job, wasOpen));
     // Buttons that are the same keep the focus.
     if (before.state !== job.state) fill(this.actions, this.buttons(job));
   }
@@ -38,10 +40,21 @@ export class JobRow {
   buttons(job) {
     const { id } = job;
     return [
+      resultButton(job),
       job.photo_id !== null && button(t("admin.jobs.showPhoto"), () => showPhoto(job.photo_id), { kind: "plain" }),
-      job.photo_id === null && job.class_id !== null && linkButton(t("admin.jobs.showClass"), `#/classes/${job.class_id}`, { kind: "plain" }),
-      ["failed", "cancelled"].includes(job.state) && button(t("admin.jobs.retry"), () => this.retry(id), { icon: "refresh", label: t("admin.jobs.retryLabel", { id }) }),
-      !IS_FINAL[job.state] && button(t("admin.jobs.cancel"), () => this.cancel(id), { kind: "danger", label: t("admin.jobs.cancelLabel", { id }) }),
+      job.photo_id === null &&
+        job.class_id !== null &&
+        linkButton(t("admin.jobs.showClass"), `#/classes/${job.class_id}`, { kind: "plain" }),
+      ["failed", "cancelled"].includes(job.state) &&
+        button(t("admin.jobs.retry"), () => this.retry(id), {
+          icon: "refresh",
+          label: t("admin.jobs.retryLabel", { id }),
+        }),
+      !IS_FINAL[job.state] &&
+        button(t("admin.jobs.cancel"), () => this.cancel(id), {
+          kind: "danger",
+          label: t("admin.jobs.cancelLabel", { id }),
+        }),
     ];
   }
 
@@ -52,7 +65,8 @@ export class JobRow {
   }
 
   async cancel(id) {
-    if (!(await confirmed(t("admin.jobs.cancelTitle", { id }), t("admin.jobs.cancelText"), t("admin.jobs.cancelIt")))) return;
+    if (!(await confirmed(t("admin.jobs.cancelTitle", { id }), t("admin.jobs.cancelText"), t("admin.jobs.cancelIt"))))
+      return;
     await api.post(`/jobs/${id}/cancel`);
     say(t("admin.jobs.cancelled", { id }));
     await this.after();
@@ -65,9 +79,16 @@ function headOf(job, classes) {
   const found = classes.find((item) => item.id === job.class_id);
   const more = [
     t("admin.jobs.number", { id: job.id }),
-    job.finished_at ? t("admin.jobs.finished", { when: when(job.finished_at) }) : t("admin.jobs.made", { when: when(job.created_at) }),
-    job.attempt > 0 && (job.max_attempts > 1 || job.attempt > 1) && !(job.state === "done" && job.attempt === 1) && t("admin.jobs.attempt", { attempt: job.attempt, most: job.max_attempts }),
-    job.state === "queued" && Date.parse(job.due_at) > Date.now() && t("admin.jobs.due", { when: when(job.due_at, "time") }),
+    job.finished_at
+      ? t("admin.jobs.finished", { when: when(job.finished_at) })
+      : t("admin.jobs.made", { when: when(job.created_at) }),
+    job.attempt > 0 &&
+      (job.max_attempts > 1 || job.attempt > 1) &&
+      !(job.state === "done" && job.attempt === 1) &&
+      t("admin.jobs.attempt", { attempt: job.attempt, most: job.max_attempts }),
+    job.state === "queued" &&
+      Date.parse(job.due_at) > Date.now() &&
+      t("admin.jobs.due", { when: when(job.due_at, "time") }),
     job.owner && t("admin.jobs.asked", { who: ownerName(job.owner) }),
   ];
   return [
@@ -87,31 +108,61 @@ function ownerName(owner) {
 }
 
 function progressOf({ progress }) {
-  if (progress?.portraits > 0) return progressBar(progress.done / progress.portraits, t("admin.jobs.progress", { done: progress.done, all: progress.portraits }));
+  if (progress?.portraits > 0)
+    return progressBar(
+      progress.done / progress.portraits,
+      t("admin.jobs.progress", { done: progress.done, all: progress.portraits }),
+    );
   return progressBar(null, t("admin.jobs.working"));
 }
 
 /** The last error in full, the earlier ones on demand. */
-function errorsOf({ errors, state }) {
+function errorsOf({ errors, state }, wasOpen) {
   if (errors.length === 0) return null;
   const last = errors.at(-1);
   const earlier = errors.slice(0, -1);
   return [
-    h("p", { class: state === "failed" ? "job-error" : "job-error job-error-past" }, h("strong", {}, last.code), ` ${last.message}`),
+    h(
+      "p",
+      { class: state === "failed" ? "job-error" : "job-error job-error-past" },
+      h("strong", {}, last.code),
+      ` ${last.message}`,
+    ),
     earlier.length > 0 &&
       h(
         "details",
-        {},
+        { open: wasOpen },
         h("summary", { class: "small" }, t("admin.jobs.earlier", { count: earlier.length })),
         h(
           "ol",
           { class: "stack small" },
           earlier.map((error) =>
-            h("li", {}, h("p", { class: "quiet" }, t("admin.jobs.attemptFailed", { attempt: error.attempt, when: when(error.at) })), h("p", {}, h("strong", {}, error.code), ` ${error.message}`)),
+            h(
+              "li",
+              {},
+              h(
+                "p",
+                { class: "quiet" },
+                t("admin.jobs.attemptFailed", { attempt: error.attempt, when: when(error.at) }),
+              ),
+              h("p", {}, h("strong", {}, error.code), ` ${error.message}`),
+            ),
           ),
         ),
       ),
   ];
+}
+
+/** What a job that is done has made. */
+function resultButton({ kind, state, result }) {
+  if (state !== "done" || result === null) return null;
+  if (kind === "enrolment") return button(t("admin.jobs.showResult"), () => showPortraits(result));
+  if (kind !== "export" || !result.export_id) return null;
+  return downloadButton(t("admin.jobs.download"), () => api.file(`/exports/${result.export_id}/file`));
+}
+
+function showPortraits(result) {
+  open({ title: t("admin.roster.zipResult"), body: h("div", { class: "stack" }, portraitResult(result)), wide: true });
 }
 
 /** A job knows its photo only; the photo knows its session. */

@@ -28,6 +28,7 @@ export function listing({ signal, query, filters, ask, show, none, usual = {} })
   let page = Math.max(1, Number(query.get("page")) || 1);
   let latest = 0;
   let typing;
+  let before;
 
   const load = async () => {
     const turn = (latest += 1);
@@ -53,6 +54,10 @@ export function listing({ signal, query, filters, ask, show, none, usual = {} })
   };
   const changed = () => {
     clearTimeout(typing);
+    const said = JSON.stringify(values(form));
+    // A field that is left tells the same again.
+    if (said === before) return;
+    before = said;
     page = 1;
     note({ ...values(form), page: "" });
     load();
@@ -84,8 +89,10 @@ export function listing({ signal, query, filters, ask, show, none, usual = {} })
     },
     filters,
   );
-  for (const element of form.elements) if (element.name && query.has(element.name)) element.value = query.get(element.name);
+  for (const element of form.elements)
+    if (element.name && query.has(element.name)) element.value = query.get(element.name);
   signal.addEventListener("abort", () => clearTimeout(typing));
+  before = JSON.stringify(values(form));
   load();
   return { element: [form, place], load };
 }

@@ -24,7 +24,11 @@ export function showOnce({ title, text, label, secret, done, copyLabel, more }) 
   element.addEventListener("focus", () => element.select());
   const opened = dialog.open({
     title,
-    body: [h("p", { class: "notice notice-warn" }, icon("alert"), text), more, copyField(label, element, { copyLabel })],
+    body: [
+      h("p", { class: "notice notice-warn" }, icon("alert"), text),
+      more,
+      copyField(label, element, { copyLabel }),
+    ],
     actions: [button(done, () => opened.close(true), { kind: "primary" })],
   });
   const stay = (event) => event.target === opened.element && event.stopImmediatePropagation();
@@ -36,7 +40,9 @@ export function showOnce({ title, text, label, secret, done, copyLabel, more }) 
 /** The clipboard needs HTTPS; without it the older way, and at worst the text is selected. */
 async function copied(element) {
   element.select();
-  const done = navigator.clipboard ? await navigator.clipboard.writeText(element.value).then(() => true, older) : older();
+  const done = navigator.clipboard
+    ? await navigator.clipboard.writeText(element.value).then(() => true, older)
+    : older();
   say(t(done ? "admin.copied" : "admin.copyFailed"), done ? {} : { kind: "failure" });
 }
 
@@ -62,7 +68,22 @@ export function suggestion() {
 
 /** A new password, suggested, to be changed or suggested again. */
 export function passwordField() {
-  const element = input("password", { value: suggestion(), required: true, minlength: 10, maxlength: 200, class: "secret", spellcheck: "false", autocomplete: "new-password" });
-  const again = button("", () => (element.value = suggestion()), { icon: "refresh", label: t("admin.users.suggest") });
-  return copyField(t("admin.users.password"), element, { hint: t("admin.users.passwordHint"), copyLabel: t("admin.users.copyAction"), extra: [again] });
+  const element = input("password", {
+    value: suggestion(),
+    required: true,
+    minlength: 10,
+    maxlength: 200,
+    class: "secret",
+    spellcheck: "false",
+    autocomplete: "new-password",
+  });
+  const again = button("", () => (element.value = suggestion()), {
+    icon: "refresh",
+    label: t("admin.users.suggest"),
+  });
+  return copyField(t("admin.users.password"), element, {
+    hint: t("admin.users.passwordHint"),
+    copyLabel: t("admin.users.copyAction"),
+    extra: [again],
+  });
 }

@@ -16,7 +16,11 @@ export async function makeToken(after) {
     title: t("admin.tokens.add"),
     action: t("admin.tokens.make"),
     fields: [
-      field(t("admin.tokens.name"), input("name", { required: true, maxlength: 100, autofocus: true }), t("admin.tokens.nameHint")),
+      field(
+        t("admin.tokens.name"),
+        input("name", { required: true, maxlength: 100, autofocus: true }),
+        t("admin.tokens.nameHint"),
+      ),
       scopeFields(),
       endFields(),
     ],
@@ -44,12 +48,20 @@ const scopeFields = () =>
     { class: "field" },
     h("legend", {}, t("admin.tokens.scopes")),
     SCOPES.map((scope) =>
-      field(t(`admin.tokens.scope.${scope}`), h("input", { type: "checkbox", name: `scope-${scope}`, id: freshId("scope") }), t(`admin.tokens.scopeText.${scope}`)),
+      field(
+        t(`admin.tokens.scope.${scope}`),
+        h("input", { type: "checkbox", name: `scope-${scope}`, id: freshId("scope") }),
+        t(`admin.tokens.scopeText.${scope}`),
+      ),
     ),
   );
 
 function endFields() {
-  const ends = select("ends", ENDS.map((end) => [end, t(`admin.tokens.end.${end}`)]), "90");
+  const ends = select(
+    "ends",
+    ENDS.map((end) => [end, t(`admin.tokens.end.${end}`)]),
+    "90",
+  );
   const day = input("day", { type: "date", min: today() });
   const dayRow = field(t("admin.tokens.day"), day);
   const warning = h("p", { class: "notice notice-warn" }, t("admin.tokens.neverText"));

@@ -19,30 +19,58 @@ export async function addUser(after) {
     title: t("admin.users.add"),
     action: t("admin.users.add"),
     fields: [
-      field(t("admin.users.displayName"), input("display_name", { maxlength: 100, autofocus: true }), t("admin.users.displayNameHint")),
-      field(t("admin.users.name"), input("name", { required: true, maxlength: 64, pattern: "[\\w.@+\\-]+", autocapitalize: "none", spellcheck: "false" }), t("admin.users.nameHint")),
+      field(
+        t("admin.users.displayName"),
+        input("display_name", { maxlength: 100, autofocus: true }),
+        t("admin.users.displayNameHint"),
+      ),
+      field(
+        t("admin.users.name"),
+        input("name", {
+          required: true,
+          maxlength: 64,
+          pattern: "[\\w.@+\\-]+",
+          autocapitalize: "none",
+          spellcheck: "false",
+        }),
+        t("admin.users.nameHint"),
+      ),
       role.fields,
       passwordField(),
     ],
     send: async (said) => {
       const { name, display_name, password } = said;
-      const made = await api.post("/users", { name, display_name, password, role: said.role, class_ids: role.classIds(said.role) });
+      const made = await api.post("/users", {
+        name,
+        display_name,
+        password,
+        role: said.role,
+        class_ids: role.classIds(said.role),
+      });
       return { ...made, password };
     },
   });
   if (!user) return;
-  say(t("admin.users.added", { name: user.display_name }));
   after();
   await showPassword(user, user.password);
+  say(t("admin.users.added", { name: user.display_name }));
 }
 
 export async function changeUser(user, after) {
   const self = user.id === me().id;
-  const role = roleFields(user.role, user.classes.map((item) => item.id), await school.classes(), self);
+  const role = roleFields(
+    user.role,
+    user.classes.map((item) => item.id),
+    await school.classes(),
+    self,
+  );
   const changed = await ask({
     title: t("admin.users.changeTitle", { name: user.display_name }),
     fields: [
-      field(t("admin.users.displayName"), input("display_name", { value: user.display_name, required: true, maxlength: 100 })),
+      field(
+        t("admin.users.displayName"),
+        input("display_name", { value: user.display_name, required: true, maxlength: 100 }),
+      ),
       role.fields,
     ],
     send: (said) =>
@@ -69,9 +97,9 @@ export async function givePassword(user, after) {
     },
   });
   if (!password) return;
-  say(t("admin.users.passwordSet", { name: user.display_name }));
   after();
   await showPassword(user, password);
+  say(t("admin.users.passwordSet", { name: user.display_name }));
 }
 
 const showPassword = (user, secret) =>
@@ -88,7 +116,12 @@ const showPassword = (user, secret) =>
 /** The role, what it may, and a teacher's classes. Nobody takes the role from themselves. */
 function roleFields(chosen, ids, classes, fixed = false) {
   const choice = classChoice(classes, ids);
-  const role = select("role", ROLES.map((name) => [name, t(`role.${name}`)]), chosen, { disabled: fixed });
+  const role = select(
+    "role",
+    ROLES.map((name) => [name, t(`role.${name}`)]),
+    chosen,
+    { disabled: fixed },
+  );
   const row = field(t("admin.users.role"), role, t(`admin.users.roleText.${chosen}`));
   const follow = () => {
     row.querySelector(".hint").textContent = t(`admin.users.roleText.${role.value}`);

@@ -21,12 +21,32 @@ export function openUser(user, after) {
     return act();
   };
   const actions = [
-    button(t("admin.users.change"), then(() => changeUser(user, after)), { icon: "gear" }),
+    button(
+      t("admin.users.change"),
+      then(() => changeUser(user, after)),
+      { icon: "gear" },
+    ),
     self
       ? linkButton(t("admin.users.ownPassword"), "#/account", { icon: "shield" })
-      : button(t("admin.users.newPassword"), then(() => givePassword(user, after)), { icon: "shield" }),
-    !self && user.active && button(t("admin.users.deactivate"), then(() => deactivate(user, after)), { kind: "danger" }),
-    !self && !user.active && button(t("admin.users.activate"), then(() => activate(user, after)), { kind: "primary" }),
+      : button(
+          t("admin.users.newPassword"),
+          then(() => givePassword(user, after)),
+          { icon: "shield" },
+        ),
+    !self &&
+      user.active &&
+      button(
+        t("admin.users.deactivate"),
+        then(() => deactivate(user, after)),
+        { kind: "danger" },
+      ),
+    !self &&
+      !user.active &&
+      button(
+        t("admin.users.activate"),
+        then(() => activate(user, after)),
+        { kind: "primary" },
+      ),
   ].filter(Boolean);
   const sheet = dialog.open({
     title: user.display_name,
@@ -50,7 +70,13 @@ export function openUser(user, after) {
 const classLinks = ({ classes }) =>
   classes.length === 0
     ? t("admin.users.noClasses")
-    : h("ul", { class: "row" }, classes.map((item) => h("li", {}, h("a", { href: `#/classes/${item.id}` }, `${school.className(item)} (${item.term})`))));
+    : h(
+        "ul",
+        { class: "row" },
+        classes.map((item) =>
+          h("li", {}, h("a", { href: `#/classes/${item.id}` }, `${school.className(item)} (${item.term})`)),
+        ),
+      );
 
 const stateOf = (user) =>
   !user.active
@@ -61,11 +87,19 @@ const stateOf = (user) =>
 
 async function deactivate(user, after) {
   const { display_name: name } = user;
-  if (!(await dialog.confirmed(t("admin.users.deactivateTitle", { name }), t("admin.users.deactivateText", { name }), t("admin.users.deactivate")))) return;
+  if (
+    !(await dialog.confirmed(
+      t("admin.users.deactivateTitle", { name }),
+      t("admin.users.deactivateText", { name }),
+      t("admin.users.deactivate"),
+    ))
+  )
+    return;
   await patched(user, { active: false }, t("admin.users.deactivated", { name }), after);
 }
 
-const activate = (user, after) => patched(user, { active: true }, t("admin.users.activated", { name: user.display_name }), after);
+const activate = (user, after) =>
+  patched(user, { active: true }, t("admin.users.activated", { name: user.display_name }), after);
 
 async function patched(user, change, text, after) {
   await api.patch(`/users/${user.id}`, change);

@@ -3,6 +3,7 @@
 import * as api from "../../api.js";
 import * as school from "../../school.js";
 import { dayIn } from "../../text.js";
+import { waiting } from "../../uploads.js";
 
 /** Events come in bursts; one look is enough for all of them. */
 const GATHER_MS = 250;
@@ -67,6 +68,12 @@ export class SessionModel {
 
   get isConfirmed() {
     return this.session.state === "confirmed";
+  }
+
+  /** Photos are on their way, or not looked at yet: nobody can be judged. */
+  get isWaiting() {
+    const looking = this.photos.some((photo) => photo.state === "queued" || photo.state === "processing");
+    return looking || waiting(this.id).some((photo) => photo.state !== "refused");
   }
 
   photoOf(face) {

@@ -19,7 +19,7 @@ export function studentsPart(model, look) {
     const mayChange = mayRecord() && !model.isConfirmed;
     const doubts = mayChange ? model.doubts() : [];
     const asked = new Set(doubts.map((face) => face.member?.id));
-    const undecided = mayChange ? model.records.filter((record) => record.status === "unmarked" && !asked.has(record.member_id)) : [];
+    const undecided = mayChange && !model.isWaiting ? model.records.filter((record) => record.status === "unmarked" && !asked.has(record.member_id)) : [];
     const open = doubts.length + undecided.length;
     const choose = (status) => {
       filter = filter === status ? null : status;
