@@ -5,6 +5,7 @@
 //! underscores (`ROLLCALL_PHOTOS__MAX_MB=20`).
 
 mod environment;
+mod gpu;
 mod service;
 mod storage;
 
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::quality::EnrolLines;
 use crate::domain::score::DEFAULT_MEMBER_PRIOR;
 use environment::Environment;
+pub use gpu::{Fp16, Gpu};
 pub use service::{Audit, Auth, Secret, Server, Worker};
 
 pub use storage::{Encryption, S3, Storage, StorageKind};
@@ -49,6 +51,8 @@ pub struct Config {
     pub pack: String,
     /// What ONNX Runtime shall run on. Default: `auto`.
     pub provider: Provider,
+    /// How a GPU is used.
+    pub gpu: Gpu,
     /// Path of the ONNX Runtime library. Default: looked for in runtime/ and in the system.
     pub ort: Option<PathBuf>,
     /// Threads for the nets. Default: one for each core.
@@ -191,6 +195,7 @@ impl Default for Config {
             database_url: None,
             pack: "starter".into(),
             provider: Provider::Auto,
+            gpu: Gpu::default(),
             ort: None,
             threads: None,
             memory_budget_mb: None,
@@ -363,6 +368,7 @@ impl Config {
             let value = format!("{:?}", self.pack);
             return Err(ConfigError::OutOfRange { key: "pack", value, rule: "the name of a folder of models/" });
         }
+        self.gpu.validate()?;
         self.server.validate()?;
         self.auth.validate()?;
         self.storage.validate()
@@ -413,6 +419,7 @@ impl fmt::Debug for Config {
             .field("database_url", &self.database_url.as_deref().map(redacted))
             .field("pack", &self.pack)
             .field("provider", &self.provider)
+            .field("gpu", &self.gpu)
             .field("time_zone", &self.time_zone)
             .field("photos", &self.photos)
             .field("server", &self.server)
@@ -474,6 +481,8 @@ mod tests {
         assert!(said("time_zone = 'Mars/Olympus'\n").contains("time_zone"));
         assert!(said("[matching]\nmember_prior = 1.5\n").contains("matching.member_prior is 1.5"));
         assert!(said("pack = '../elsewhere'\n").contains("pack"));
+        assert!(said("[gpu]\nmemory_limit_mb = 100\n").contains("gpu.memory_limit_mb is 100"));
+        assert!(said("[gpu]\nfp16 = 'half'\n").contains("fp16"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use fast_image_resize::Resizer;
 use image::RgbImage;
 use rollcall::engine::net::{Net, NetSpec, Tensor};
-use rollcall::engine::{Engine, EngineOptions, Provider, ProviderChoice, Runtime, RuntimeOptions};
+use rollcall::engine::{Engine, EngineOptions, Placement, ProviderChoice, Runtime, RuntimeOptions};
 use rollcall::pack::Pack;
 use tempfile::TempDir;
 
@@ -74,7 +74,7 @@ pub(crate) fn engine(pack: &Pack) -> Engine {
 }
 
 pub(crate) fn net(spec: NetSpec) -> Net {
-    Net::load(&runtime(), Provider::Cpu, spec).expect("the pack has this net")
+    Net::load(&runtime(), &Placement::cpu(), spec).expect("the pack has this net")
 }
 
 /// `items` pictures of `side` x `side` pixels, all of one grey.

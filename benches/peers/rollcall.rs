@@ -52,8 +52,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     let options = RuntimeOptions { dirs: vec![args.runtime], threads: args.threads, ..RuntimeOptions::default() };
     let runtime = Runtime::load(&options)?;
-    let options =
-        EngineOptions { provider: ProviderChoice::Cpu, min_face_px: args.min_face, max_faces: args.max_faces };
+    let options = EngineOptions {
+        provider: ProviderChoice::Cpu,
+        min_face_px: args.min_face,
+        max_faces: args.max_faces,
+        ..EngineOptions::default()
+    };
     let engine = Engine::open(&runtime, &Pack::open(&args.pack)?, options)?;
     say(&json!({ "ready": format!("rollcall {}, pack {}", env!("CARGO_PKG_VERSION"), engine.pack_id()),
                  "onnxruntime": runtime.version() }))?;

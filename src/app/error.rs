@@ -248,7 +248,7 @@ impl From<EngineError> for Error {
     fn from(error: EngineError) -> Self {
         let code = match &error {
             EngineError::RuntimeMissing { .. } | EngineError::ModelNotLoaded { .. } => Code::ModelNotLoaded,
-            EngineError::ProviderUnavailable { .. } => Code::ProviderUnavailable,
+            EngineError::ProviderUnavailable { .. } | EngineError::ProviderDiffers { .. } => Code::ProviderUnavailable,
             _ => Code::ProcessingError,
         };
         Self::wrapping(code, error)

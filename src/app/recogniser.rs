@@ -17,12 +17,14 @@ use super::error::{Code, Error};
 use super::memory_budget::{MemoryBudget, Room};
 use super::process_memory;
 use super::session::Matching;
-use crate::config::{Config, Photos, Provider as ConfiguredProvider};
+use crate::config::{Config, Fp16, Photos, Provider as ConfiguredProvider};
 use crate::domain::embedding::{Embedding, EmbeddingError};
 use crate::domain::geometry::Detection;
 use crate::domain::quality::{EnrolLines, FaceQuality};
 use crate::domain::score::{LikelihoodRatio, Lines, Scoring, confidence_limit};
-use crate::engine::{Engine, EngineOptions, ProviderChoice, Runtime, RuntimeOptions, StageStats};
+use crate::engine::{
+    Engine, EngineOptions, GpuOptions, HalfPrecision, Precision, ProviderChoice, Runtime, RuntimeOptions, StageStats,
+};
 use crate::pack::{Manifest, Pack, read_manifest};
 use crate::vision::decode::{DecodeLimits, DecodedPhoto, decode, working_bytes};
 use crate::vision::margin::{is_cramped, with_margin, without_margin};
@@ -122,6 +124,7 @@ impl Recogniser {
                 ConfiguredProvider::Cuda => ProviderChoice::Cuda,
                 ConfiguredProvider::Tensorrt => ProviderChoice::TensorRt,
             },
+            gpu: gpu_options(config),
             min_face_px: Some(config.photos.min_face_px),
             max_faces: config.photos.max_faces.get(),
         };
@@ -173,7 +176,8 @@ impl Recogniser {
     pub fn fingerprint(&self) -> String {
         let Photos { max_faces, min_face_px, .. } = self.photos;
         let (pack, provider) = (self.manifest.digest(), self.provider());
-        format!("{pack} {provider} {min_face_px} {max_faces} {:?} {:?}", self.limits, self.runtime)
+        let precision = if self.precision() == Precision::Half { " fp16" } else { "" };
+        format!("{pack} {provider}{precision} {min_face_px} {max_faces} {:?} {:?}", self.limits, self.runtime)
     }
 
     /// The settings that photos are looked at by.
@@ -207,6 +211,16 @@ impl Recogniser {
     /// What ONNX Runtime really runs on.
     pub fn provider(&self) -> String {
         self.engine.provider().provider.to_string()
+    }
+
+    /// How wide the numbers are that the nets compute with.
+    pub fn precision(&self) -> Precision {
+        self.engine.provider().precision
+    }
+
+    /// Why half precision was tried and is not used.
+    pub fn single_precision_reason(&self) -> Option<&str> {
+        self.engine.provider().single_precision_reason.as_deref()
     }
 
     /// What each net has done since it was opened, by name.
@@ -366,6 +380,20 @@ fn budget(whole_mb: NonZeroU32) -> MemoryBudget {
         );
     }
     budget
+}
+
+/// How a GPU is used, as the settings say. What TensorRT builds stays in the data folder.
+fn gpu_options(config: &Config) -> GpuOptions {
+    GpuOptions {
+        device: config.gpu.device,
+        memory_limit_bytes: config.gpu.memory_limit_mb.map(|mb| u64::from(mb.get()) * 1024 * 1024),
+        half_precision: match config.gpu.fp16 {
+            Fp16::Auto => HalfPrecision::Auto,
+            Fp16::On => HalfPrecision::Always,
+            Fp16::Off => HalfPrecision::Never,
+        },
+        engine_cache: Some(config.data_dir.join("tensorrt")),
+    }
 }
 
 /// Where ONNX Runtime is looked for, as the settings say.

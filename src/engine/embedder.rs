@@ -5,8 +5,9 @@ use rayon::prelude::*;
 
 use super::error::EngineError;
 use super::net::{BatchAxis, Dim, Net, NetSpec, Tensor};
-use super::runtime::{Provider, Runtime};
-use super::stage::{Admission, Stage, StageOptions, StageStats};
+use super::placement::{Placement, Shapes};
+use super::runtime::Runtime;
+use super::stage::{Admission, BatchSizes, Stage, StageOptions, StageStats};
 use crate::domain::embedding::{Embedding, EmbeddingError};
 use crate::pack::Pack;
 use crate::pack::manifest::{Colour, EmbedderSpec};
@@ -52,7 +53,7 @@ pub struct OnnxEmbedder {
 impl OnnxEmbedder {
     /// # Errors
     /// [`EngineError::ModelNotLoaded`], [`EngineError::ProviderUnavailable`].
-    pub fn open(runtime: &Runtime, provider: Provider, pack: &Pack, spec: &EmbedderSpec) -> Result<Self, EngineError> {
+    pub fn open(runtime: &Runtime, place: &Placement, pack: &Pack, spec: &EmbedderSpec) -> Result<Self, EngineError> {
         let [width, height] = spec.size_px;
         let net_spec = NetSpec {
             name: "embedder",
@@ -61,14 +62,17 @@ impl OnnxEmbedder {
             outputs: vec![(None, vec![Dim::Free, Dim::Fixed(spec.dims)])],
             batch: BatchAxis::Kept,
         };
-        let nets = Net::load_copies(runtime, provider, net_spec)?;
-        let batch = if provider == Provider::Cpu { CPU_BATCH } else { EMBED_BATCH };
+        let nets = Net::load_copies(runtime, place, net_spec)?;
+        let (batch, batch_sizes) = match place.shapes {
+            Shapes::AsTheyCome => (CPU_BATCH, BatchSizes::Any),
+            Shapes::Few => (EMBED_BATCH, BatchSizes::Buckets),
+        };
         let order = match spec.colour {
             Colour::Rgb => ColourOrder::Rgb,
             Colour::Bgr => ColourOrder::Bgr,
         };
         Ok(Self {
-            stage: Stage::of(nets, [height, width], StageOptions { max_batch: batch, queue: QUEUE })?,
+            stage: Stage::of(nets, [height, width], StageOptions { max_batch: batch, batch_sizes, queue: QUEUE })?,
             batch,
             normalisation: Normalisation { order, mean: spec.mean, std: spec.std },
             size_px: spec.size_px,

@@ -19,6 +19,10 @@ pub enum EngineError {
     ModelNotLoaded { net: String, reason: String },
     #[error("provider {provider} cannot run net {net}: {reason}; use --provider cpu, or auto to fall back")]
     ProviderUnavailable { provider: Provider, net: String, reason: String },
+    #[error(
+        "provider {provider} does not see what the CPU sees: {reason}; use --provider cpu, and report the card and its driver"
+    )]
+    ProviderDiffers { provider: Provider, reason: String },
     #[error("net {net} has all the work it can queue; try again later")]
     Busy { net: String },
     #[error("net {net} has stopped; restart the program")]

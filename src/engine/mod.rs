@@ -11,8 +11,10 @@ pub mod fake;
 mod graph;
 pub mod mtcnn;
 pub mod net;
+pub mod placement;
 pub mod runtime;
 pub mod scrfd;
+mod self_test;
 pub mod stage;
 
 use std::time::{Duration, Instant};
@@ -23,6 +25,7 @@ use rayon::prelude::*;
 pub use detector::Detector;
 pub use embedder::{Embedder, OnnxEmbedder};
 pub use error::EngineError;
+pub use placement::{GpuOptions, HalfPrecision, Placement, Precision};
 pub use runtime::{Provider, ProviderChoice, ProviderReport, Runtime, RuntimeOptions};
 pub use stage::{Admission, StageStats};
 
@@ -33,9 +36,11 @@ use crate::pack::manifest::DetectorSpec;
 use crate::vision::align;
 
 /// How an engine is opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineOptions {
     pub provider: ProviderChoice,
+    /// How a GPU is used, where nets run on one.
+    pub gpu: GpuOptions,
     /// Smallest face to look for, pixels of the photo. `None`: what the pack says.
     pub min_face_px: Option<u32>,
     /// Most faces of one photo that are embedded, the largest first. Default 100.
@@ -44,7 +49,7 @@ pub struct EngineOptions {
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { provider: ProviderChoice::default(), min_face_px: None, max_faces: 100 }
+        Self { provider: ProviderChoice::default(), gpu: GpuOptions::default(), min_face_px: None, max_faces: 100 }
     }
 }
 
@@ -87,23 +92,26 @@ pub struct StageTimings {
 }
 
 impl Engine {
-    /// Loads the nets of `pack`, checks their shapes and runs each once.
+    /// Loads the nets of `pack`, checks their shapes and runs each. What is not the CPU must see what the CPU sees, in the
+    /// pictures of the self-test.
     ///
-    /// With [`ProviderChoice::Auto`] an engine that cannot be opened on CUDA opens on the CPU, and [`Engine::provider`] says why.
+    /// With [`ProviderChoice::Auto`] an engine that cannot be opened on CUDA opens on the CPU, and [`Engine::provider`] says why; with
+    /// [`HalfPrecision::Auto`] one that cannot be opened in half precision opens in single precision, likewise.
     ///
     /// # Errors
-    /// [`EngineError::ModelNotLoaded`] naming the net and what was found, [`EngineError::ProviderUnavailable`].
+    /// [`EngineError::ModelNotLoaded`] naming the net and what was found, [`EngineError::ProviderUnavailable`],
+    /// [`EngineError::ProviderDiffers`].
     pub fn open(runtime: &Runtime, pack: &Pack, options: EngineOptions) -> Result<Self, EngineError> {
         if options.provider != ProviderChoice::Cpu {
             runtime.load_cuda();
         }
-        let open = |provider| Self::open_on(runtime, pack, options, provider);
+        let opening = Opening { runtime, pack, options: &options };
         match options.provider {
-            ProviderChoice::Cpu => open(Provider::Cpu),
-            ProviderChoice::Cuda => open(Provider::Cuda),
-            ProviderChoice::TensorRt => open(Provider::TensorRt),
-            ProviderChoice::Auto => open(Provider::Cuda).or_else(|reason| {
-                let mut engine = open(Provider::Cpu)?;
+            ProviderChoice::Cpu => opening.on(&Placement::cpu()),
+            ProviderChoice::Cuda => opening.on_gpu(Provider::Cuda),
+            ProviderChoice::TensorRt => opening.on_gpu(Provider::TensorRt),
+            ProviderChoice::Auto => opening.on_gpu(Provider::Cuda).or_else(|reason| {
+                let mut engine = opening.on(&Placement::cpu())?;
                 engine.provider.fallback_reason = Some(match reason {
                     EngineError::ProviderUnavailable { reason, .. } => reason,
                     other => other.to_string(),
@@ -118,7 +126,7 @@ impl Engine {
         Self {
             detector: Box::new(fake::FakeDetector),
             embedder: Box::new(fake::FakeEmbedder),
-            provider: ProviderReport { provider: Provider::Cpu, fallback_reason: None },
+            provider: ProviderReport::of(&Placement::cpu()),
             pack_id: "fake@0".to_owned(),
             max_faces: EngineOptions::default().max_faces,
         }
@@ -177,27 +185,6 @@ impl Engine {
         stats
     }
 
-    fn open_on(
-        runtime: &Runtime,
-        pack: &Pack,
-        options: EngineOptions,
-        provider: Provider,
-    ) -> Result<Self, EngineError> {
-        let manifest = pack.manifest();
-        let min_face_px = options.min_face_px.unwrap_or(manifest.detector.min_face_px());
-        let detector: Box<dyn Detector> = match &manifest.detector {
-            DetectorSpec::Mtcnn(spec) => Box::new(mtcnn::Mtcnn::open(runtime, provider, pack, spec, min_face_px)?),
-            DetectorSpec::Scrfd(spec) => Box::new(scrfd::Scrfd::open(runtime, provider, pack, spec, min_face_px)?),
-        };
-        Ok(Self {
-            detector,
-            embedder: Box::new(OnnxEmbedder::open(runtime, provider, pack, &manifest.embedder)?),
-            provider: ProviderReport { provider, fallback_reason: None },
-            pack_id: pack.id_version(),
-            max_faces: options.max_faces,
-        })
-    }
-
     fn analyse_if(&self, photo: &RgbImage, admission: Admission) -> Result<Analysis, EngineError> {
         let start = Instant::now();
         let found = self.detector.detect(photo, admission)?;
@@ -218,6 +205,77 @@ impl Engine {
     }
 }
 
+/// What an engine is opened from.
+struct Opening<'a> {
+    runtime: &'a Runtime,
+    pack: &'a Pack,
+    options: &'a EngineOptions,
+}
+
+impl Opening<'_> {
+    fn on(&self, place: &Placement) -> Result<Engine, EngineError> {
+        let Self { runtime, pack, options } = self;
+        let manifest = pack.manifest();
+        let min_face_px = options.min_face_px.unwrap_or(manifest.detector.min_face_px());
+        let detector: Box<dyn Detector> = match &manifest.detector {
+            DetectorSpec::Mtcnn(spec) => Box::new(mtcnn::Mtcnn::open(runtime, place, pack, spec, min_face_px)?),
+            DetectorSpec::Scrfd(spec) => Box::new(scrfd::Scrfd::open(runtime, place, pack, spec, min_face_px)?),
+        };
+        Ok(Engine {
+            detector,
+            embedder: Box::new(OnnxEmbedder::open(runtime, place, pack, &manifest.embedder)?),
+            provider: ProviderReport::of(place),
+            pack_id: pack.id_version(),
+            max_faces: options.max_faces,
+        })
+    }
+
+    /// In the precision that is asked for, or the best that sees what the CPU sees.
+    fn on_gpu(&self, provider: Provider) -> Result<Engine, EngineError> {
+        let gpu = self.gpu_options()?;
+        let on = |precision| {
+            let place = Placement::on(provider, precision, gpu.clone()).shared_by(self.nets());
+            let engine = self.on(&place)?;
+            let expected = self.on(&Placement::cpu())?;
+            self_test::agree(&engine, &expected)?;
+            Ok(engine)
+        };
+        match gpu.half_precision {
+            HalfPrecision::Always => on(Precision::Half),
+            HalfPrecision::Never => on(Precision::Single),
+            HalfPrecision::Auto => on(Precision::Half).or_else(|reason: EngineError| {
+                let mut engine = on(Precision::Single)?;
+                tracing::warn!(%reason, "half precision is not used");
+                engine.provider.single_precision_reason = Some(reason.to_string());
+                Ok(engine)
+            }),
+        }
+    }
+
+    /// Those asked for, with a folder for what TensorRT builds of this very pack: it tells nets by their shape, not by their weights.
+    fn gpu_options(&self) -> Result<GpuOptions, EngineError> {
+        let mut gpu = self.options.gpu.clone();
+        let digest = self.pack.manifest().digest();
+        gpu.engine_cache = gpu.engine_cache.map(|folder| folder.join(digest));
+        if let Some(folder) = gpu.engine_cache.as_ref().filter(|_| self.options.provider == ProviderChoice::TensorRt) {
+            std::fs::create_dir_all(folder).map_err(|e| EngineError::ProviderUnavailable {
+                provider: Provider::TensorRt,
+                net: "cache".to_owned(),
+                reason: format!("its folder {} cannot be made: {e}", folder.display()),
+            })?;
+        }
+        Ok(gpu)
+    }
+
+    /// Nets of the pack.
+    fn nets(&self) -> u64 {
+        match self.pack.manifest().detector {
+            DetectorSpec::Mtcnn(_) => 4,
+            DetectorSpec::Scrfd(_) => 2,
+        }
+    }
+}
+
 /// The `count` largest faces in the order in which they came, and how many were left out.
 fn largest(faces: Vec<Detection>, count: usize) -> (Vec<Detection>, u32) {
     let left_out = faces.len().saturating_sub(count);
@@ -234,3 +292,6 @@ fn aligned(photo: &RgbImage, detection: &Detection) -> Result<RgbImage, EngineEr
         reason: "the landmarks of a face coincide".to_owned(),
     })
 }
+
+#[cfg(test)]
+mod tests;

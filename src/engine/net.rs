@@ -1,6 +1,6 @@
 //! A net: one ONNX file, loaded, checked against what the pack promises, and run on one batch at a time.
 //!
-//! The only file besides `runtime` that talks to `ort`. A net is owned by the thread of its [`Stage`](super::stage::Stage).
+//! With `runtime` and `placement` the only files that talk to `ort`. A net is owned by the thread of its [`Stage`](super::stage::Stage).
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -10,6 +10,7 @@ use ort::value::{Outlet, Shape, TensorElementType, TensorRef, ValueType};
 
 use super::error::EngineError;
 use super::graph;
+use super::placement::{Placement, Precision};
 use super::runtime::{Provider, Runtime};
 use crate::telemetry::metric;
 
@@ -80,7 +81,7 @@ pub enum BatchAxis {
 #[derive(Debug)]
 pub struct Net {
     spec: NetSpec,
-    provider: Provider,
+    place: Placement,
     session: Session,
     threads: NonZeroUsize,
     /// Position in the file of each output of the spec.
@@ -88,22 +89,23 @@ pub struct Net {
 }
 
 impl Net {
-    /// Loads `spec.path` for `provider` and compares inputs and outputs with the spec. Uses all threads of the runtime.
+    /// Loads `spec.path` for `place` and compares inputs and outputs with the spec. Uses all threads of the runtime.
     ///
     /// # Errors
     /// [`EngineError::ModelNotLoaded`] with what was found instead, [`EngineError::ProviderUnavailable`] when the provider
     /// itself does not start.
-    pub fn load(runtime: &Runtime, provider: Provider, spec: NetSpec) -> Result<Self, EngineError> {
-        let source = Source::read(&spec, provider)?;
-        Self::open(runtime, provider, &source, runtime.threads(), &[spec])
+    pub fn load(runtime: &Runtime, place: &Placement, spec: NetSpec) -> Result<Self, EngineError> {
+        Self::can_start(runtime, place, &spec)?;
+        let source = Source::read(&spec, place)?;
+        Self::open(runtime, place, &source, runtime.threads(), &[spec])
     }
 
     /// As many copies of a net as the provider is best used with; see [`Stage`](super::stage::Stage).
     ///
     /// # Errors
     /// As [`Net::load`].
-    pub fn load_copies(runtime: &Runtime, provider: Provider, spec: NetSpec) -> Result<Vec<Self>, EngineError> {
-        Self::load_copies_as(runtime, provider, &[spec])
+    pub fn load_copies(runtime: &Runtime, place: &Placement, spec: NetSpec) -> Result<Vec<Self>, EngineError> {
+        Self::load_copies_as(runtime, place, &[spec])
     }
 
     /// The same for a file that comes in several forms: `forms` describe the same file, the first that fits counts.
@@ -113,47 +115,51 @@ impl Net {
     ///
     /// # Panics
     /// When there is no form.
-    pub fn load_copies_as(runtime: &Runtime, provider: Provider, forms: &[NetSpec]) -> Result<Vec<Self>, EngineError> {
-        let source = Source::read(&forms[0], provider)?;
-        let Share { copies, threads_each } = Share::of(runtime.threads(), provider, source.bytes);
-        (0..copies.get()).map(|_| Self::open(runtime, provider, &source, threads_each, forms)).collect()
+    pub fn load_copies_as(runtime: &Runtime, place: &Placement, forms: &[NetSpec]) -> Result<Vec<Self>, EngineError> {
+        Self::can_start(runtime, place, &forms[0])?;
+        let source = Source::read(&forms[0], place)?;
+        let Share { copies, threads_each } = Share::of(runtime.threads(), place.provider, source.bytes);
+        (0..copies.get()).map(|_| Self::open(runtime, place, &source, threads_each, forms)).collect()
     }
 
     /// As [`Net::load`], but never rewritten.
     #[cfg(test)]
-    pub(super) fn load_unchanged(runtime: &Runtime, provider: Provider, spec: NetSpec) -> Result<Self, EngineError> {
+    pub(super) fn load_unchanged(runtime: &Runtime, spec: NetSpec) -> Result<Self, EngineError> {
         let source = Source { bytes: 0, rewritten: None };
-        Self::open(runtime, provider, &source, runtime.threads(), &[spec])
+        Self::open(runtime, &Placement::cpu(), &source, runtime.threads(), &[spec])
+    }
+
+    /// Whether the provider can be registered at all, before a file is read and rewritten for it.
+    fn can_start(runtime: &Runtime, place: &Placement, spec: &NetSpec) -> Result<(), EngineError> {
+        let builder = Session::builder(runtime.environment()).map_err(|e| place.refused(spec, &e.to_string()))?;
+        providers(builder, place).map(drop).map_err(|reason| place.refused(spec, &reason))
     }
 
     fn open(
         runtime: &Runtime,
-        provider: Provider,
+        place: &Placement,
         source: &Source,
         threads: NonZeroUsize,
         forms: &[NetSpec],
     ) -> Result<Self, EngineError> {
         let spec = &forms[0];
-        let refused = |e: String| EngineError::ProviderUnavailable {
-            provider,
-            net: spec.name.to_owned(),
-            reason: e.trim_end_matches('.').to_owned(),
-        };
+        let refused = |reason: String| place.refused(spec, &reason);
         let broken = |reason: String| EngineError::ModelNotLoaded { net: spec.name.to_owned(), reason };
         let builder = Session::builder(runtime.environment()).map_err(|e| broken(e.to_string()))?;
-        let builder = providers(builder, provider).map_err(refused)?;
+        let builder = providers(builder, place).map_err(refused)?;
         let mut builder = settings(builder, threads).map_err(broken)?;
         let session = match &source.rewritten {
             Some(file) => builder.commit_from_memory(file),
             None => builder.commit_from_file(&spec.path),
         };
         // With a provider of its own a net fails here when the provider finds no device.
-        let session = session
-            .map_err(|e| if provider == Provider::Cpu { broken(e.to_string()) } else { refused(e.to_string()) })?;
+        let session = session.map_err(|e| {
+            if place.provider == Provider::Cpu { broken(e.to_string()) } else { refused(e.to_string()) }
+        })?;
         let fits = |spec: &NetSpec| check(spec, session.inputs(), session.outputs());
         let fitting = forms.iter().find_map(|form| Some((form.clone(), fits(form).ok()?)));
         match (fitting, fits(spec)) {
-            (Some((spec, picks)), _) => Ok(Self { spec, provider, session, threads, picks }),
+            (Some((spec, picks)), _) => Ok(Self { spec, place: place.clone(), session, threads, picks }),
             (None, Err(reason)) => Err(broken(reason)),
             (None, Ok(_)) => unreachable!("the first form is among those that were tried"),
         }
@@ -183,10 +189,10 @@ impl Net {
         let failed = |reason: String| EngineError::Inference { net: name.to_owned(), reason };
         let view = TensorRef::from_array_view((input.shape.as_slice(), input.data.as_slice()))
             .map_err(|e| failed(e.to_string()))?;
-        let provider = self.provider;
+        let place = &self.place;
         let outputs = self.session.run(ort::inputs![view]).map_err(|e| {
-            metrics::counter!(metric::PROVIDER_ERRORS, "provider" => provider.to_string()).increment(1);
-            failed(e.to_string())
+            metrics::counter!(metric::PROVIDER_ERRORS, "provider" => place.provider.to_string()).increment(1);
+            failed(place.explained(&e.to_string()))
         })?;
         let mut tensors = Vec::with_capacity(self.picks.len());
         for (pick, (_, dims)) in self.picks.iter().zip(&self.spec.outputs) {
@@ -210,21 +216,30 @@ impl Net {
 struct Source {
     /// Length of the file.
     bytes: u64,
-    /// The same net for the CPU, where that is worth it.
+    /// The same net for the CPU, where that is worth it, or in half precision.
     rewritten: Option<Vec<u8>>,
 }
 
 impl Source {
-    fn read(spec: &NetSpec, provider: Provider) -> Result<Self, EngineError> {
-        if provider != Provider::Cpu {
-            return Ok(Self { bytes: 0, rewritten: None });
+    fn read(spec: &NetSpec, place: &Placement) -> Result<Self, EngineError> {
+        let broken = |reason: String| EngineError::ModelNotLoaded { net: spec.name.to_owned(), reason };
+        let file =
+            || std::fs::read(&spec.path).map_err(|e| broken(format!("{} cannot be read: {e}", spec.path.display())));
+        match (place.provider, place.precision) {
+            (Provider::Cpu, Precision::Single) => {
+                let file = file()?;
+                let bytes = file.len() as u64;
+                Ok(Self { bytes, rewritten: graph::for_cpu(file, graph::BlockSize::of_this_machine()) })
+            }
+            (Provider::Cpu | Provider::Cuda, Precision::Half) => {
+                let rewritten = graph::in_half_precision(file()?).map_err(|reason| {
+                    broken(format!("it cannot be had in half precision: {reason}; gpu.fp16 = \"off\" does without"))
+                })?;
+                Ok(Self { bytes: 0, rewritten: Some(rewritten) })
+            }
+            // TensorRT halves numbers by itself.
+            (Provider::Cuda, Precision::Single) | (Provider::TensorRt, _) => Ok(Self { bytes: 0, rewritten: None }),
         }
-        let file = std::fs::read(&spec.path).map_err(|e| {
-            let reason = format!("{} cannot be read: {e}", spec.path.display());
-            EngineError::ModelNotLoaded { net: spec.name.to_owned(), reason }
-        })?;
-        let bytes = file.len() as u64;
-        Ok(Self { bytes, rewritten: graph::for_cpu(file, graph::BlockSize::of_this_machine()) })
     }
 }
 
@@ -261,8 +276,8 @@ fn settings(builder: SessionBuilder, threads: NonZeroUsize) -> Result<SessionBui
     builder.with_memory_pattern(false).map_err(refused)
 }
 
-fn providers(builder: SessionBuilder, provider: Provider) -> Result<SessionBuilder, String> {
-    builder.with_execution_providers(provider.execution_providers()).map_err(|e| e.to_string())
+fn providers(builder: SessionBuilder, place: &Placement) -> Result<SessionBuilder, String> {
+    builder.with_execution_providers(place.execution_providers()).map_err(|e| e.to_string())
 }
 
 /// Where the outputs of the spec are in the file, or what is wrong.

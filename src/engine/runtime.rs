@@ -9,10 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once, PoisonError};
 
 use ort::environment::Environment;
-use ort::ep::{self, ExecutionProviderDispatch};
+use ort::ep;
 use ort::logging::LogLevel;
 
 use super::error::EngineError;
+use super::placement::{Placement, Precision};
 
 /// Where ONNX Runtime may be and how many threads its nets use.
 #[derive(Debug, Clone, Default)]
@@ -58,8 +59,19 @@ pub enum Provider {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProviderReport {
     pub provider: Provider,
+    pub precision: Precision,
     /// Only after [`ProviderChoice::Auto`] fell back to the CPU.
     pub fallback_reason: Option<String>,
+    /// Only where half precision was tried and not used.
+    pub single_precision_reason: Option<String>,
+}
+
+impl ProviderReport {
+    /// Of an engine that runs where it was asked to.
+    pub(super) fn of(place: &Placement) -> Self {
+        let Placement { provider, precision, .. } = *place;
+        Self { provider, precision, fallback_reason: None, single_precision_reason: None }
+    }
 }
 
 static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
@@ -121,22 +133,6 @@ impl Runtime {
 
     pub(super) fn environment(&self) -> &Environment {
         &self.environment
-    }
-}
-
-impl Provider {
-    /// The execution providers to register, best first; registering fails loudly.
-    pub(super) fn execution_providers(self) -> Vec<ExecutionProviderDispatch> {
-        // Pyramid tiles come in many shapes; an exhaustive search of algorithms for each would never end.
-        let cuda = || {
-            let search = ep::cuda::ConvAlgorithmSearch::Heuristic;
-            ep::CUDA::default().with_conv_algorithm_search(search).build().error_on_failure()
-        };
-        match self {
-            Self::Cpu => Vec::new(),
-            Self::Cuda => vec![cuda()],
-            Self::TensorRt => vec![ep::TensorRT::default().build().error_on_failure(), cuda()],
-        }
     }
 }
 

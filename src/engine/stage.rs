@@ -7,6 +7,7 @@
 //! A GPU has one copy of each net and full batches. A CPU has one for each core, on one thread each: that keeps the cores
 //! busier than one copy on all of them, whose threads wait for each other after every operator.
 
+mod batch_sizes;
 mod queue;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -21,6 +22,7 @@ use cpu_time::ThreadTime;
 use super::error::EngineError;
 use super::net::{Net, Tensor};
 use crate::telemetry::metric;
+pub use batch_sizes::BatchSizes;
 use queue::{Queue, Refused};
 
 /// What to do when the queue is full.
@@ -37,6 +39,8 @@ pub enum Admission {
 pub struct StageOptions {
     /// Requests are joined up to this many items; a larger single request runs as it is.
     pub max_batch: usize,
+    /// How many items a batch is run with.
+    pub batch_sizes: BatchSizes,
     /// Requests that may wait.
     pub queue: usize,
 }
@@ -146,7 +150,7 @@ impl Stage {
         let mut stage = Self { name, queue, threads: Vec::with_capacity(copies.len()), threads_each: 1, counters };
         for run in copies {
             let (queue, counters) = (Arc::clone(&stage.queue), Arc::clone(&stage.counters));
-            let worker = Worker { name, run, queue, max_batch: options.max_batch, counters };
+            let worker = Worker { name, run, queue, options, counters };
             let thread = std::thread::Builder::new()
                 .name(format!("net-{name}"))
                 .spawn(move || worker.work())
@@ -156,14 +160,16 @@ impl Stage {
         Ok(stage)
     }
 
-    /// Runs each copy of a net once on a blank input `[1, 3, height, width]`, which sets up memory and shows a broken provider,
-    /// and starts a thread for each.
+    /// Runs each copy of a net on blank inputs `[n, 3, height, width]`, with every `n` where there are few and once otherwise, which
+    /// sets up memory and shows a broken provider, and starts a thread for each.
     ///
     /// # Errors
     /// What the first runs report, and as [`Stage::start`].
     pub fn of(mut copies: Vec<Net>, [height, width]: [u32; 2], options: StageOptions) -> Result<Self, EngineError> {
-        let blank = Tensor::zeros(vec![1, 3, height as usize, width as usize]);
-        copies.iter_mut().try_for_each(|net| net.run(&blank).map(drop))?;
+        for items in options.batch_sizes.to_warm_up(options.max_batch) {
+            let blank = Tensor::zeros(vec![items, 3, height as usize, width as usize]);
+            copies.iter_mut().try_for_each(|net| net.run(&blank).map(drop))?;
+        }
         let first = copies.first().expect("nets are loaded once or more");
         let (name, threads_each) = (first.name(), first.threads().get());
         let copies = copies.into_iter().map(|mut net| move |input: &Tensor| net.run(input)).collect();
@@ -267,7 +273,7 @@ struct Worker<F> {
     name: &'static str,
     run: F,
     queue: Arc<Queue<Request>>,
-    max_batch: usize,
+    options: StageOptions,
     counters: Arc<Counters>,
 }
 
@@ -305,7 +311,7 @@ impl<F: FnMut(&Tensor) -> Answer> Worker<F> {
         let mut later = VecDeque::with_capacity(waiting.len());
         for request in waiting.drain(..) {
             let same_shape = request.input.shape[1..] == batch[0].input.shape[1..];
-            if same_shape && items + request.input.items() <= self.max_batch {
+            if same_shape && items + request.input.items() <= self.options.max_batch {
                 items += request.input.items();
                 batch.push(request);
             } else {
@@ -317,13 +323,17 @@ impl<F: FnMut(&Tensor) -> Answer> Worker<F> {
     }
 
     fn answer(&mut self, batch: Vec<Request>) {
-        if let [single] = batch.as_slice() {
-            let outputs = self.run(&single.input);
+        let items = batch.iter().map(|request| request.input.items()).sum();
+        let rows = self.options.batch_sizes.rows(items, self.options.max_batch);
+        if let [single] = batch.as_slice()
+            && rows == items
+        {
+            let outputs = self.run(&single.input, items);
             // The caller may have left in the meantime: nobody to tell, here and below.
             let _ = single.answer.send(outputs);
             return;
         }
-        let outputs = self.run(&join(&batch));
+        let outputs = self.run(&join(&batch, rows), items);
         let mut first = 0;
         for request in batch {
             let count = request.input.items();
@@ -336,7 +346,8 @@ impl<F: FnMut(&Tensor) -> Answer> Worker<F> {
         }
     }
 
-    fn run(&mut self, input: &Tensor) -> Answer {
+    /// Runs a batch whose first `items` items somebody waits for.
+    fn run(&mut self, input: &Tensor, items: usize) -> Answer {
         let (start, processor) = (Instant::now(), ThreadTime::try_now());
         // Before anybody hears of the panic: who asks again must not come to another copy.
         let guard = EndsWithPanic(&self.queue);
@@ -344,27 +355,30 @@ impl<F: FnMut(&Tensor) -> Answer> Worker<F> {
         drop(guard);
         let busy = start.elapsed();
         metrics::histogram!(metric::NET_SECONDS, "net" => self.name).record(busy.as_secs_f64());
-        metrics::histogram!(metric::BATCH_SIZE, "net" => self.name).record(input.items() as f64);
+        metrics::histogram!(metric::BATCH_SIZE, "net" => self.name).record(items as f64);
         if outputs.is_err() {
             metrics::counter!(metric::NET_ERRORS, "net" => self.name).increment(1);
         }
         let processor = processor.and_then(|start| start.try_elapsed()).unwrap_or_default();
         self.counters.busy_us.fetch_add(busy.as_micros() as u64, Relaxed);
         self.counters.processor_us.fetch_add(processor.as_micros() as u64, Relaxed);
-        self.counters.items.fetch_add(input.items() as u64, Relaxed);
+        self.counters.items.fetch_add(items as u64, Relaxed);
         let mut batches = self.counters.batches.lock().unwrap_or_else(PoisonError::into_inner);
-        *batches.entry(input.items()).or_default() += 1;
+        *batches.entry(items).or_default() += 1;
         outputs
     }
 }
 
-fn join(batch: &[Request]) -> Tensor {
+/// The inputs one after the other, and zeros up to `rows` items.
+fn join(batch: &[Request], rows: usize) -> Tensor {
     let mut shape = batch[0].input.shape.clone();
-    shape[0] = batch.iter().map(|request| request.input.items()).sum();
-    let mut data = Vec::with_capacity(shape.iter().product());
+    shape[0] = rows;
+    let len = shape.iter().product();
+    let mut data = Vec::with_capacity(len);
     for request in batch {
         data.extend_from_slice(&request.input.data);
     }
+    data.resize(len, 0.0);
     Tensor::new(shape, data)
 }
 

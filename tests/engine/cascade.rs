@@ -3,7 +3,7 @@
 use image::{RgbImage, imageops};
 use rollcall::domain::geometry::Detection;
 use rollcall::engine::net::{BatchAxis, Dim, Net, NetSpec, Tensor};
-use rollcall::engine::{Engine, EngineOptions, Provider};
+use rollcall::engine::{Engine, EngineOptions, Placement};
 use rollcall::pack::Pack;
 
 use crate::support::{demo, on_cpu, original_mtcnn, runtime, starter, starter_engine, texture};
@@ -15,7 +15,7 @@ fn load(pack: &Pack, name: &'static str, inputs: [Dim; 4], outputs: &[(&'static 
     let path = pack.file(&format!("{name}.onnx"));
     Net::load(
         &runtime(),
-        Provider::Cpu,
+        &Placement::cpu(),
         NetSpec { name, path, input: inputs.to_vec(), outputs, batch: BatchAxis::Kept },
     )
     .unwrap()

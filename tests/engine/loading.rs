@@ -3,7 +3,9 @@
 use std::fs;
 
 use rollcall::engine::net::{BatchAxis, Dim, Net, NetSpec};
-use rollcall::engine::{Engine, EngineError, EngineOptions, Provider, ProviderChoice, Runtime, RuntimeOptions};
+use rollcall::engine::{
+    Engine, EngineError, EngineOptions, Placement, Provider, ProviderChoice, Runtime, RuntimeOptions,
+};
 
 use crate::support::{on_cpu, root, runtime, starter};
 
@@ -57,7 +59,7 @@ fn a_net_of_another_shape_is_refused_with_what_was_found() {
         outputs: vec![(Some(output), vec![Dim::Free, Dim::Fixed(size)])],
         batch: BatchAxis::Kept,
     };
-    let refused = |spec| match Net::load(&runtime(), Provider::Cpu, spec).unwrap_err() {
+    let refused = |spec| match Net::load(&runtime(), &Placement::cpu(), spec).unwrap_err() {
         EngineError::ModelNotLoaded { net, reason } => format!("{net}: {reason}"),
         other => panic!("{other}"),
     };
@@ -75,6 +77,6 @@ fn a_file_that_is_no_net_is_refused() {
     let path = dir.path().join("pnet.onnx");
     fs::write(&path, "this is no net").unwrap();
     let spec = NetSpec { name: "pnet", path, input: vec![], outputs: vec![], batch: BatchAxis::Kept };
-    let error = Net::load(&runtime(), Provider::Cpu, spec).unwrap_err();
+    let error = Net::load(&runtime(), &Placement::cpu(), spec).unwrap_err();
     assert!(matches!(&error, EngineError::ModelNotLoaded { net, .. } if net == "pnet"), "{error}");
 }

@@ -8,7 +8,7 @@ use image::RgbImage;
 use rollcall::domain::geometry::{BoundingBox, Landmarks, Point};
 use rollcall::engine::net::{BatchAxis, Dim, Net, NetSpec, Tensor};
 use rollcall::engine::stage::{Stage, StageOptions};
-use rollcall::engine::{Admission, Engine, Provider};
+use rollcall::engine::{Admission, Engine, Placement};
 use rollcall::vision::align::{ARCFACE_112, Similarity, arcface_112};
 use serde::Deserialize;
 use serde_json::Value;
@@ -39,7 +39,7 @@ fn nets_of_others_behind_our_stage_give_the_golden_numbers() {
             outputs: outputs.iter().map(|name| (Some(*name), vec![Dim::Free; axes(name)])).collect(),
             batch: BatchAxis::Kept,
         };
-        let mut net = Net::load(&runtime(), Provider::Cpu, spec).unwrap();
+        let mut net = Net::load(&runtime(), &Placement::cpu(), spec).unwrap();
         let stage =
             Stage::start("golden", StageOptions { max_batch: 8, queue: 2 }, vec![move |input: &Tensor| net.run(input)])
                 .unwrap();

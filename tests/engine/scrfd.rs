@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use image::{RgbImage, imageops};
 use rollcall::domain::geometry::{BoundingBox, Detection};
 use rollcall::engine::net::{BatchAxis, Dim, Net, NetSpec, Tensor};
-use rollcall::engine::{Engine, EngineOptions, Provider};
+use rollcall::engine::{Engine, EngineOptions, Placement};
 use rollcall::pack::Pack;
 
 use crate::support::{boxes, demo, fetched, on_cpu, original_mtcnn, pairs, read, runtime, shared, texture};
@@ -69,7 +69,7 @@ fn a_batch_of_squares_equals_its_singles() {
         outputs: outputs.collect(),
         batch: BatchAxis::Kept,
     };
-    let mut net = Net::load(&runtime(), Provider::Cpu, spec).unwrap();
+    let mut net = Net::load(&runtime(), &Placement::cpu(), spec).unwrap();
     let squares: Vec<Vec<f32>> = [(0, 0), (133, 77), (400, 150)]
         .into_iter()
         .map(|(x, y)| {

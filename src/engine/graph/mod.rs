@@ -8,11 +8,14 @@
 //! - channels that fill no block, as in MTCNN's first layers: [`channels`];
 //! - a softmax over "face" and "no face" at every place of a picture, and two convolutions that look at the same one: [`heads`].
 //!
-//! Measured on one thread of a machine with AVX-512: MobileFaceNet 15.4 -> 6.8 ms a face; `benches/SPEED.md` has the rest. Pure:
-//! bytes in, bytes out. Called by `net` for the CPU; the other providers have kernels of their own.
+//! Measured on one thread of a machine with AVX-512: MobileFaceNet 15.4 -> 6.8 ms a face; `benches/SPEED.md` has the rest.
+//!
+//! For CUDA, which has kernels of its own for all of these, a net can be rewritten to compute with 16-bit floats instead
+//! ([`half`]). Pure: bytes in, bytes out. Called by `net`.
 
 mod channels;
 mod edit;
+mod half;
 mod heads;
 mod onnx;
 mod prelu;
@@ -45,6 +48,16 @@ pub(super) fn for_cpu(file: Vec<u8>, block: BlockSize) -> Option<Vec<u8>> {
     prelu::in_blocks(&mut editor, block);
     heads::simplify(&mut editor);
     editor.close().then(|| model.encode_to_vec())
+}
+
+/// The file of a net, rewritten to compute with 16-bit floats; inputs and outputs are 32-bit floats still, so it is asked as before.
+///
+/// # Errors
+/// Why it cannot be rewritten with certainty.
+pub(super) fn in_half_precision(file: Vec<u8>) -> Result<Vec<u8>, String> {
+    let mut model = onnx::Model::decode(Bytes::from(file)).map_err(|e| format!("the file is no ONNX file: {e}"))?;
+    half::rewrite(&mut model)?;
+    Ok(model.encode_to_vec())
 }
 
 #[cfg(test)]

@@ -97,13 +97,15 @@ pub(super) struct Node {
     pub(super) device_configurations: Vec<Bytes>,
 }
 
-/// `AttributeProto`, as far as whole numbers go.
+/// `AttributeProto`, as far as whole numbers and weights go.
 #[derive(Clone, PartialEq, Message)]
 pub(super) struct Attribute {
     #[prost(string, tag = "1")]
     pub(super) name: String,
     #[prost(int64, optional, tag = "3")]
     pub(super) i: Option<i64>,
+    #[prost(message, optional, tag = "5")]
+    pub(super) tensor: Option<Tensor>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(super) ints: Vec<i64>,
     #[prost(int32, tag = "20")]
@@ -164,6 +166,7 @@ pub(super) const MARK: &str = "rollcall/";
 /// `TensorProto.DataType`.
 pub(super) const FLOAT: i32 = 1;
 const INT64: i32 = 7;
+pub(super) const FLOAT16: i32 = 10;
 /// `AttributeProto.AttributeType`.
 const KIND_INT: i32 = 2;
 const KIND_INTS: i32 = 7;
@@ -182,14 +185,15 @@ impl Node {
 
     #[must_use]
     pub(super) fn with_int(mut self, name: &str, value: i64) -> Self {
-        let attribute = Attribute { name: name.to_owned(), i: Some(value), ints: Vec::new(), kind: KIND_INT };
+        let attribute = Attribute { name: name.to_owned(), i: Some(value), kind: KIND_INT, ..Attribute::default() };
         self.attribute.push(attribute.encode_to_vec().into());
         self
     }
 
     #[must_use]
     pub(super) fn with_ints(mut self, name: &str, values: &[i64]) -> Self {
-        let attribute = Attribute { name: name.to_owned(), i: None, ints: values.to_vec(), kind: KIND_INTS };
+        let attribute =
+            Attribute { name: name.to_owned(), ints: values.to_vec(), kind: KIND_INTS, ..Attribute::default() };
         self.attribute.push(attribute.encode_to_vec().into());
         self
     }
@@ -204,8 +208,8 @@ impl Node {
         self.attributes().find(|attribute| attribute.name == name)?.i
     }
 
-    /// Those of its attributes that are whole numbers or can be read as if they were.
-    fn attributes(&self) -> impl Iterator<Item = Attribute> + '_ {
+    /// Those of its attributes that are whole numbers or weights, or can be read as if they were.
+    pub(super) fn attributes(&self) -> impl Iterator<Item = Attribute> + '_ {
         self.attribute.iter().filter_map(|bytes| Attribute::decode(bytes.clone()).ok())
     }
 }

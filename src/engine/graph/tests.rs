@@ -6,7 +6,7 @@ use prost::bytes::Bytes;
 use super::onnx::{Graph, Model, Node, OperatorSet, Tensor, Value};
 use super::*;
 use crate::engine::net::{self, BatchAxis, Dim, Net, NetSpec};
-use crate::engine::{Provider, Runtime, RuntimeOptions};
+use crate::engine::{Runtime, RuntimeOptions};
 
 /// `TypeProto` of a tensor of floats whose axes are all open.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -153,7 +153,7 @@ fn run(file: &[u8], side: [usize; 2], outputs: &[(&'static str, usize)]) -> Vec<
         dirs: vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("runtime")],
         ..RuntimeOptions::default()
     };
-    let mut net = Net::load_unchanged(&Runtime::load(&runtime).unwrap(), Provider::Cpu, spec).unwrap();
+    let mut net = Net::load_unchanged(&Runtime::load(&runtime).unwrap(), spec).unwrap();
     let [height, width] = side;
     let picture = net::Tensor::new(vec![2, 3, height, width], noise(1).take(6 * height * width).collect());
     net.run(&picture).unwrap()

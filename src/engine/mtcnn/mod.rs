@@ -11,13 +11,14 @@ use image::RgbImage;
 use rayon::prelude::*;
 
 use candidate::{Candidate, Measure, cell_box, crop, square};
-use pyramid::{CELL_PX, Level, levels};
+use pyramid::{CELL_PX, Level, STRIDE_PX, levels};
 
 use super::detector::{Detector, best_first};
 use super::error::EngineError;
 use super::net::{BatchAxis, Dim, Net, NetSpec, Tensor, check_finite};
-use super::runtime::{Provider, Runtime};
-use super::stage::{Admission, Stage, StageOptions, StageStats};
+use super::placement::{Placement, Shapes};
+use super::runtime::Runtime;
+use super::stage::{Admission, BatchSizes, Stage, StageOptions, StageStats};
 use crate::domain::geometry::{BoundingBox, Detection};
 use crate::pack::Pack;
 use crate::pack::manifest::MtcnnSpec;
@@ -35,20 +36,54 @@ const CROPS_OF_A_THREAD: usize = 8;
 /// How much of a photo the nets look at in one run.
 #[derive(Debug, Clone, Copy)]
 struct Sizes {
-    /// Side of a P-Net tile in pixels of the pyramid level.
+    /// Longest side of a P-Net tile in pixels of the pyramid level.
     tile_px: u32,
+    /// What lies around a tile that is smaller.
+    tile_shape: TileShape,
     /// Tiles in a batch.
     tiles: usize,
     rnet_batch: usize,
     onet_batch: usize,
+    batch_sizes: BatchSizes,
+}
+
+/// Shape of what P-Net sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TileShape {
+    /// The tile.
+    AsCut,
+    /// A square of `tile_px` with the tile at its top left and grey beside it.
+    Square,
 }
 
 impl Sizes {
     /// What lies between the operators stays in the caches. On two cores the starter's P-Net took 24 ms for a megapixel in tiles
     /// of 192 and 256 px and 35 ms in tiles of 512; its R-Net 17 us a crop in batches of 32 and 21 us in batches of 256.
-    const CPU: Self = Self { tile_px: 192, tiles: 1, rnet_batch: 32, onet_batch: 16 };
-    /// Large enough to fill a GPU.
-    const GPU: Self = Self { tile_px: 512, tiles: 8, rnet_batch: 256, onet_batch: 64 };
+    const CPU: Self = Self {
+        tile_px: 192,
+        tile_shape: TileShape::AsCut,
+        tiles: 1,
+        rnet_batch: 32,
+        onet_batch: 16,
+        batch_sizes: BatchSizes::Any,
+    };
+    /// Large enough to fill a GPU, and of few shapes.
+    const GPU: Self = Self {
+        tile_px: 512,
+        tile_shape: TileShape::Square,
+        tiles: 8,
+        rnet_batch: 256,
+        onet_batch: 64,
+        batch_sizes: BatchSizes::Buckets,
+    };
+
+    /// What P-Net sees of a tile: width and height.
+    fn input_px(&self, tile: PixelRect) -> [u32; 2] {
+        match self.tile_shape {
+            TileShape::AsCut => [tile.width, tile.height],
+            TileShape::Square => [tile.width, tile.height].map(|side| side.max(self.tile_px)),
+        }
+    }
 }
 
 /// The cascade with its three nets.
@@ -69,15 +104,18 @@ impl Mtcnn {
     /// [`EngineError::ModelNotLoaded`] naming the net, [`EngineError::ProviderUnavailable`].
     pub fn open(
         runtime: &Runtime,
-        provider: Provider,
+        place: &Placement,
         pack: &Pack,
         spec: &MtcnnSpec,
         min_face_px: u32,
     ) -> Result<Self, EngineError> {
-        let sizes = if provider == Provider::Cpu { Sizes::CPU } else { Sizes::GPU };
+        let sizes = match place.shapes {
+            Shapes::AsTheyCome => Sizes::CPU,
+            Shapes::Few => Sizes::GPU,
+        };
         let start = |spec: NetSpec, max_batch, side: u32| {
-            let nets = Net::load_copies(runtime, provider, spec)?;
-            Stage::of(nets, [side; 2], StageOptions { max_batch, queue: QUEUE })
+            let nets = Net::load_copies(runtime, place, spec)?;
+            Stage::of(nets, [side; 2], StageOptions { max_batch, batch_sizes: sizes.batch_sizes, queue: QUEUE })
         };
         Ok(Self {
             spec: spec.clone(),
@@ -102,10 +140,11 @@ impl Mtcnn {
         self.pnet.stream(
             jobs,
             admission,
-            |(n, tile)| tile_tensor(photo, levels[*n], *tile),
+            |(n, tile)| tile_tensor(photo, levels[*n], *tile, self.sizes.input_px(*tile)),
             |(n, tile), outputs| {
                 check_finite("pnet", &outputs)?;
-                cells(tile, &outputs, self.spec.thresholds[0], &mut found[n]);
+                let seen = seen_cells(tile, self.sizes.input_px(tile), &outputs[0]);
+                cells(tile, seen, &outputs, self.spec.thresholds[0], &mut found[n]);
                 Ok(())
             },
         )?;
@@ -198,23 +237,50 @@ fn crop_net_spec(pack: &Pack, name: &'static str, file: &str, side: u32) -> NetS
     NetSpec { name, path: pack.file(file), input, outputs, batch: BatchAxis::Kept }
 }
 
-fn tile_tensor(photo: &RgbImage, level: Level, tile: PixelRect) -> Tensor {
+/// A tile of a level at the top left of an input of `[width, height]`; zeros, which are grey, beside it.
+fn tile_tensor(photo: &RgbImage, level: Level, tile: PixelRect, [width, height]: [u32; 2]) -> Tensor {
     let grid =
         AreaGrid { source: PixelRect::whole(photo.width(), photo.height()), width: level.width, height: level.height };
     let mut data = vec![0.0; tile.tensor_len()];
     grid.fill(photo, tile, &Normalisation::MTCNN, &mut data);
-    Tensor::new(vec![1, 3, tile.height as usize, tile.width as usize], data)
+    let input = |data| Tensor::new(vec![1, 3, height as usize, width as usize], data);
+    if [tile.width, tile.height] == [width, height] {
+        return input(data);
+    }
+    let (tile_width, width) = (tile.width as usize, width as usize);
+    let mut wide = vec![0.0; 3 * width * height as usize];
+    let planes =
+        data.chunks_exact(tile_width * tile.height as usize).zip(wide.chunks_exact_mut(width * height as usize));
+    for (from, to) in planes {
+        for (from, to) in from.chunks_exact(tile_width).zip(to.chunks_exact_mut(width)) {
+            to[..tile_width].copy_from_slice(from);
+        }
+    }
+    input(wide)
 }
 
-/// Appends the cells of a tile that pass. How many cells there are is read from the output: nets differ on odd sizes.
-fn cells(tile: PixelRect, outputs: &[Tensor], threshold: f32, found: &mut Vec<Cell>) {
+/// Rows and columns of cells that saw the tile. How many there are is read from the output, as nets differ on odd sizes; where
+/// there is grey beside the tile, those count that saw none of it.
+fn seen_cells(tile: PixelRect, input_px: [u32; 2], prob: &Tensor) -> [usize; 2] {
+    let along = |side: u32, input: u32, found: usize| {
+        let whole = (side.saturating_sub(CELL_PX) / STRIDE_PX + 1) as usize;
+        if side == input { found } else { found.min(whole) }
+    };
+    let [width, height] = input_px;
+    [along(tile.height, height, prob.shape[2]), along(tile.width, width, prob.shape[3])]
+}
+
+/// Appends the cells of a tile that pass, of its first rows and columns.
+fn cells(tile: PixelRect, [rows, columns]: [usize; 2], outputs: &[Tensor], threshold: f32, found: &mut Vec<Cell>) {
     let [prob, reg] = outputs else { unreachable!("P-Net has two outputs by its spec") };
-    let (rows, columns) = (prob.shape[2], prob.shape[3]);
-    let plane = rows * columns;
-    for (i, score) in prob.data[plane..2 * plane].iter().enumerate().filter(|(_, score)| **score >= threshold) {
-        let (row, column) = (tile.y / 2 + (i / columns) as u32, tile.x / 2 + (i % columns) as u32);
-        let shift = std::array::from_fn(|k| reg.data[k * plane + i]);
-        found.push(Cell { row, column, score: *score, shift });
+    let width = prob.shape[3];
+    let plane = prob.shape[2] * width;
+    for (y, scores) in prob.data[plane..2 * plane].chunks_exact(width).take(rows).enumerate() {
+        for (x, score) in scores[..columns].iter().enumerate().filter(|(_, score)| **score >= threshold) {
+            let (row, column) = (tile.y / STRIDE_PX + y as u32, tile.x / STRIDE_PX + x as u32);
+            let shift = std::array::from_fn(|k| reg.data[k * plane + y * width + x]);
+            found.push(Cell { row, column, score: *score, shift });
+        }
     }
 }
 

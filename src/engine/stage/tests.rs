@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-const OPTIONS: StageOptions = StageOptions { max_batch: 4, queue: 2 };
+const OPTIONS: StageOptions = options(4, 2);
+
+const fn options(max_batch: usize, queue: usize) -> StageOptions {
+    StageOptions { max_batch, batch_sizes: BatchSizes::Any, queue }
+}
 
 fn tensor(values: &[f32]) -> Tensor {
     Tensor::new(vec![values.len(), 1], values.to_vec())
@@ -28,7 +32,7 @@ fn gated(options: StageOptions) -> (Stage, mpsc::Sender<()>, mpsc::Receiver<Vec<
 
 #[test]
 fn what_waits_leaves_as_one_batch_and_everybody_gets_the_own_slice() {
-    let (stage, go, seen) = gated(StageOptions { max_batch: 4, queue: 8 });
+    let (stage, go, seen) = gated(options(4, 8));
     let first = stage.submit(tensor(&[1.0]), Admission::Wait).unwrap();
     assert_eq!(seen.recv().unwrap(), [1, 1]);
     let second = stage.submit(tensor(&[2.0, 3.0]), Admission::Wait).unwrap();
@@ -45,8 +49,24 @@ fn what_waits_leaves_as_one_batch_and_everybody_gets_the_own_slice() {
 }
 
 #[test]
+fn buckets_are_filled_with_blank_items_that_nobody_sees() {
+    let (stage, go, seen) = gated(StageOptions { max_batch: 6, batch_sizes: BatchSizes::Buckets, queue: 8 });
+    let first = stage.submit(tensor(&[1.0, 2.0, 3.0]), Admission::Wait).unwrap();
+    assert_eq!(seen.recv().unwrap(), [4, 1]);
+    let second = stage.submit(tensor(&[4.0, 5.0]), Admission::Wait).unwrap();
+    let third = stage.submit(tensor(&[6.0, 7.0, 8.0]), Admission::Wait).unwrap();
+    (0..2).for_each(|_| go.send(()).unwrap());
+    let answers = [first, second, third].map(|t| t.wait().unwrap().remove(0));
+    assert_eq!(answers, [tensor(&[2.0, 4.0, 6.0]), tensor(&[8.0, 10.0]), tensor(&[12.0, 14.0, 16.0])]);
+    assert_eq!(seen.recv().unwrap(), [6, 1]);
+    // Items count, blank ones do not.
+    let stats = stage.stats();
+    assert_eq!((stats.items, stats.batches), (8, BTreeMap::from([(3, 1), (5, 1)])));
+}
+
+#[test]
 fn other_shapes_run_separately_in_order() {
-    let (stage, go, seen) = gated(StageOptions { max_batch: 9, queue: 8 });
+    let (stage, go, seen) = gated(options(9, 8));
     let wide = || Tensor::new(vec![1, 2], vec![1.0, 2.0]);
     let inputs = [tensor(&[0.0]), tensor(&[1.0]), wide(), tensor(&[2.0]), wide()];
     let mut tickets = Vec::new();
@@ -148,7 +168,7 @@ fn dropping_the_handle_answers_what_waits_and_ends() {
 
 #[test]
 fn a_stream_of_more_requests_than_fit_comes_back_in_order() {
-    let stage = Stage::start("stream", StageOptions { max_batch: 3, queue: 1 }, vec![doubled; 3]).unwrap();
+    let stage = Stage::start("stream", options(3, 1), vec![doubled; 3]).unwrap();
     let mut taken = Vec::new();
     let take = |job: u8, outputs: Vec<Tensor>| {
         taken.push((job, outputs[0].data[0]));
@@ -169,7 +189,7 @@ fn copies_work_at_the_same_time() {
             doubled(input)
         }
     };
-    let stage = Stage::start("twins", StageOptions { max_batch: 1, queue: 8 }, vec![copy(), copy()]).unwrap();
+    let stage = Stage::start("twins", options(1, 8), vec![copy(), copy()]).unwrap();
     let tickets: Vec<_> = (0..4_u8).map(|n| stage.submit(tensor(&[f32::from(n)]), Admission::Wait).unwrap()).collect();
     let answers: Vec<f32> = tickets.into_iter().map(|ticket| ticket.wait().unwrap()[0].data[0]).collect();
     assert_eq!(answers, [0.0, 2.0, 4.0, 6.0]);
