@@ -7,7 +7,7 @@ use super::error::EngineError;
 use super::net::{BatchAxis, Dim, Net, NetSpec, Tensor};
 use super::placement::{Placement, Shapes};
 use super::runtime::Runtime;
-use super::stage::{Admission, BatchSizes, Stage, StageOptions, StageStats};
+use super::stage::{Admission, Stage, StageOptions, StageStats};
 use crate::domain::embedding::{Embedding, EmbeddingError};
 use crate::pack::Pack;
 use crate::pack::manifest::{Colour, EmbedderSpec};
@@ -63,16 +63,14 @@ impl OnnxEmbedder {
             batch: BatchAxis::Kept,
         };
         let nets = Net::load_copies(runtime, place, net_spec)?;
-        let (batch, batch_sizes) = match place.shapes {
-            Shapes::AsTheyCome => (CPU_BATCH, BatchSizes::Any),
-            Shapes::Few => (EMBED_BATCH, BatchSizes::Buckets),
-        };
+        let batch = if place.shapes == Shapes::Few { EMBED_BATCH } else { CPU_BATCH };
+        let options = StageOptions { max_batch: batch, batch_sizes: place.batch_sizes, queue: QUEUE };
         let order = match spec.colour {
             Colour::Rgb => ColourOrder::Rgb,
             Colour::Bgr => ColourOrder::Bgr,
         };
         Ok(Self {
-            stage: Stage::of(nets, [height, width], StageOptions { max_batch: batch, batch_sizes, queue: QUEUE })?,
+            stage: Stage::of(nets, [height, width], options)?,
             batch,
             normalisation: Normalisation { order, mean: spec.mean, std: spec.std },
             size_px: spec.size_px,

@@ -10,6 +10,7 @@ use ort::ep::{self, ArenaExtendStrategy, ExecutionProviderDispatch};
 use super::error::EngineError;
 use super::net::NetSpec;
 use super::runtime::Provider;
+use super::stage::BatchSizes;
 
 /// What is said about a GPU.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -40,16 +41,16 @@ pub enum HalfPrecision {
 pub enum Precision {
     /// 32-bit floats.
     Single,
-    /// 16-bit floats between the input and the outputs, which are 32-bit floats still.
+    /// 16-bit floats (of CUDA's matrices, TF32 where something is left) between the input and the outputs, which are 32-bit floats still.
     Half,
 }
 
-/// Which shapes a net is given.
+/// Which parts of a photo nets are given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shapes {
-    /// Those of the photo at hand.
+    /// Small ones of their own size: the caches of a processor hold them.
     AsTheyCome,
-    /// A few, all of them seen before the first photo: a GPU sets itself up for every new one, and keeps memory for it.
+    /// Large ones, filled up to one size: a GPU sets itself up for every new shape, and keeps memory for it.
     Few,
 }
 
@@ -59,6 +60,7 @@ pub struct Placement {
     pub(super) provider: Provider,
     pub(super) precision: Precision,
     pub(super) shapes: Shapes,
+    pub(super) batch_sizes: BatchSizes,
     gpu: GpuOptions,
     /// Nets that share the memory of the card.
     nets: u64,
@@ -72,8 +74,11 @@ impl Placement {
 
     /// On a provider; `gpu` says nothing to the CPU.
     pub(super) fn on(provider: Provider, precision: Precision, gpu: GpuOptions) -> Self {
-        let shapes = if provider == Provider::Cpu { Shapes::AsTheyCome } else { Shapes::Few };
-        Self { provider, precision, shapes, gpu, nets: 1 }
+        let (shapes, batch_sizes) = match provider {
+            Provider::Cpu => (Shapes::AsTheyCome, BatchSizes::Any),
+            Provider::Cuda | Provider::TensorRt => (Shapes::Few, BatchSizes::Buckets),
+        };
+        Self { provider, precision, shapes, batch_sizes, gpu, nets: 1 }
     }
 
     /// For each of `nets` nets that share the memory of the card evenly.
@@ -81,10 +86,20 @@ impl Placement {
         Self { nets: nets.max(1), ..self }
     }
 
-    /// On the processor with the shapes and batches of a GPU: what can be tested of them where there is none.
-    #[cfg(test)]
+    /// On the processor with the parts of a photo that a GPU is given: what a GPU must agree with.
     pub(super) fn cpu_with_few_shapes() -> Self {
         Self { shapes: Shapes::Few, ..Self::cpu() }
+    }
+
+    /// On the processor as on a GPU: what can be tested where there is none.
+    #[cfg(test)]
+    pub(super) fn cpu_as_gpu(precision: Precision) -> Self {
+        Self { precision, shapes: Shapes::Few, batch_sizes: BatchSizes::Buckets, ..Self::cpu() }
+    }
+
+    /// The same in single precision: for nets whose results 16-bit floats move too far.
+    pub(super) fn in_single_precision(&self) -> Self {
+        Self { precision: Precision::Single, ..self.clone() }
     }
 
     /// The execution providers to register, best first; registering fails loudly.
@@ -123,12 +138,12 @@ impl Placement {
 
     fn cuda(&self) -> ep::CUDA {
         // `SameAsRequested`: all shapes are seen at the start, so the arena need not grow ahead of what is asked for.
-        // An exhaustive search tries every algorithm for every shape of every net, which takes minutes.
+        // TF32 rounds as coarsely as 16-bit floats do. An exhaustive search tries every algorithm for every shape of every net, which takes minutes.
         let cuda = ep::CUDA::default()
             .with_device_id(self.device())
             .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested)
             .with_conv_algorithm_search(ep::cuda::ConvAlgorithmSearch::Heuristic)
-            .with_tf32(self.gpu.half_precision != HalfPrecision::Never);
+            .with_tf32(self.precision == Precision::Half);
         match self.memory_share() {
             Some(bytes) => cuda.with_memory_limit(bytes),
             None => cuda,

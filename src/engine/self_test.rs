@@ -1,7 +1,7 @@
 //! Whether an engine on a GPU sees what the CPU sees.
 //!
 //! A driver, a kernel or half precision that computes wrongly gives no error but other faces. So whatever is not the CPU is shown
-//! a few drawn faces before the first photo, and must find them where nets of the same files on the CPU find them, with the same
+//! a few drawn faces before the first photo, and must find them where nets of the same files on the CPU find them in the same tiles, with the same
 //! embeddings. The CPU's answers are computed anew each time: stored ones would have to be kept for every pack that somebody
 //! brings. Called when an engine is opened; decides nothing about what happens then.
 

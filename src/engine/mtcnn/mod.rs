@@ -18,7 +18,7 @@ use super::error::EngineError;
 use super::net::{BatchAxis, Dim, Net, NetSpec, Tensor, check_finite};
 use super::placement::{Placement, Shapes};
 use super::runtime::Runtime;
-use super::stage::{Admission, BatchSizes, Stage, StageOptions, StageStats};
+use super::stage::{Admission, Stage, StageOptions, StageStats};
 use crate::domain::geometry::{BoundingBox, Detection};
 use crate::pack::Pack;
 use crate::pack::manifest::MtcnnSpec;
@@ -44,7 +44,6 @@ struct Sizes {
     tiles: usize,
     rnet_batch: usize,
     onet_batch: usize,
-    batch_sizes: BatchSizes,
 }
 
 /// Shape of what P-Net sees.
@@ -59,23 +58,9 @@ enum TileShape {
 impl Sizes {
     /// What lies between the operators stays in the caches. On two cores the starter's P-Net took 24 ms for a megapixel in tiles
     /// of 192 and 256 px and 35 ms in tiles of 512; its R-Net 17 us a crop in batches of 32 and 21 us in batches of 256.
-    const CPU: Self = Self {
-        tile_px: 192,
-        tile_shape: TileShape::AsCut,
-        tiles: 1,
-        rnet_batch: 32,
-        onet_batch: 16,
-        batch_sizes: BatchSizes::Any,
-    };
+    const CPU: Self = Self { tile_px: 192, tile_shape: TileShape::AsCut, tiles: 1, rnet_batch: 32, onet_batch: 16 };
     /// Large enough to fill a GPU, and of few shapes.
-    const GPU: Self = Self {
-        tile_px: 512,
-        tile_shape: TileShape::Square,
-        tiles: 8,
-        rnet_batch: 256,
-        onet_batch: 64,
-        batch_sizes: BatchSizes::Buckets,
-    };
+    const GPU: Self = Self { tile_px: 512, tile_shape: TileShape::Square, tiles: 8, rnet_batch: 256, onet_batch: 64 };
 
     /// What P-Net sees of a tile: width and height.
     fn input_px(&self, tile: PixelRect) -> [u32; 2] {
@@ -113,9 +98,11 @@ impl Mtcnn {
             Shapes::AsTheyCome => Sizes::CPU,
             Shapes::Few => Sizes::GPU,
         };
+        // Each net crops what the one before it found: small errors add up. With 16-bit floats boxes moved by up to 2 % (IoU 0.98).
+        let place = place.in_single_precision();
         let start = |spec: NetSpec, max_batch, side: u32| {
-            let nets = Net::load_copies(runtime, place, spec)?;
-            Stage::of(nets, [side; 2], StageOptions { max_batch, batch_sizes: sizes.batch_sizes, queue: QUEUE })
+            let nets = Net::load_copies(runtime, &place, spec)?;
+            Stage::of(nets, [side; 2], StageOptions { max_batch, batch_sizes: place.batch_sizes, queue: QUEUE })
         };
         Ok(Self {
             spec: spec.clone(),

@@ -15,7 +15,7 @@ use super::error::EngineError;
 use super::net::{BatchAxis, Dim, Net, NetSpec, Tensor, check_finite};
 use super::placement::{self, Placement};
 use super::runtime::Runtime;
-use super::stage::{Admission, BatchSizes, Stage, StageOptions, StageStats};
+use super::stage::{Admission, Stage, StageOptions, StageStats};
 use crate::domain::geometry::{BoundingBox, Detection, Point};
 use crate::pack::Pack;
 use crate::pack::manifest::ScrfdSpec;
@@ -61,17 +61,15 @@ impl Scrfd {
         min_face_px: u32,
     ) -> Result<Self, EngineError> {
         // A GPU is quick at what it has done before: it sees one shape only.
-        let (shapes, batch_sizes): (&[Shape], _) = match place.shapes {
-            placement::Shapes::AsTheyCome => (&[Shape::Rectangles, Shape::Squares], BatchSizes::Any),
-            placement::Shapes::Few => (&[Shape::Squares], BatchSizes::Buckets),
-        };
+        let few = place.shapes == placement::Shapes::Few;
+        let shapes: &[Shape] = if few { &[Shape::Squares] } else { &[Shape::Rectangles, Shape::Squares] };
         let batches = [BatchAxis::Kept, BatchAxis::FoldedAway];
         let forms: Vec<_> = shapes.iter().flat_map(|s| batches.map(|b| net_spec(pack, spec, *s, b))).collect();
         let nets = Net::load_copies_as(runtime, place, &forms)?;
         let shape = if nets[0].spec().input[2] == Dim::Free { Shape::Rectangles } else { Shape::Squares };
-        let batches = batch_sizes == BatchSizes::Buckets && nets[0].spec().batch == BatchAxis::Kept;
+        let batches = few && nets[0].spec().batch == BatchAxis::Kept;
         let squares_at_once = if batches { GPU_BATCH } else { 1 };
-        let options = StageOptions { max_batch: squares_at_once, batch_sizes, queue: QUEUE };
+        let options = StageOptions { max_batch: squares_at_once, batch_sizes: place.batch_sizes, queue: QUEUE };
         Ok(Self {
             spec: spec.clone(),
             min_face_px,
