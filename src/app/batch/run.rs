@@ -313,6 +313,8 @@ impl Waiting<'_> {
             PhotoState::Queued | PhotoState::Processing => return Ok(()),
         };
         (self.progress)(line);
+        // They are read again when the run is over, as verdicts may change until then; what waits takes memory.
+        line.faces = Vec::new();
         self.jobs.remove(&job);
         Ok(())
     }

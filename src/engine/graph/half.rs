@@ -15,7 +15,7 @@ use super::onnx::{Attribute, FLOAT, FLOAT16, Graph, MARK, Model, Node, Tensor};
 
 /// Operators whose inputs and outputs may all be 16-bit floats where they are floats, by the ONNX specification (1.19) and the list
 /// of kernels of ONNX Runtime's CUDA provider.
-const KNOWN: [&str; 47] = [
+const KNOWN: [&str; 46] = [
     "Add",
     "AveragePool",
     "BatchNormalization",
@@ -23,7 +23,6 @@ const KNOWN: [&str; 47] = [
     "Clip",
     "Concat",
     "Constant",
-    "ConstantOfShape",
     "Conv",
     "Div",
     "Dropout",
@@ -98,13 +97,6 @@ fn narrow_attributes(node: &mut Node, wide: &HashSet<String>) -> Result<(), Stri
     if node.is("Constant") && !node.output.iter().any(|output| wide.contains(output)) {
         if node.attributes().any(|attribute| matches!(attribute.name.as_str(), "value_float" | "value_floats")) {
             return Err("a constant is not given as a tensor".to_owned());
-        }
-        return change_attribute(node, "value", |value| value.tensor.as_mut().map_or(Ok(()), narrow));
-    }
-    if node.is("ConstantOfShape") {
-        // Without a value it is made of 32-bit noughts.
-        if !node.attributes().any(|attribute| attribute.name == "value") {
-            return Err("a ConstantOfShape has no value".to_owned());
         }
         return change_attribute(node, "value", |value| value.tensor.as_mut().map_or(Ok(()), narrow));
     }

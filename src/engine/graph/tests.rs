@@ -257,6 +257,34 @@ fn files_of_another_kind_are_left_alone() {
 }
 
 #[test]
+fn a_net_in_half_precision_is_asked_as_before_and_says_the_same_to_three_digits() {
+    let before = proposals().encode_to_vec();
+    let after = in_half_precision(before.clone()).unwrap();
+    let graph = Model::decode(Bytes::from(after.clone())).unwrap().graph.unwrap();
+    assert!(graph.initializer.iter().all(|tensor| tensor.data_type == onnx::FLOAT16));
+    assert_eq!(graph.node.iter().filter(|node| node.is("Cast")).count(), 3);
+    let outputs = [("prob", 2), ("reg", 4)];
+    for (wide, narrow) in run(&before, [37, 50], &outputs).iter().zip(&run(&after, [37, 50], &outputs)) {
+        assert_eq!(wide.shape, narrow.shape);
+        let furthest = wide.data.iter().zip(&narrow.data).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!((1e-7..5e-3).contains(&furthest), "{furthest}");
+    }
+}
+
+#[test]
+fn a_net_with_unknown_operators_or_weights_that_do_not_fit_is_not_halved() {
+    let mut other = proposals();
+    other.graph.as_mut().unwrap().node[1].op_type = "CumSum".to_owned();
+    let said = in_half_precision(other.encode_to_vec()).unwrap_err();
+    assert!(said.contains("operator CumSum"), "{said}");
+    let mut large = proposals();
+    large.graph.as_mut().unwrap().initializer[1] = Tensor::floats("conv1.bias", &[10], &[70_000.0; 10]);
+    let said = in_half_precision(large.encode_to_vec()).unwrap_err();
+    assert!(said.contains("conv1.bias is beyond the range"), "{said}");
+    assert!(in_half_precision(b"no net at all".to_vec()).is_err());
+}
+
+#[test]
 fn another_softmax_stays() {
     // Operators before 13: a softmax over all that follows the axis. And one over another axis.
     let mut old = proposals();
