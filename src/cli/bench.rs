@@ -10,13 +10,14 @@ use super::Outcome;
 use super::enrol::open_recogniser;
 use super::evaluate::facts;
 use super::output::{Output, count, table};
-use crate::app::bench::{self, Canvas, Load, Speed, Spread};
+use crate::app::bench::{self, Canvas, Load, Speed, Spread, Work};
 use crate::app::demo::DemoSchool;
 use crate::app::error::{Code, Error};
 use crate::app::evaluate::report::Program;
 use crate::app::work::default_in_flight;
 use crate::app::{Recogniser, blocking};
 use crate::config::{self, Config};
+use crate::engine::Precision;
 use crate::export::html::{Axis, Block, Mark, Page, Plot, Point, Series, Unit};
 
 #[derive(Debug, Args)]
@@ -32,6 +33,9 @@ pub(super) struct BenchArgs {
     /// Instead of photos: painted pictures of 2 to 24 megapixels with up to 100 faces, one at a time
     #[arg(long, conflicts_with_all = ["photos", "in_flight"])]
     sweep: bool,
+    /// Only decode the photos: what is left of the time when nets take none
+    #[arg(long, conflicts_with = "sweep")]
+    decode_only: bool,
     /// Also write the report as one HTML file; with --sweep it has a plot
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
@@ -43,6 +47,12 @@ struct Report {
     program: Program,
     pack: String,
     provider: String,
+    /// `half` or `single`.
+    precision: Precision,
+    /// Why half precision was tried and is not used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    single_precision_reason: Option<String>,
+    work: Work,
     /// ONNX Runtime, where its file says so.
     runtime: Option<String>,
     machine: Machine,
@@ -73,13 +83,14 @@ struct Swept {
 
 pub(super) async fn run(args: &BenchArgs, config: &Config, output: &Output) -> Result<Outcome, Error> {
     let recogniser = open_recogniser(config, output).await?;
-    let mut report = Report::of(&recogniser, args.runs);
+    let work = if args.decode_only { Work::Decode } else { Work::Recognise };
+    let mut report = Report::of(&recogniser, args.runs, work);
     if args.sweep {
         report.sweep = sweep(&recogniser, args.runs, config, output).await?;
     } else {
         let photos = photos(&args.photos, config)?;
         let in_flight = args.in_flight.or(config.photos.in_flight).unwrap_or_else(default_in_flight);
-        report.speed = Some(measured(&recogniser, Load { photos, runs: args.runs, in_flight }).await?);
+        report.speed = Some(measured(&recogniser, Load { photos, runs: args.runs, in_flight, work }).await?);
     }
     if let Some(file) = &args.html {
         std::fs::write(file, page(&report).html()).map_err(|e| Error::file(file, &e))?;
@@ -123,7 +134,9 @@ async fn sweep(recogniser: &Recogniser, runs: u32, config: &Config, output: &Out
         let canvas = Canvas { width, height, faces };
         if canvas.has_room() {
             let photos = vec![canvas.painted(&portraits)?];
-            let speed = measured(recogniser, Load { photos, runs, in_flight: NonZeroUsize::MIN }).await?;
+            let speed =
+                measured(recogniser, Load { photos, runs, in_flight: NonZeroUsize::MIN, work: Work::Recognise })
+                    .await?;
             all.push(Swept { width, height, faces, speed });
         }
         bar.inc(1);
@@ -133,12 +146,15 @@ async fn sweep(recogniser: &Recogniser, runs: u32, config: &Config, output: &Out
 }
 
 impl Report {
-    fn of(recogniser: &Recogniser, runs: u32) -> Self {
+    fn of(recogniser: &Recogniser, runs: u32, work: Work) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             program: Program { version: env!("CARGO_PKG_VERSION"), commit: config::commit().to_owned() },
             pack: recogniser.pack(),
             provider: recogniser.provider(),
+            precision: recogniser.precision(),
+            single_precision_reason: recogniser.single_precision_reason().map(str::to_owned),
+            work,
             runtime: recogniser.runtime().version.clone(),
             machine: Machine { processor: processor(), cores, architecture: std::env::consts::ARCH },
             runs,
@@ -149,7 +165,9 @@ impl Report {
 
     /// `starter@0 on cpu, AMD EPYC, 2 cores, ONNX Runtime 1.31.1`.
     fn headline(&self) -> String {
-        let Self { pack, provider, machine, .. } = self;
+        let Self { pack, machine, .. } = self;
+        let precision = if self.precision == Precision::Half { " in half precision" } else { "" };
+        let provider = format!("{}{precision}", self.provider);
         let processor = machine.processor.as_deref().unwrap_or(machine.architecture);
         let runtime = self.runtime.as_deref().map(|version| format!(", ONNX Runtime {version}")).unwrap_or_default();
         format!("{pack} on {provider}, {processor}, {}{runtime}", count(machine.cores, "core"))
@@ -165,6 +183,12 @@ fn processor() -> Option<String> {
 
 fn describe(report: &Report) -> String {
     let mut text = report.headline();
+    if let Some(reason) = &report.single_precision_reason {
+        text.push_str(&format!("\nin single precision: {reason}"));
+    }
+    if report.work == Work::Decode {
+        text.push_str("\nphotos were decoded and not looked at");
+    }
     if let Some(speed) = &report.speed {
         text.push_str(&format!("\n{}\n\n{}", in_words(speed), table(&STAGES, &[1, 2, 3], stage_rows(speed))));
         text.push_str(&format!("\n\n{}", table(&NETS, &[1, 2, 3, 4, 5], net_rows(speed))));

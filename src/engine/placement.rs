@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 
 use ort::ep::{self, ArenaExtendStrategy, ExecutionProviderDispatch};
+use serde::Serialize;
 
 use super::error::EngineError;
 use super::net::NetSpec;
@@ -37,7 +38,8 @@ pub enum HalfPrecision {
 }
 
 /// How wide the numbers are that a net computes with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Precision {
     /// 32-bit floats.
     Single,

@@ -45,11 +45,12 @@ fn photo(path: &Path) -> RgbImage {
     image::load_from_memory(&fs::read(path).unwrap()).unwrap().to_rgb8()
 }
 
-/// Class photos of the demo school, and of real faces where they are.
+/// A class photo of the demo school, and one of real faces where it is; at half their size.
 fn class_photos() -> Vec<RgbImage> {
     let demo = root().join("dataset/demo/class_photos/CSE-A_2026-11-17_0900_full.jpg");
     let real = shared("photos/composites/photo_1.jpg");
-    [Some(demo), real].into_iter().flatten().map(|path| photo(&path)).collect()
+    let smaller = |photo: RgbImage| image::imageops::thumbnail(&photo, photo.width() / 2, photo.height() / 2);
+    [Some(demo), real].into_iter().flatten().map(|path| smaller(photo(&path))).collect()
 }
 
 fn engine(pack: &Pack, place: &Placement) -> Engine {

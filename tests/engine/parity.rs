@@ -7,7 +7,7 @@ use std::path::Path;
 use image::RgbImage;
 use rollcall::domain::geometry::{BoundingBox, Landmarks, Point};
 use rollcall::engine::net::{BatchAxis, Dim, Net, NetSpec, Tensor};
-use rollcall::engine::stage::{Stage, StageOptions};
+use rollcall::engine::stage::{BatchSizes, Stage, StageOptions};
 use rollcall::engine::{Admission, Engine, Placement};
 use rollcall::vision::align::{ARCFACE_112, Similarity, arcface_112};
 use serde::Deserialize;
@@ -40,9 +40,8 @@ fn nets_of_others_behind_our_stage_give_the_golden_numbers() {
             batch: BatchAxis::Kept,
         };
         let mut net = Net::load(&runtime(), &Placement::cpu(), spec).unwrap();
-        let stage =
-            Stage::start("golden", StageOptions { max_batch: 8, queue: 2 }, vec![move |input: &Tensor| net.run(input)])
-                .unwrap();
+        let options = StageOptions { max_batch: 8, batch_sizes: BatchSizes::Any, queue: 2 };
+        let stage = Stage::start("golden", options, vec![move |input: &Tensor| net.run(input)]).unwrap();
         let answers = stage.submit(input, Admission::Wait).unwrap().wait().unwrap();
         for (output, answer) in outputs.iter().zip(answers) {
             compare(&format!("{file} {output}"), &expected["outputs"][output], &answer);

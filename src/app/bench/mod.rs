@@ -16,10 +16,12 @@ use serde::Serialize;
 
 pub use canvas::Canvas;
 
+use super::batch_report::TimingsMs;
 use super::error::Error;
 use super::process_memory;
 use super::recogniser::{Recogniser, SeenPhoto};
 use crate::engine::StageStats;
+use crate::vision::decode::decode;
 
 /// What is to be looked at, and how often.
 #[derive(Debug)]
@@ -30,6 +32,17 @@ pub struct Load {
     pub runs: u32,
     /// Photos looked at at a time.
     pub in_flight: NonZeroUsize,
+    pub work: Work,
+}
+
+/// What is done with a photo.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Work {
+    /// Decode, find, align and embed.
+    Recognise,
+    /// Decode: what is left when nets take no time, which is the most that a GPU can bring.
+    Decode,
 }
 
 /// What was measured. Times are of the wall unless their name says otherwise.
@@ -88,7 +101,7 @@ pub struct NetSpeed {
 /// What is wrong with a photo, or with a net.
 pub fn measure(recogniser: &Recogniser, load: &Load) -> Result<Speed, Error> {
     for photo in &load.photos {
-        recogniser.analyse(photo)?;
+        seen(recogniser, photo, load.work)?;
     }
     let before = recogniser.net_stats();
     let (start, processor) = (Instant::now(), ProcessTime::now());
@@ -106,12 +119,21 @@ struct Seen {
     stages: [(&'static str, f32); 6],
 }
 
-impl Seen {
-    fn of(photo: &SeenPhoto, total: Duration) -> Self {
-        let (width, height) = photo.size;
-        let pixels = u64::from(width) * u64::from(height);
-        Self { faces: photo.faces.len(), pixels, total, stages: photo.timings.named() }
-    }
+fn seen(recogniser: &Recogniser, photo: &[u8], work: Work) -> Result<Seen, Error> {
+    let start = Instant::now();
+    let (size, faces, timings) = match work {
+        Work::Recognise => {
+            let SeenPhoto { size, faces, timings, .. } = recogniser.analyse(photo)?;
+            (size, faces.len(), timings)
+        }
+        Work::Decode => {
+            let photo = decode(photo, recogniser.limits())?;
+            let decode = milliseconds(start.elapsed()) as f32;
+            (photo.pixels.dimensions(), 0, TimingsMs { decode, ..TimingsMs::default() })
+        }
+    };
+    let pixels = u64::from(size.0) * u64::from(size.1);
+    Ok(Seen { faces, pixels, total: start.elapsed(), stages: timings.named() })
 }
 
 fn look(recogniser: &Recogniser, load: &Load) -> Result<Vec<Seen>, Error> {
@@ -123,9 +145,7 @@ fn look(recogniser: &Recogniser, load: &Load) -> Result<Vec<Seen>, Error> {
             if turn >= all {
                 return Ok(());
             }
-            let start = Instant::now();
-            let photo = recogniser.analyse(&load.photos[turn % load.photos.len()])?;
-            let photo = Seen::of(&photo, start.elapsed());
+            let photo = self::seen(recogniser, &load.photos[turn % load.photos.len()], load.work)?;
             seen.lock().expect("nothing between lock and push panics").push(photo);
         }
     };
@@ -170,7 +190,7 @@ impl Speed {
             photo_ms: Spread::of(seen.iter().map(|photo| milliseconds(photo.total)).collect()),
             stages_ms: looked.map(stage).into(),
             processor_seconds: processor.as_secs_f64(),
-            share_in_nets: single.then(|| inside / processor.as_secs_f64()),
+            share_in_nets: (single && load.work == Work::Recognise).then(|| inside / processor.as_secs_f64()),
             nets: nets.iter().map(|(name, stats)| NetSpeed::of(name, stats)).collect(),
             peak_memory_bytes: process_memory::peak_bytes(),
         }
@@ -221,7 +241,8 @@ mod tests {
     fn everything_that_was_done_is_counted_and_nothing_before() {
         let portraits = Canvas::portraits(&crate::app::recogniser::testing::settings(), 3).unwrap();
         let photo = Canvas { width: 600, height: 400, faces: 6 }.painted(&portraits).unwrap();
-        let load = Load { photos: vec![photo], runs: 2, in_flight: NonZeroUsize::new(2).unwrap() };
+        let in_flight = NonZeroUsize::new(2).unwrap();
+        let load = Load { photos: vec![photo], runs: 2, in_flight, work: Work::Recognise };
         let speed = measure(starter(), &load).unwrap();
         assert_eq!((speed.photos, speed.faces), (2, 12));
         assert!((speed.megapixels - 0.48).abs() < 1e-9);
@@ -231,5 +252,10 @@ mod tests {
         assert_eq!(embedder.batches.iter().map(|(size, times)| *size as u64 * times).sum::<u64>(), embedder.items);
         assert_eq!(speed.stages_ms.keys().copied().collect::<Vec<_>>(), ["align", "decode", "detect", "embed"]);
         assert!(speed.photo_ms.most >= speed.stages_ms["detect"].least && speed.photos_per_second > 0.0);
+
+        let decoded = measure(starter(), &Load { work: Work::Decode, ..load }).unwrap();
+        assert_eq!((decoded.photos, decoded.faces, decoded.share_in_nets), (2, 0, None));
+        assert!((decoded.megapixels - 0.48).abs() < 1e-9 && decoded.stages_ms["decode"].least > 0.0);
+        assert!(decoded.stages_ms["detect"].most.abs() < f64::EPSILON);
     }
 }

@@ -8,7 +8,7 @@ use super::{Check, shown};
 use crate::app::error::{Code, Error};
 use crate::app::recogniser::{Recogniser, runtime_options};
 use crate::config::{Config, Provider};
-use crate::engine::{EngineError, Runtime};
+use crate::engine::{EngineError, Precision, Runtime};
 use crate::pack::{self, Pack};
 
 /// A portrait of the demo school: drawn by program, of nobody.
@@ -100,7 +100,15 @@ fn provider(asked: Provider, recogniser: &Recogniser, driver: Option<&str>) -> C
         (Provider::Cpu, _, Some(driver)) => {
             Check::ok("provider", format!("cpu, as asked for; there is a GPU as well ({driver})"))
         }
-        _ => Check::ok("provider", format!("{real}{}", driver.map(|d| format!(" ({d})")).unwrap_or_default())),
+        _ => {
+            let precision = match (recogniser.precision(), recogniser.single_precision_reason()) {
+                (Precision::Half, _) => ", in half precision".to_owned(),
+                (Precision::Single, Some(reason)) => format!(", in single precision: {reason}"),
+                (Precision::Single, None) => String::new(),
+            };
+            let driver = driver.map(|d| format!(" ({d})")).unwrap_or_default();
+            Check::ok("provider", format!("{real}{driver}{precision}"))
+        }
     }
 }
 
