@@ -20,9 +20,17 @@ def main() -> None:
     options = onnxruntime.SessionOptions()
     if args.threads:
         options.intra_op_num_threads = args.threads
-    app = FaceAnalysis(name=str(args.pack), providers=["CPUExecutionProvider"], sess_options=options)
+    on_gpu = args.provider == "cuda"
+    if on_gpu:
+        # CUDA and cuDNN of the environment, before a provider looks for the system's.
+        onnxruntime.preload_dlls()
+    provider = "CUDAExecutionProvider" if on_gpu else "CPUExecutionProvider"
+    app = FaceAnalysis(name=str(args.pack), providers=[provider], sess_options=options)
+    for model in app.models.values():
+        if model.session.get_providers()[0] != provider:
+            raise SystemExit(f"InsightFace runs on {model.session.get_providers()}, not on {provider}")
     width, height = args.det_size
-    app.prepare(ctx_id=-1, det_thresh=0.5, det_size=(width, height))
+    app.prepare(ctx_id=0 if on_gpu else -1, det_thresh=0.5, det_size=(width, height))
     recogniser = app.models["recognition"]
     _time_as("detect", app.det_model, "detect")
     _time_as("embed", recogniser, "get")
@@ -67,6 +75,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pack", type=Path, required=True, help="folder with the two ONNX files")
     parser.add_argument("--det-size", type=int, nargs=2, default=(640, 640), metavar=("W", "H"))
+    parser.add_argument("--provider", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, help="threads of ONNX Runtime; its own default otherwise")
     return parser.parse_args()
 
