@@ -392,7 +392,7 @@ fn gpu_options(config: &Config) -> GpuOptions {
             Fp16::On => HalfPrecision::Always,
             Fp16::Off => HalfPrecision::Never,
         },
-        engine_cache: Some(config.data_dir.join("tensorrt")),
+        engine_cache: Some(config.data_dir.join("cache/tensorrt")),
     }
 }
 

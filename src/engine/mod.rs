@@ -11,6 +11,7 @@ pub mod fake;
 mod graph;
 pub mod mtcnn;
 pub mod net;
+mod opening;
 pub mod placement;
 pub mod runtime;
 pub mod scrfd;
@@ -32,8 +33,8 @@ pub use stage::{Admission, StageStats};
 use crate::domain::embedding::{Embedding, EmbeddingError};
 use crate::domain::geometry::Detection;
 use crate::pack::Pack;
-use crate::pack::manifest::DetectorSpec;
 use crate::vision::align;
+use opening::Opening;
 
 /// How an engine is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,23 +103,7 @@ impl Engine {
     /// [`EngineError::ModelNotLoaded`] naming the net and what was found, [`EngineError::ProviderUnavailable`],
     /// [`EngineError::ProviderDiffers`].
     pub fn open(runtime: &Runtime, pack: &Pack, options: EngineOptions) -> Result<Self, EngineError> {
-        if options.provider != ProviderChoice::Cpu {
-            runtime.load_cuda();
-        }
-        let opening = Opening { runtime, pack, options: &options };
-        match options.provider {
-            ProviderChoice::Cpu => opening.on(&Placement::cpu()),
-            ProviderChoice::Cuda => opening.on_gpu(Provider::Cuda),
-            ProviderChoice::TensorRt => opening.on_gpu(Provider::TensorRt),
-            ProviderChoice::Auto => opening.on_gpu(Provider::Cuda).or_else(|reason| {
-                let mut engine = opening.on(&Placement::cpu())?;
-                engine.provider.fallback_reason = Some(match reason {
-                    EngineError::ProviderUnavailable { reason, .. } => reason,
-                    other => other.to_string(),
-                });
-                Ok(engine)
-            }),
-        }
+        Opening { runtime, pack, options: &options }.run()
     }
 
     /// An engine of painted squares instead of faces, without ONNX Runtime; see [`fake`].
@@ -202,77 +187,6 @@ impl Engine {
         let faces = detections.into_iter().zip(aligned).zip(embeddings);
         let face = |((detection, aligned), embedding)| AnalysedFace { detection, aligned, embedding };
         Ok(Analysis { faces: faces.map(face).collect(), faces_left_out, timings })
-    }
-}
-
-/// What an engine is opened from.
-struct Opening<'a> {
-    runtime: &'a Runtime,
-    pack: &'a Pack,
-    options: &'a EngineOptions,
-}
-
-impl Opening<'_> {
-    fn on(&self, place: &Placement) -> Result<Engine, EngineError> {
-        let Self { runtime, pack, options } = self;
-        let manifest = pack.manifest();
-        let min_face_px = options.min_face_px.unwrap_or(manifest.detector.min_face_px());
-        let detector: Box<dyn Detector> = match &manifest.detector {
-            DetectorSpec::Mtcnn(spec) => Box::new(mtcnn::Mtcnn::open(runtime, place, pack, spec, min_face_px)?),
-            DetectorSpec::Scrfd(spec) => Box::new(scrfd::Scrfd::open(runtime, place, pack, spec, min_face_px)?),
-        };
-        Ok(Engine {
-            detector,
-            embedder: Box::new(OnnxEmbedder::open(runtime, place, pack, &manifest.embedder)?),
-            provider: ProviderReport::of(place),
-            pack_id: pack.id_version(),
-            max_faces: options.max_faces,
-        })
-    }
-
-    /// In the precision that is asked for, or the best that sees what the CPU sees.
-    fn on_gpu(&self, provider: Provider) -> Result<Engine, EngineError> {
-        let gpu = self.gpu_options()?;
-        let on = |precision| {
-            let place = Placement::on(provider, precision, gpu.clone()).shared_by(self.nets());
-            let engine = self.on(&place)?;
-            let expected = self.on(&Placement::cpu_with_few_shapes())?;
-            self_test::agree(&engine, &expected)?;
-            Ok(engine)
-        };
-        match gpu.half_precision {
-            HalfPrecision::Always => on(Precision::Half),
-            HalfPrecision::Never => on(Precision::Single),
-            HalfPrecision::Auto => on(Precision::Half).or_else(|reason: EngineError| {
-                let mut engine = on(Precision::Single)?;
-                tracing::warn!(%reason, "half precision is not used");
-                engine.provider.single_precision_reason = Some(reason.to_string());
-                Ok(engine)
-            }),
-        }
-    }
-
-    /// Those asked for, with a folder for what TensorRT builds of this very pack: it tells nets by their shape, not by their weights.
-    fn gpu_options(&self) -> Result<GpuOptions, EngineError> {
-        let mut gpu = self.options.gpu.clone();
-        let digest = self.pack.manifest().digest();
-        gpu.engine_cache = gpu.engine_cache.map(|folder| folder.join(digest));
-        if let Some(folder) = gpu.engine_cache.as_ref().filter(|_| self.options.provider == ProviderChoice::TensorRt) {
-            std::fs::create_dir_all(folder).map_err(|e| EngineError::ProviderUnavailable {
-                provider: Provider::TensorRt,
-                net: "cache".to_owned(),
-                reason: format!("its folder {} cannot be made: {e}", folder.display()),
-            })?;
-        }
-        Ok(gpu)
-    }
-
-    /// Nets of the pack.
-    fn nets(&self) -> u64 {
-        match self.pack.manifest().detector {
-            DetectorSpec::Mtcnn(_) => 4,
-            DetectorSpec::Scrfd(_) => 2,
-        }
     }
 }
 
