@@ -72,8 +72,7 @@ fn agree_on(pictures: &Pictures, engine: &Engine, expected: &Engine) -> Result<(
                 return Err(differs(format!("a drawn face gives an embedding, and on the CPU none: {reason}")));
             }
         };
-        // A cosine that is no number is none that agrees.
-        if !(cosine >= MIN_COSINE) {
+        if cosine < MIN_COSINE {
             return Err(differs(format!(
                 "the embedding of a drawn face has a cosine of {cosine:.4}, not {MIN_COSINE}"
             )));
