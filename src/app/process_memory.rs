@@ -20,6 +20,16 @@ pub fn give_back_freed() {
     }
 }
 
+/// Has all threads share one heap. Otherwise the C library gives each its own, and what photos leave free in one is of no use to
+/// the others: over 2,000 photos the program grew by a tenth. To be called before there is a second thread.
+pub fn share_one_heap() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: `mallopt` changes a setting of the allocator, under its own lock.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
 /// A line of `/proc/self/status`, which Linux has.
 fn field(name: &str) -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;

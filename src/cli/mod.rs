@@ -32,6 +32,7 @@ use chrono::NaiveDate;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::app::error::{Code, Error};
+use crate::app::process_memory;
 use crate::app::term::ClassWish;
 use crate::config::{Config, Overrides, Provider};
 use crate::telemetry;
@@ -184,6 +185,7 @@ impl ClassArgs {
 
 /// Runs the program on its arguments, the program's own name first.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    process_memory::share_one_heap();
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(message) => {
