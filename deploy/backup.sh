@@ -103,7 +103,7 @@ copy_database() {
     esac
 }
 
-# attendance_photos, samples: what cannot be made again. Half-written files have names of their own and are left out.
+# attendance_photos, samples, leaves: what cannot be made again. Half-written files have names of their own and are left out.
 copy_photos() { # FOLDER
     local into=$work/photos/$1
     mkdir -p "$into"
@@ -146,6 +146,7 @@ copy_database
 if [ "$photos" != none ]; then
     copy_photos attendance_photos
     copy_photos samples
+    copy_photos leaves
     look_for_newest
 fi
 [ ! -f "$data_dir/rollcall.toml" ] || cp --preserve=timestamps "$data_dir/rollcall.toml" "$work/"

@@ -105,7 +105,7 @@ there() {
             ;;
     esac
     [ "$photos" = local ] || return 0
-    for folder in attendance_photos samples; do
+    for folder in attendance_photos samples leaves; do
         [ -z "$(find "$data_dir/$folder" -type f -print -quit 2>/dev/null)" ] || echo "photos in $data_dir/$folder"
     done
 }
@@ -190,14 +190,17 @@ take_place() { # STAGED PLACE
 
 case $photos in
     s3://*)
-        for folder in attendance_photos samples; do
+        for folder in attendance_photos samples leaves; do
+            [ -d "$stage/photos/$folder" ] || continue # an older backup has no leaves
             aws s3 sync "$stage/photos/$folder" "$photos/$folder" --only-show-errors
         done
         ;;
 esac
 if [ "$database" = postgres ]; then restore_postgres; fi
 if [ "$photos" = local ]; then
-    for folder in attendance_photos samples; do take_place "$stage/photos/$folder" "$data_dir/$folder"; done
+    for folder in attendance_photos samples leaves; do
+        [ ! -d "$stage/photos/$folder" ] || take_place "$stage/photos/$folder" "$data_dir/$folder"
+    done
 fi
 if [ "$database" = sqlite ]; then
     # The log of the old database must never meet the new one.

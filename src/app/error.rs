@@ -62,6 +62,8 @@ codes! {
     StudentNotFound,
     SessionNotFound,
     SubjectNotFound,
+    LeaveNotFound,
+    HolidayNotFound,
     JobNotFound,
     /// The class has nobody who can be found by face.
     NoEnrolledStudents,
@@ -294,6 +296,8 @@ fn not_found(what: &str) -> Code {
         "the member" => Code::MemberNotFound,
         "the subject" => Code::SubjectNotFound,
         "the session" => Code::SessionNotFound,
+        "the leave" => Code::LeaveNotFound,
+        "the holiday" => Code::HolidayNotFound,
         "the photo" => Code::PhotoNotFound,
         "the face" => Code::FaceNotFound,
         "the sample" => Code::SampleNotFound,

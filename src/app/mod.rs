@@ -26,6 +26,7 @@ mod freshness;
 pub mod idempotency;
 pub mod jobs;
 pub mod learn;
+pub mod leaves;
 mod memory_budget;
 pub mod packs;
 pub mod photo;

@@ -2,7 +2,7 @@
 
 use crate::app::error::Error;
 use crate::db::{AnyConnection, DbError, reach};
-use crate::domain::ids::{ClassId, FaceId, MemberId, PhotoId, SampleId, SessionId, StudentId};
+use crate::domain::ids::{ClassId, FaceId, LeaveId, MemberId, PhotoId, SampleId, SessionId, StudentId};
 use crate::queue::{JobId, store};
 
 /// A thing as an address names it.
@@ -15,6 +15,7 @@ pub enum Named {
     Member(MemberId),
     Student(StudentId),
     Sample(SampleId),
+    Leave(LeaveId),
     Job(JobId),
     Export(JobId),
 }
@@ -41,14 +42,23 @@ pub fn classes_of(conn: &mut AnyConnection, named: Named, caller: Option<&str>) 
         Named::Face(id) => one(reach::of_face(conn, id)?),
         Named::Member(id) => one(reach::of_member(conn, id)?),
         Named::Student(id) => Belongs::To(reach::of_student(conn, id)?),
-        Named::Sample(id) => match reach::student_of_sample(conn, id)? {
-            Some(student) => Belongs::To(reach::of_student(conn, student)?),
-            None => Belongs::To(Vec::new()),
-        },
+        Named::Sample(id) => {
+            let student = reach::student_of_sample(conn, id)?;
+            of_student(conn, student)?
+        }
+        Named::Leave(id) => {
+            let student = reach::student_of_leave(conn, id)?;
+            of_student(conn, student)?
+        }
         Named::Job(id) => return of_job(conn, id, caller),
         // Whoever has asked for it may have lost the class since.
         Named::Export(id) => return of_job(conn, id, None),
     })
+}
+
+fn of_student(conn: &mut AnyConnection, student: Option<StudentId>) -> Result<Belongs, Error> {
+    let classes = student.map(|student| reach::of_student(conn, student)).transpose()?;
+    Ok(Belongs::To(classes.unwrap_or_default()))
 }
 
 /// A job is of the class that it or its photo is about, and of whoever asked for it.

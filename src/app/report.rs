@@ -345,6 +345,7 @@ fn sentence(flag: &str) -> Option<&'static str> {
         _ if is(Flag::Conflict) => Some("photos contradict each other: please check the doubts"),
         _ if is(Flag::ReusedPhoto) => Some("a photo was used for another session before: is it of this lesson?"),
         _ if is(Flag::OutsideLesson) => Some("a photo was taken at another time, by its own clock"),
+        _ if is(Flag::SeenOnLeave) => Some("somebody was seen who is on leave that day: please look"),
         _ if is(Flag::Doubts) => Some("some faces may be students of the class: please decide"),
         _ => None,
     }

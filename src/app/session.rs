@@ -19,7 +19,7 @@ use super::batch_report::SessionReport;
 use super::error::{Code, Error};
 use super::faces::said_of;
 use super::recogniser::PackKey;
-use super::{School, events};
+use super::{School, events, leaves};
 use crate::db::faces::{FaceRow, FaceVerdict};
 use crate::db::members::EnrolledRow;
 use crate::db::photos::PhotoRow;
@@ -28,10 +28,11 @@ use crate::db::samples::{SampleMark, SampleRow};
 use crate::db::sessions::{NewSession, SessionChange, SessionRow};
 use crate::db::{AnyConnection, DbError, Json, classes, faces, members, photos, records, samples, sessions, subjects};
 use crate::domain::assign::{Probe, Reason};
-use crate::domain::attendance::{Correction, Flag, Ground, PhotoOutcome, Record, settle as settle_records};
+use crate::domain::attendance::{Correction, Flag, Ground, PhotoOutcome, Record, Said, settle as settle_records};
 use crate::domain::fusion::{Fused, SessionFace, fuse};
 use crate::domain::gallery::{Enrolled, Gallery};
 use crate::domain::ids::{ClassId, FaceId, MemberId, SessionId, StudentId};
+use crate::domain::leave::{Leave, Presence};
 use crate::domain::score::Scoring;
 use crate::domain::sheet::natural_order;
 use crate::domain::status::{AttendanceStatus, Origin, PhotoState, RecordSource, SessionState, Verdict};
@@ -203,12 +204,15 @@ pub(crate) fn settle(
     fused.keep_people(&forgotten);
     let corrections = corrections(conn, id)?;
     let outcomes: Vec<PhotoOutcome> = photos.iter().map(|p| outcome(p, &matching.pack)).collect();
-    let mut settled = settle_records(gallery.standings(), &outcomes, &fused, &corrections);
+    let leaves = leaves::on_day(conn, &roll, day(&session, matching.zone))?;
+    let on_leave: Vec<MemberId> = leaves.keys().copied().collect();
+    let said = Said { corrections: &corrections, on_leave: &on_leave };
+    let mut settled = settle_records(gallery.standings(), &outcomes, &fused, said);
     let verdicts: Vec<FaceVerdict> = fused.faces.iter().map(|f| with_kept_scores(verdict_row(f), &stored)).collect();
     faces::set_verdicts(conn, id, &verdicts)?;
     settled.flags.extend(guard::look(conn, &session, &photos, matching)?);
-    let rows: Vec<NewRecord> =
-        settled.records.iter().filter(|r| r.source == RecordSource::Auto).map(|r| record_row(id, r, now)).collect();
+    let automatic = settled.records.iter().filter(|r| r.source == RecordSource::Auto);
+    let rows: Vec<NewRecord> = automatic.map(|r| record_row(id, r, leaves.get(&r.member).copied(), now)).collect();
     // Who has left the class since, with effect before the session, is no business of it any more.
     let roll: Vec<MemberId> = settled.records.iter().map(|r| r.member).collect();
     records::delete_automatic_but(conn, id, &roll)?;
@@ -310,7 +314,12 @@ fn verdict_row(face: &SessionFace) -> FaceVerdict {
     }
 }
 
-fn record_row(session: SessionId, record: &Record, now: NaiveDateTime) -> NewRecord {
+fn record_row(session: SessionId, record: &Record, leave: Option<Leave>, now: NaiveDateTime) -> NewRecord {
+    let note = match (record.ground, leave) {
+        (Ground::OnLeave, Some(leave)) => Some(leave.note(Presence::Away)),
+        (Ground::SeenOnLeave, Some(leave)) => Some(leave.note(Presence::Seen)),
+        (ground, _) => note(ground).map(str::to_owned),
+    };
     NewRecord {
         session_id: session,
         member_id: record.member,
@@ -318,7 +327,7 @@ fn record_row(session: SessionId, record: &Record, now: NaiveDateTime) -> NewRec
         source: record.source,
         confidence: record.confidence.map(f64::from),
         face_id: record.face,
-        note: note(record.ground).map(str::to_owned),
+        note,
         updated_at: now,
     }
 }
@@ -326,7 +335,7 @@ fn record_row(session: SessionId, record: &Record, now: NaiveDateTime) -> NewRec
 /// What the teacher reads beside a record that a machine left open.
 pub(crate) const fn note(ground: Ground) -> Option<&'static str> {
     match ground {
-        Ground::Seen | Ground::NotSeen | Ground::Corrected => None,
+        Ground::Seen | Ground::NotSeen | Ground::OnLeave | Ground::SeenOnLeave | Ground::Corrected => None,
         Ground::Doubt => Some("may be in a photo: please decide"),
         Ground::NoConsent => Some("no consent on record: never compared"),
         Ground::NoTemplate => Some("no usable enrolment photo"),

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::error::Error;
 use super::{School, jobs, patiently};
 use crate::db::photos::ObjectRow;
-use crate::db::{AnyConnection, DbError, photos, samples};
+use crate::db::{AnyConnection, DbError, leaves, photos, samples};
 use crate::domain::ids::PhotoId;
 use crate::storage::{Download, Hashing, Head, Key, KeyGroup, Listed, StorageErrorKind};
 
@@ -47,9 +47,9 @@ pub enum Orphans {
 /// What was found.
 #[derive(Debug, Default, Serialize)]
 pub struct StorageReport {
-    /// Rows of photos and samples that name an object; of samples that share one (of several packs) only the oldest.
+    /// Rows of photos, samples and leaves that name an object; of samples that share one (of several packs) only the oldest.
     pub rows: u64,
-    /// Objects of photos, samples and jobs.
+    /// Objects of photos, samples, leaves and jobs.
     pub objects: u64,
     /// Bytes of these objects.
     pub bytes: u64,
@@ -96,11 +96,11 @@ pub async fn check(school: &School, depth: Depth, orphans: Orphans) -> Result<St
     // Outages in the middle are waited for; one at the start is better told at once.
     school.storage_answers().await?;
     let mut report = StorageReport::default();
-    for table in [Table::Photos, Table::Samples] {
+    for table in [Table::Photos, Table::Samples, Table::Leaves] {
         rows(school, table, depth, &mut report).await?;
     }
     let old_before = Utc::now() - GRACE;
-    for group in [KeyGroup::Sessions, KeyGroup::Samples, KeyGroup::Exports, KeyGroup::Enrolments] {
+    for group in [KeyGroup::Sessions, KeyGroup::Samples, KeyGroup::Leaves, KeyGroup::Exports, KeyGroup::Enrolments] {
         objects(school, group, (orphans, old_before), &mut report).await?;
     }
     Ok(report)
@@ -152,6 +152,7 @@ async fn objects(
 enum Table {
     Photos,
     Samples,
+    Leaves,
 }
 
 impl Table {
@@ -159,6 +160,7 @@ impl Table {
         match self {
             Self::Photos => photos::objects(conn, after, PAGE),
             Self::Samples => samples::objects(conn, after, PAGE),
+            Self::Leaves => leaves::objects(conn, after, PAGE),
         }
     }
 
@@ -166,6 +168,7 @@ impl Table {
         match self {
             Self::Photos => photos::named(conn, keys),
             Self::Samples => samples::named(conn, keys),
+            Self::Leaves => leaves::named(conn, keys),
         }
     }
 }
@@ -251,6 +254,7 @@ fn accounted(conn: &mut AnyConnection, keys: &[Key]) -> Result<HashSet<Key>, DbE
     let paths: Vec<String> = keys.iter().map(Key::to_string).collect();
     let mut named: HashSet<String> = photos::named(conn, &paths)?.into_iter().collect();
     named.extend(samples::named(conn, &paths)?);
+    named.extend(leaves::named(conn, &paths)?);
     // An annotated photo is named by no row; it belongs to the photo that it was drawn from.
     let drawn_from = |key: &Key| if let Key::Annotated { photo, .. } = key { Some(PhotoId(*photo)) } else { None };
     let drawn: Vec<PhotoId> = keys.iter().filter_map(drawn_from).collect();

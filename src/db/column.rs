@@ -19,6 +19,7 @@ use crate::domain::ids::{
     ClassId, FaceId, HolidayId, LeaveId, MemberId, PhotoId, SampleId, SessionId, SlotId, StudentId, SubjectId, TokenId,
     UserId,
 };
+use crate::domain::leave::LeaveKind;
 use crate::domain::pilot::Opinion;
 use crate::domain::status::{AttendanceStatus, Consent, Origin, PhotoState, RecordSource, SessionState, Verdict};
 
@@ -106,7 +107,8 @@ macro_rules! words {
 }
 
 ids!(ClassId StudentId MemberId SubjectId SampleId SessionId PhotoId FaceId UserId TokenId SlotId HolidayId LeaveId);
-words!(AttendanceStatus Consent Origin PhotoState RecordSource SessionState Verdict ActorKind Role Scope Opinion);
+words!(AttendanceStatus Consent Origin PhotoState RecordSource SessionState Verdict ActorKind Role Scope Opinion
+    LeaveKind);
 
 bound!(where [T: Serialize] Json<T>, Text, String, |json| {
     serde_json::to_string(&json.0).expect("structures kept in columns have text keys, so they are JSON")

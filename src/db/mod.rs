@@ -22,6 +22,7 @@ pub mod face_decisions;
 pub mod faces;
 pub mod health;
 pub mod idempotency;
+pub mod leaves;
 mod location;
 pub mod members;
 mod migrate;

@@ -5,9 +5,9 @@ use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
-use super::schema::{attendance_sessions, class_members, face_samples, faces, session_photos};
+use super::schema::{attendance_sessions, class_members, face_samples, faces, leaves, session_photos};
 use super::{AnyConnection, DbError};
-use crate::domain::ids::{ClassId, FaceId, MemberId, PhotoId, SampleId, SessionId, StudentId};
+use crate::domain::ids::{ClassId, FaceId, LeaveId, MemberId, PhotoId, SampleId, SessionId, StudentId};
 
 /// The class of a session; none when there is no such session, as with all of these.
 ///
@@ -59,6 +59,14 @@ pub fn of_student(conn: &mut AnyConnection, id: StudentId) -> Result<Vec<ClassId
 /// As [`of_session`].
 pub fn student_of_sample(conn: &mut AnyConnection, id: SampleId) -> Result<Option<StudentId>, DbError> {
     Ok(face_samples::table.find(id).select(face_samples::student_id).first(conn).optional()?)
+}
+
+/// The student of a leave.
+///
+/// # Errors
+/// As [`of_session`].
+pub fn student_of_leave(conn: &mut AnyConnection, id: LeaveId) -> Result<Option<StudentId>, DbError> {
+    Ok(leaves::table.find(id).select(leaves::student_id).first(conn).optional()?)
 }
 
 /// The jobs about some classes: those that look at their photos, which `app` queues under `photo:` and the photo's number, and

@@ -342,6 +342,23 @@ table! {
     }
 }
 
+table! {
+    leaves (id) {
+        id -> BigInt,
+        student_id -> BigInt,
+        first_day -> Date,
+        last_day -> Date,
+        kind -> Text,
+        remark -> Nullable<Text>,
+        document_key -> Nullable<Text>,
+        document_name -> Nullable<Text>,
+        document_sha256 -> Nullable<Text>,
+        document_bytes -> Nullable<BigInt>,
+        created_by -> Text,
+        created_at -> Timestamp,
+    }
+}
+
 joinable!(class_members -> students (student_id));
 joinable!(class_members -> classes (class_id));
 joinable!(face_samples -> students (student_id));
@@ -381,6 +398,7 @@ allow_tables_to_appear_in_same_query!(
     events,
     pilot_opinions,
     status_styles,
+    leaves,
 );
 
 allow_columns_to_appear_in_same_group_by_clause!(faces::verdict, session_photos::session_id);

@@ -46,6 +46,10 @@ pub enum Ground {
     EmptyRoom,
     /// Most people in the photos are not of this class: they may show another one.
     OtherClass,
+    /// Not seen, and excused beforehand.
+    OnLeave,
+    /// A face was matched, or a person said whose it is, on a day of leave.
+    SeenOnLeave,
     /// A person or an import set it.
     Corrected,
 }
@@ -89,6 +93,8 @@ pub enum Flag {
     ReusedPhoto,
     /// By its own clock a photo was not taken in this lesson. Set as `ReusedPhoto` is.
     OutsideLesson,
+    /// Somebody was seen who is on leave that day.
+    SeenOnLeave,
 }
 
 impl Flag {
@@ -109,6 +115,7 @@ impl Flag {
             Self::Strangers => "strangers",
             Self::ReusedPhoto => "reused_photo",
             Self::OutsideLesson => "outside_lesson",
+            Self::SeenOnLeave => "seen_on_leave",
         }
     }
 }
@@ -120,26 +127,48 @@ pub struct Settlement {
     pub flags: Vec<Flag>,
 }
 
+/// What people have said of a session's members.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Said<'a> {
+    pub corrections: &'a [Correction],
+    /// Who is excused beforehand on that day.
+    pub on_leave: &'a [MemberId],
+}
+
 /// Settles a session. Absence is stated only when every photo was looked at completely and at least one face was found;
-/// a doubt keeps everybody it may be unmarked; corrections always win.
-pub fn settle(
-    roll: &[(MemberId, Standing)],
-    photos: &[PhotoOutcome],
-    fused: &Fused,
-    corrections: &[Correction],
-) -> Settlement {
-    let flags = flags(photos, fused);
-    let records = roll
+/// a doubt keeps everybody it may be unmarked; whoever is on leave and was not seen is excused; corrections always win.
+pub fn settle(roll: &[(MemberId, Standing)], photos: &[PhotoOutcome], fused: &Fused, said: Said<'_>) -> Settlement {
+    let mut flags = flags(photos, fused);
+    let records: Vec<Record> = roll
         .iter()
         .map(|(member, standing)| {
-            let automatic = record(*member, *standing, &flags, photos.is_empty(), fused);
-            match corrections.iter().find(|c| c.member == *member) {
+            let mut automatic = record(*member, *standing, &flags, photos.is_empty(), fused);
+            if said.on_leave.contains(member) {
+                automatic = on_leave(automatic);
+            }
+            match said.corrections.iter().find(|c| c.member == *member) {
                 Some(c) => Record { status: c.status, source: c.source, ground: Ground::Corrected, ..automatic },
                 None => automatic,
             }
         })
         .collect();
+    let seen_on_leave = records.iter().any(|record| record.ground == Ground::SeenOnLeave);
+    flags.extend(seen_on_leave.then_some(Flag::SeenOnLeave));
     Settlement { records, flags }
+}
+
+/// The same record of somebody who is on leave: a doubt stays one, as does a student who is marked inactive.
+fn on_leave(record: Record) -> Record {
+    match record.ground {
+        Ground::Seen => Record { ground: Ground::SeenOnLeave, ..record },
+        Ground::NotSeen
+        | Ground::NoConsent
+        | Ground::NoTemplate
+        | Ground::PhotosIncomplete
+        | Ground::EmptyRoom
+        | Ground::OtherClass => Record { status: AttendanceStatus::Excused, ground: Ground::OnLeave, ..record },
+        Ground::Doubt | Ground::Inactive | Ground::OnLeave | Ground::SeenOnLeave | Ground::Corrected => record,
+    }
 }
 
 fn flags(photos: &[PhotoOutcome], fused: &Fused) -> Vec<Flag> {
@@ -244,7 +273,7 @@ mod tests {
     }
 
     fn settled(photos: &[Vec<Probe>], outcomes: &[PhotoOutcome], corrections: &[Correction]) -> Settlement {
-        settle(&roll(4), outcomes, &fuse(photos, &class_of(4), &scoring64()), corrections)
+        settle(&roll(4), outcomes, &fuse(photos, &class_of(4), &scoring64()), Said { corrections, on_leave: &[] })
     }
 
     fn statuses(s: &Settlement) -> String {
@@ -256,6 +285,22 @@ mod tests {
             AttendanceStatus::Excused => 'E',
         };
         s.records.iter().map(letter).collect()
+    }
+
+    #[test]
+    fn leave_excuses_whoever_was_not_seen_and_points_out_whoever_was() {
+        let photo = vec![probe(1, &[(0, 0.8)]), probe(2, &[(1, 0.5)]), probe(3, &[])];
+        let fused = fuse(&[photo], &class_of(4), &scoring64());
+        let all: Vec<MemberId> = (0..4).map(MemberId).collect();
+        let late = Correction { member: MemberId(3), status: AttendanceStatus::Late, source: RecordSource::Manual };
+        let said = Said { corrections: &[late], on_leave: &all };
+        let s = settle(&roll(4), &[DONE], &fused, said);
+        assert_eq!(statuses(&s), "P?EL");
+        let grounds: Vec<Ground> = s.records.iter().map(|record| record.ground).collect();
+        assert_eq!(grounds, [Ground::SeenOnLeave, Ground::Doubt, Ground::OnLeave, Ground::Corrected]);
+        assert!(s.flags.contains(&Flag::SeenOnLeave), "{:?}", s.flags);
+        let nobody_seen = settle(&roll(4), &[DONE], &fused, Said { on_leave: &all[1..], ..Said::default() });
+        assert!(!nobody_seen.flags.contains(&Flag::SeenOnLeave));
     }
 
     #[test]
@@ -308,7 +353,7 @@ mod tests {
             (MemberId(3), Standing::Candidate),
         ];
         let fused = fuse(&[vec![probe(1, &[])]], &class_of(0), &scoring64());
-        let s = settle(&roll, &[DONE], &fused, &[]);
+        let s = settle(&roll, &[DONE], &fused, Said::default());
         assert_eq!(statuses(&s), "???A");
         assert_eq!(s.records[0].ground, Ground::NoConsent);
     }
@@ -323,7 +368,7 @@ mod tests {
         ];
         let said = |id: i64| Probe { said: Some(Decision::Member(MemberId(id))), ..probe(id, &[]) };
         let fused = fuse(&[vec![said(0), said(1), said(2)]], &class_of(0), &scoring64());
-        let s = settle(&roll, &[DONE], &fused, &[]);
+        let s = settle(&roll, &[DONE], &fused, Said::default());
         assert_eq!(statuses(&s), "?PPA");
         assert_eq!((s.records[1].face, s.records[1].confidence), (Some(FaceId(1)), None));
     }

@@ -27,6 +27,7 @@ pub mod histogram;
 pub mod ids;
 pub mod interval;
 pub mod learning;
+pub mod leave;
 pub mod manifest;
 pub mod npy;
 pub mod photo_guard;

@@ -194,7 +194,7 @@ fn status(code: Code) -> StatusCode {
         Forbidden => StatusCode::FORBIDDEN,
         ClassNotFound | StudentNotFound | MemberNotFound | SessionNotFound | SubjectNotFound | JobNotFound
         | PhotoNotFound | FaceNotFound | DecisionNotFound | SampleNotFound | UserNotFound | TokenNotFound
-        | PackNotFound | ExportNotFound | RouteNotFound => StatusCode::NOT_FOUND,
+        | PackNotFound | LeaveNotFound | HolidayNotFound | ExportNotFound | RouteNotFound => StatusCode::NOT_FOUND,
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         AmbiguousName | LastAdmin | RosterConflict | SamplesDisagree | NameTaken | SessionConfirmed
         | SessionNotReady | HeadCountMismatch | ExportNotReady | AlreadyExists | InUse | IdempotencyConflict

@@ -8,7 +8,7 @@ use super::service::Service;
 use crate::app::error::Code;
 use crate::app::reach::{Belongs, Named, classes_of};
 use crate::domain::access::{Caller, Reach};
-use crate::domain::ids::{ClassId, FaceId, MemberId, PhotoId, SampleId, SessionId, StudentId};
+use crate::domain::ids::{ClassId, FaceId, LeaveId, MemberId, PhotoId, SampleId, SessionId, StudentId};
 use crate::queue::JobId;
 
 /// Refuses a path that names something of other people's classes.
@@ -41,6 +41,7 @@ fn named(name: &str, value: &str) -> Option<Named> {
         "member_id" => Named::Member(MemberId(id)),
         "student_id" => Named::Student(StudentId(id)),
         "sample_id" => Named::Sample(SampleId(id)),
+        "leave_id" => Named::Leave(LeaveId(id)),
         "job_id" => Named::Job(JobId(id)),
         "export_id" => Named::Export(JobId(id)),
         _ => return None,

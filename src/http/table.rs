@@ -93,6 +93,8 @@ pub(crate) const READ_ATTENDANCE: Rule = only(PEOPLE, Scope::Attendance);
 pub(crate) const SEE_PHOTOS: Rule = Rule::LinkOr(Access { roles: PEOPLE, scope: Some(Scope::Attendance) });
 /// Fetch sheets, by link too.
 pub(crate) const FETCH_SHEETS: Rule = Rule::LinkOr(Access { roles: PEOPLE, scope: Some(Scope::Attendance) });
+/// Look at leaves and what excuses them.
+pub(crate) const READ_LEAVES: Rule = only(STAFF, Scope::Attendance);
 /// Take attendance.
 pub(crate) const RECORD: Rule = only(STAFF, Scope::Record);
 /// Compare pictures that belong to nobody here.

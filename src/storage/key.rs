@@ -21,6 +21,8 @@ pub enum Key {
     Annotated { session: i64, photo: i64 },
     /// `samples/<student>/<sha256>.<ext>`: an enrolment photo.
     Sample { student: i64, sha256: Digest, extension: Extension },
+    /// `leaves/<leave>/<sha256>.<ext>`: what excuses a student.
+    LeaveDocument { leave: i64, sha256: Digest, extension: DocumentExtension },
     /// `exports/by_request/<job>.<ext>`: what the job of an export has made. People keep files of their own in `exports/`.
     Export { job: i64, extension: ExportExtension },
     /// `enrolments/<class>-<number>.zip`: portraits of a class on their way; gone when they were looked at.
@@ -41,6 +43,8 @@ pub enum KeyGroup {
     Samples,
     /// The enrolment photos of one student.
     Student(i64),
+    /// Documents of leaves.
+    Leaves,
     /// What exports have made.
     Exports,
     /// Portraits on their way.
@@ -116,6 +120,47 @@ impl ExportExtension {
     }
 }
 
+/// The kinds of document that are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DocumentExtension {
+    Jpg,
+    Pdf,
+    Png,
+}
+
+impl DocumentExtension {
+    const ALL: [Self; 3] = [Self::Jpg, Self::Pdf, Self::Png];
+
+    /// By the first bytes; none for any other file.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        let beginning = |kind: Self| -> &[u8] {
+            match kind {
+                Self::Jpg => b"\xff\xd8\xff",
+                Self::Pdf => b"%PDF-",
+                Self::Png => b"\x89PNG\r\n\x1a\n",
+            }
+        };
+        Self::ALL.into_iter().find(|kind| bytes.starts_with(beginning(*kind)))
+    }
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Jpg => "jpg",
+            Self::Pdf => "pdf",
+            Self::Png => "png",
+        }
+    }
+
+    /// As IANA registers it.
+    pub const fn media_type(self) -> &'static str {
+        match self {
+            Self::Jpg => "image/jpeg",
+            Self::Pdf => "application/pdf",
+            Self::Png => "image/png",
+        }
+    }
+}
+
 /// A text that is not the path of any object.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{text}` is not {what}")]
@@ -132,6 +177,7 @@ impl Key {
             | Self::PhotoByHash { extension, .. }
             | Self::Sample { extension, .. } => extension.media_type(),
             Self::Annotated { .. } => Extension::Jpg.media_type(),
+            Self::LeaveDocument { extension, .. } => extension.media_type(),
             Self::Export { extension, .. } => extension.media_type(),
             Self::Enrolment { .. } => ExportExtension::Zip.media_type(),
             Self::Probe { .. } => "text/plain",
@@ -146,6 +192,7 @@ impl KeyGroup {
             Self::Sessions | Self::Session(_) => "attendance_photos/".to_owned(),
             Self::Samples => "samples/".to_owned(),
             Self::Student(student) => format!("samples/{student}/"),
+            Self::Leaves => "leaves/".to_owned(),
             Self::Exports => "exports/by_request/".to_owned(),
             Self::Enrolments => "enrolments/".to_owned(),
         }
@@ -164,6 +211,7 @@ impl KeyGroup {
             Self::Session(session) => of_session == Some(session),
             Self::Samples => matches!(key, Key::Sample { .. }),
             Self::Student(wanted) => matches!(key, Key::Sample { student, .. } if *student == wanted),
+            Self::Leaves => matches!(key, Key::LeaveDocument { .. }),
             Self::Exports => matches!(key, Key::Export { .. }),
             Self::Enrolments => matches!(key, Key::Enrolment { .. }),
         }
@@ -187,6 +235,7 @@ impl fmt::Display for Key {
             }
             Self::Annotated { session, photo } => write!(f, "attendance_photos/{session}/annotated/{photo}.jpg"),
             Self::Sample { student, sha256, extension } => write!(f, "samples/{student}/{sha256}.{extension}"),
+            Self::LeaveDocument { leave, sha256, extension } => write!(f, "leaves/{leave}/{sha256}.{extension}"),
             Self::Export { job, extension } => write!(f, "exports/by_request/{job}.{extension}"),
             Self::Enrolment { class, number } => write!(f, "enrolments/{class}-{number}.zip"),
             Self::Probe { number } => write!(f, "probe/{number}.txt"),
@@ -231,6 +280,11 @@ fn read(path: &str) -> Option<Key> {
             let (sha256, extension) = image_file(file)?;
             Key::Sample { student: student.parse().ok()?, sha256, extension }
         }
+        ["leaves", leave, file] => {
+            let (sha256, extension) = file.split_once('.')?;
+            let (leave, sha256) = (leave.parse().ok()?, sha256.parse().ok()?);
+            Key::LeaveDocument { leave, sha256, extension: extension.parse().ok()? }
+        }
         ["exports", "by_request", file] => {
             let (job, extension) = file.split_once('.')?;
             Key::Export { job: job.parse().ok()?, extension: extension.parse().ok()? }
@@ -265,6 +319,21 @@ impl FromStr for Extension {
     }
 }
 
+impl fmt::Display for DocumentExtension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for DocumentExtension {
+    type Err = BadKey;
+
+    fn from_str(text: &str) -> Result<Self, BadKey> {
+        let known = Self::ALL.into_iter().find(|extension| extension.as_str() == text);
+        known.ok_or_else(|| BadKey { text: text.to_owned(), what: "a kind of document that is kept" })
+    }
+}
+
 impl fmt::Display for ExportExtension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -294,9 +363,10 @@ mod tests {
     fn keys() -> impl Strategy<Value = Key> {
         let extension = proptest::sample::select(Extension::ALL.to_vec());
         let export = proptest::sample::select(ExportExtension::ALL.to_vec());
+        let document = proptest::sample::select(DocumentExtension::ALL.to_vec());
         let labels = (any::<String>(), 0..4_000_000_000_i64).prop_map(|(subject, secs)| label(&subject, secs));
-        (0..7, any::<i64>(), any::<i64>(), any::<[u8; 32]>(), extension, (labels, export)).prop_map(
-            |(kind, id, photo, sha256, extension, (label, export))| {
+        (0..8, any::<i64>(), any::<i64>(), any::<[u8; 32]>(), extension, (labels, export, document)).prop_map(
+            |(kind, id, photo, sha256, extension, (label, export, document))| {
                 let sha256 = Digest::new(sha256);
                 match kind {
                     0 => Key::SessionPhoto { label, session: id, sha256: sha256.short(), extension },
@@ -304,6 +374,7 @@ mod tests {
                     2 => Key::Annotated { session: id, photo },
                     3 => Key::Sample { student: id, sha256, extension },
                     4 => Key::Export { job: id, extension: export },
+                    6 => Key::LeaveDocument { leave: id, sha256, extension: document },
                     5 => Key::Enrolment { class: id, number: photo.unsigned_abs() },
                     _ => Key::Probe { number: id.unsigned_abs() },
                 }
@@ -312,12 +383,22 @@ mod tests {
     }
 
     /// Right or nearly so: signs, leading zeros, capital digits.
-    const ALIKE: &str = "(attendance_photos|samples)/[+-]?[0-9]{1,3}/[0-9a-f]{63}[0-9a-fA-F]\\.jpg\
+    const ALIKE: &str = "(attendance_photos|samples|leaves)/[+-]?[0-9]{1,3}/[0-9a-f]{63}[0-9a-fA-F]\\.jpg\
                          |attendance_photos/[+-]?[0-9]{1,3}/annotated/[+-]?[0-9]{1,3}\\.jpg\
                          |attendance_photos/[A-Z]_[a-z-]{0,3}_A_202[0-9]-[01]?[0-9]-[01][0-9]_[01]900_[+-]?[0-9]{1,2}-\
                           [0-9a-f]{11}[0-9a-fA-F]\\.png\
                          |exports/by_request/[+-]?[0-9]{1,3}\\.zip\
                          |enrolments/[+-]?[0-9]{1,3}-[+-]?[0-9]{1,3}\\.zip";
+
+    #[test]
+    fn documents_are_known_by_their_first_bytes() {
+        assert_eq!(DocumentExtension::of(b"%PDF-1.7"), Some(DocumentExtension::Pdf));
+        assert_eq!(DocumentExtension::of(b"\xff\xd8\xff\xe0"), Some(DocumentExtension::Jpg));
+        assert_eq!(DocumentExtension::of(b"\x89PNG\r\n\x1a\n"), Some(DocumentExtension::Png));
+        for other in [b"".as_slice(), b"<html>", b"GIF89a", b"PK\x03\x04", b" %PDF-"] {
+            assert_eq!(DocumentExtension::of(other), None, "{other:?}");
+        }
+    }
 
     proptest! {
         #[test]

@@ -26,7 +26,7 @@ use futures_util::stream::BoxStream;
 
 pub use digest::{Digest, Hashing, ShortDigest};
 pub use error::{StorageError, StorageErrorKind};
-pub use key::{BadKey, ExportExtension, Extension, Key, KeyGroup};
+pub use key::{BadKey, DocumentExtension, ExportExtension, Extension, Key, KeyGroup};
 pub use local::LocalStore;
 pub use memory::MemoryStore;
 pub use photo_label::PhotoLabel;

@@ -13,3 +13,26 @@ CREATE TABLE status_styles (
     CHECK (status <> 'unmarked' OR points_hundredths IS NULL)
 ) STRICT;
 CREATE UNIQUE INDEX status_styles_short ON status_styles (short);
+
+-- `leaves` excuse a student beforehand. A document lies in the store under `document_key`; what is known of it is there with it.
+CREATE TABLE leaves (
+    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    student_id      INTEGER NOT NULL REFERENCES students (id) ON DELETE RESTRICT,
+    first_day       TEXT NOT NULL,
+    last_day        TEXT NOT NULL,
+    kind            TEXT NOT NULL CHECK (kind IN ('leave', 'sick', 'duty')),
+    remark          TEXT,
+    document_key    TEXT,
+    document_name   TEXT,
+    document_sha256 TEXT CHECK (length(document_sha256) = 64),
+    document_bytes  INTEGER CHECK (document_bytes >= 0),
+    created_by      TEXT NOT NULL,
+    created_at      TEXT NOT NULL,
+    CHECK (last_day >= first_day),
+    CHECK ((document_key IS NULL) = (document_name IS NULL)),
+    CHECK ((document_key IS NULL) = (document_sha256 IS NULL)),
+    CHECK ((document_key IS NULL) = (document_bytes IS NULL))
+) STRICT;
+CREATE INDEX leaves_student ON leaves (student_id, first_day);
+CREATE INDEX leaves_days ON leaves (first_day, last_day);
+CREATE INDEX leaves_object ON leaves (document_key);

@@ -5,7 +5,7 @@ use super::Matching;
 use crate::db::pilot_opinions::{self, NewOpinion};
 use crate::db::{AnyConnection, DbError};
 use crate::domain::assign::Probe;
-use crate::domain::attendance::{PhotoOutcome, settle};
+use crate::domain::attendance::{PhotoOutcome, Said, settle};
 use crate::domain::fusion::fuse;
 use crate::domain::gallery::Gallery;
 use crate::domain::ids::{FaceId, SessionId};
@@ -32,7 +32,7 @@ pub(super) fn keep(
     let probes: Vec<Vec<Probe>> = seen.probes.iter().map(|photo| photo.iter().map(unsaid).collect()).collect();
     let mut fused = fuse(&probes, seen.gallery, &matching.scoring);
     fused.keep_people(seen.forgotten);
-    let settled = settle(seen.gallery.standings(), seen.photos, &fused, &[]);
+    let settled = settle(seen.gallery.standings(), seen.photos, &fused, Said::default());
     let new = settled.records.iter().filter_map(|record| {
         Some(NewOpinion {
             session_id: session,

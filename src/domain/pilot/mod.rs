@@ -64,7 +64,7 @@ impl Opinion {
     /// The opinion behind an automatic record; `None` for one that a person has set.
     pub const fn of(record: &Record) -> Option<Self> {
         Some(match record.ground {
-            Ground::Seen => Self::Present,
+            Ground::Seen | Ground::SeenOnLeave => Self::Present,
             Ground::NotSeen => Self::Absent,
             Ground::Doubt => Self::Asks,
             Ground::NoConsent => Self::NoConsent,
@@ -73,7 +73,8 @@ impl Opinion {
             Ground::PhotosIncomplete => Self::PhotosIncomplete,
             Ground::EmptyRoom => Self::EmptyRoom,
             Ground::OtherClass => Self::OtherClass,
-            Ground::Corrected => return None,
+            // A person has said it.
+            Ground::Corrected | Ground::OnLeave => return None,
         })
     }
 }

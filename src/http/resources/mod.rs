@@ -10,6 +10,7 @@ mod exports;
 mod faces;
 mod imports;
 mod jobs;
+mod leaves;
 mod members;
 pub(super) mod model;
 mod packs;
@@ -59,6 +60,7 @@ pub(super) fn rows() -> Vec<Row> {
         status_styles::rows(),
         attendance::rows(),
         statistics::rows(),
+        leaves::rows(),
         exports::rows(),
         tools::rows(),
         model::rows(),

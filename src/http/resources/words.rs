@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::domain::access::{ActorKind, Role, Scope};
+use crate::domain::leave::LeaveKind;
 use crate::domain::status::{SessionState, Verdict};
 
 /// What a person can be to the school. Machines are no users; they get a token.
@@ -65,6 +66,9 @@ wire! {
 
     /// What recognition says about a face: it is the member, it may be the member, it is nobody of the class.
     VerdictName = Verdict { Match Doubt Stranger }
+
+    /// Why a student is away: leave, illness, duty for the school elsewhere.
+    LeaveReason = LeaveKind { Leave Sick Duty }
 
     /// What kind of thing acted.
     ActorKindName = ActorKind { User Token Command Link Nobody }

@@ -154,3 +154,53 @@ async fn statistics_are_those_of_the_classes_the_caller_sees() {
     let refused = scene.send(&stranger, "GET", &format!("{range}&class_id={class}"), &json!({})).await;
     assert_eq!(refused.status(), StatusCode::FORBIDDEN);
 }
+
+#[tokio::test]
+async fn a_leave_goes_with_its_document_and_stays_in_its_class() {
+    let scene = Scene::start().await;
+    let members = scene.get(&scene.teacher, &format!("/classes/{}/members?on=2025-09-01", scene.made.class.0)).await;
+    let student = members["items"][0]["student_id"].clone();
+    let path = format!("/students/{student}/leaves");
+    let wish = json!({ "from": "2025-09-01", "to": "2025-09-03", "kind": "sick", "remark": "flu" });
+    let added = scene.send(&scene.teacher, "POST", &path, &wish).await;
+    assert_eq!(added.status(), StatusCode::CREATED);
+    let added: Value = added.json().await.unwrap();
+    assert_eq!((&added["document"], &added["created_by"]), (&Value::Null, &json!("teacher")));
+    assert_eq!((&added["settled_sessions"], &added["confirmed_sessions"]), (&json!([]), &json!([])));
+    let twice = scene.send(&scene.teacher, "POST", &path, &wish).await;
+    assert_eq!(problem(twice).await, (409, "ALREADY_EXISTS".into()));
+
+    let leave = added["leave_id"].as_i64().unwrap();
+    let document = format!("/api/v1/leaves/{leave}/document");
+    let upload = async |who: &str, bytes: &'static [u8]| {
+        let part = reqwest::multipart::Part::bytes(bytes).file_name("note.pdf");
+        let form = reqwest::multipart::Form::new().part("document", part);
+        scene.server.request("PUT", &document).bearer_auth(who).multipart(form).send().await.unwrap()
+    };
+    assert_eq!(problem(upload(&scene.teacher, b"dear teacher").await).await, (415, "UNSUPPORTED_FORMAT".into()));
+    let stored: Value = upload(&scene.teacher, b"%PDF-1.7 I was ill").await.json().await.unwrap();
+    let expected = json!({ "name": "note.pdf", "bytes": 18, "content_type": "application/pdf" });
+    assert_eq!(stored["document"], expected);
+    let fetched = scene.server.get(&document).bearer_auth(&scene.teacher).send().await.unwrap();
+    assert_eq!(fetched.headers()["content-type"], "application/pdf");
+    assert_eq!(fetched.headers()["content-disposition"], format!("inline; filename=\"leave-{leave}.pdf\"").as_str());
+    assert_eq!(fetched.bytes().await.unwrap(), b"%PDF-1.7 I was ill".as_slice());
+
+    let of_class = format!("/classes/{}/leaves?from=2025-09-03&to=2025-09-30", scene.made.class.0);
+    let listed = scene.get(&scene.teacher, &of_class).await;
+    assert_eq!((&listed["items"][0]["roll_no"], &listed["items"][0]["leave_id"]), (&json!("1"), &json!(leave)));
+    assert_eq!(scene.get(&scene.admin, &path).await["items"][0]["document"], expected);
+    let (other, viewer) =
+        (scene.server.user("other", Role::Teacher, &[]).await, scene.server.user("viewer", Role::Viewer, &[]).await);
+    for who in [&other, &viewer] {
+        for (method, path) in [("GET", path.clone()), ("DELETE", format!("/leaves/{leave}"))] {
+            let refused = scene.send(who, method, &path, &json!({})).await;
+            assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{method} {path}");
+        }
+    }
+    let gone = scene.send(&scene.teacher, "DELETE", &format!("/leaves/{leave}"), &json!({})).await;
+    assert_eq!(gone.status(), 200);
+    assert_eq!(scene.get(&scene.teacher, &path).await["items"], json!([]));
+    let no_document = scene.server.get(&document).bearer_auth(&scene.admin).send().await.unwrap();
+    assert_eq!(problem(no_document).await, (404, "LEAVE_NOT_FOUND".into()));
+}

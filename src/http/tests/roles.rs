@@ -51,7 +51,7 @@ impl Things {
 
 /// Whether a row's path names something that belongs to a class.
 fn is_bound(row: &Row) -> bool {
-    let bound = ["class_id", "student_id", "member_id", "session_id", "photo_id", "face_id", "sample_id"];
+    let bound = ["class_id", "student_id", "member_id", "session_id", "photo_id", "face_id", "sample_id", "leave_id"];
     row.parameters().any(|name| bound.contains(&name) || ["job_id", "export_id"].contains(&name))
 }
 

@@ -1,0 +1,288 @@
+//! Leaves: a student is excused beforehand, for days, with or without a document.
+//!
+//! A leave shows when a session settles: whoever is on leave and was not seen is excused, whoever was seen is pointed out, and
+//! what a person says of a record wins over both. So sessions of these days are settled anew when a leave comes or goes; one
+//! that is confirmed stays as it is and is named in the answer.
+
+use std::collections::BTreeMap;
+
+use chrono::{NaiveDate, Utc};
+
+use super::School;
+use super::error::{Code, Error};
+use super::freshness::can_be_judged;
+use super::session::{self, Matching};
+use crate::config::Config;
+use crate::db::leaves::{self, LeaveRow, NewLeave, StoredDocument};
+use crate::db::members::EnrolledRow;
+use crate::db::{AnyConnection, DbError, classes, members, sessions, students};
+use crate::domain::access::Actor;
+use crate::domain::ids::{ClassId, LeaveId, MemberId, SessionId, StudentId};
+use crate::domain::leave::{Leave, LeaveKind, MAX_DAYS};
+use crate::domain::status::SessionState;
+use crate::storage::{Digest, DocumentExtension, Key};
+
+/// Largest document, bytes.
+pub const MAX_DOCUMENT_BYTES: u64 = 5 * 1024 * 1024;
+/// Longest remark and file name, characters.
+const MAX_REMARK: usize = 500;
+const MAX_FILE_NAME: usize = 200;
+
+/// A leave to be noted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaveEntry {
+    pub student: StudentId,
+    /// First and last day.
+    pub days: (NaiveDate, NaiveDate),
+    pub kind: LeaveKind,
+    pub remark: Option<String>,
+}
+
+/// What became of the sessions of a leave's days.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Effect {
+    /// Settled anew.
+    pub settled: Vec<SessionId>,
+    /// Left as they are: somebody has signed them.
+    pub confirmed: Vec<SessionId>,
+    /// Left as they are: their photos were read with another pack; they follow when they are read again.
+    pub unread: Vec<SessionId>,
+}
+
+/// A leave of a member of a class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberLeave {
+    pub leave: LeaveRow,
+    pub member: EnrolledRow,
+}
+
+/// Notes a leave.
+///
+/// # Errors
+/// `STUDENT_NOT_FOUND`; `ALREADY_EXISTS` when the student is on leave on one of the days; `INVALID_REQUEST` for days in the wrong
+/// order, more than a year, or a remark that is too long; `MODEL_NOT_LOADED` when sessions are to be settled and the lines of the
+/// settings' pack cannot be read.
+pub async fn add(school: &School, entry: LeaveEntry, actor: &Actor) -> Result<(LeaveRow, Effect), Error> {
+    let LeaveEntry { student, days, kind, remark } = entry;
+    let remark = remark.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    require_possible(days, remark.as_deref())?;
+    let (config, created_by) = (school.config.clone(), actor.name.clone());
+    school
+        .change(move |conn| {
+            students::get(conn, student)?;
+            if let Some(other) = leaves::of_students(conn, &[student], days)?.first() {
+                let text = format!("the student is on leave from {} to {} already", other.first_day, other.last_day);
+                return Err(Error::new(Code::AlreadyExists, text));
+            }
+            let (first_day, last_day, created_at) = (days.0, days.1, Utc::now().naive_utc());
+            let new = NewLeave { student_id: student, first_day, last_day, kind, remark, created_by, created_at };
+            let row = leaves::insert(conn, &new)?;
+            let effect = settle_anew(conn, &row, &config)?;
+            Ok((row, effect))
+        })
+        .await
+}
+
+/// Takes a leave back, with its document.
+///
+/// # Errors
+/// `LEAVE_NOT_FOUND`; `MODEL_NOT_LOADED` as with [`add`]; `STORAGE_ERROR` when the document cannot be deleted: the leave is gone
+/// then, and `rollcall admin storage check` finds what is left.
+pub async fn remove(school: &School, id: LeaveId) -> Result<Effect, Error> {
+    let config = school.config.clone();
+    let gone = school.change(move |conn| {
+        let row = leaves::get(conn, id)?;
+        leaves::delete(conn, id)?;
+        let effect = settle_anew(conn, &row, &config)?;
+        Ok((row, effect))
+    });
+    let (row, effect) = gone.await?;
+    if let Some(key) = row.document_key {
+        delete_object(school, &key).await?;
+    }
+    Ok(effect)
+}
+
+/// The leaves of a class's members on some day of a range, in order of time.
+///
+/// # Errors
+/// `CLASS_NOT_FOUND`, `INVALID_REQUEST` for days in the wrong order.
+pub async fn of_class(
+    school: &School,
+    class: ClassId,
+    days: (NaiveDate, NaiveDate),
+) -> Result<Vec<MemberLeave>, Error> {
+    super::attendance::require_range(days)?;
+    school
+        .read(move |conn| {
+            classes::get(conn, class)?;
+            let roll = members::between(conn, class, days.0, days.1)?;
+            let of_member = |leave: LeaveRow| {
+                let is_whose = |row: &&EnrolledRow| row.student.id == leave.student_id && touches(&leave, row);
+                let member = roll.iter().find(is_whose)?.clone();
+                Some(MemberLeave { leave, member })
+            };
+            Ok(leaves::of_class(conn, class, days)?.into_iter().filter_map(of_member).collect())
+        })
+        .await
+}
+
+/// The leaves of a student, in order of time.
+///
+/// # Errors
+/// `STUDENT_NOT_FOUND`.
+pub async fn of_student(school: &School, student: StudentId) -> Result<Vec<LeaveRow>, Error> {
+    school
+        .read(move |conn| {
+            students::get(conn, student)?;
+            Ok(leaves::of_student(conn, student)?)
+        })
+        .await
+}
+
+/// Stores the document of a leave in place of the one before: a PDF, a JPEG or a PNG, by its first bytes.
+///
+/// # Errors
+/// `LEAVE_NOT_FOUND`, `UNSUPPORTED_FORMAT` for other files, `IMAGE_TOO_LARGE` beyond [`MAX_DOCUMENT_BYTES`], `STORAGE_ERROR`.
+pub async fn set_document(school: &School, id: LeaveId, name: &str, bytes: &[u8]) -> Result<LeaveRow, Error> {
+    let extension = DocumentExtension::of(bytes).ok_or_else(|| {
+        Error::new(Code::UnsupportedFormat, "a document is a PDF, a JPEG or a PNG; this file is none of them")
+    })?;
+    if bytes.len() as u64 > MAX_DOCUMENT_BYTES {
+        let text = format!("the document has {} bytes; at most {MAX_DOCUMENT_BYTES}", bytes.len());
+        return Err(Error::new(Code::ImageTooLarge, text));
+    }
+    school.read(move |conn| Ok(leaves::get(conn, id)?)).await?;
+    let sha256 = Digest::of(bytes);
+    let key = Key::LeaveDocument { leave: id.0, sha256, extension };
+    school.store.put(&key, bytes).await?;
+    let document = StoredDocument {
+        document_key: key.to_string(),
+        document_name: name.chars().filter(|c| !c.is_control()).take(MAX_FILE_NAME).collect(),
+        document_sha256: sha256.to_string(),
+        document_bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+    };
+    let changed = school.change(move |conn| {
+        let before = leaves::get(conn, id)?.document_key.filter(|before| *before != document.document_key);
+        leaves::set_document(conn, id, &document)?;
+        Ok((leaves::get(conn, id)?, before))
+    });
+    let (row, before) = changed.await?;
+    if let Some(before) = before {
+        delete_object(school, &before).await?;
+    }
+    Ok(row)
+}
+
+/// What the document of a leave is, as HTTP says it; none where there is none.
+pub fn content_type(row: &LeaveRow) -> Option<&'static str> {
+    Some(row.document_key.as_deref()?.parse::<Key>().ok()?.media_type())
+}
+
+/// A document that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    pub media_type: &'static str,
+    pub extension: &'static str,
+    pub sha256: String,
+    pub bytes: Vec<u8>,
+}
+
+/// The document of a leave.
+///
+/// # Errors
+/// `LEAVE_NOT_FOUND`, also for one without a document; `STORAGE_ERROR`.
+pub async fn document(school: &School, id: LeaveId) -> Result<Document, Error> {
+    let row = school.read(move |conn| Ok(leaves::get(conn, id)?)).await?;
+    match row.document_key.as_deref().map(str::parse) {
+        Some(Ok(Key::LeaveDocument { leave, sha256, extension })) => {
+            let bytes = school.store.get(&Key::LeaveDocument { leave, sha256, extension }).await?;
+            let (media_type, extension, sha256) = (extension.media_type(), extension.as_str(), sha256.to_string());
+            Ok(Document { media_type, extension, sha256, bytes })
+        }
+        _ => Err(Error::new(Code::LeaveNotFound, format!("{id} has no document"))),
+    }
+}
+
+/// Who of the roll is on leave on a day, with the leave.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub(crate) fn on_day(
+    conn: &mut AnyConnection,
+    roll: &[EnrolledRow],
+    day: NaiveDate,
+) -> Result<BTreeMap<MemberId, Leave>, DbError> {
+    let students: Vec<StudentId> = roll.iter().map(|row| row.student.id).collect();
+    let found = leaves::of_students(conn, &students, (day, day))?;
+    let of = |row: &EnrolledRow| {
+        let leave = found.iter().find(|leave| leave.student_id == row.student.id)?;
+        Some((row.member.id, leave.leave()))
+    };
+    Ok(roll.iter().filter_map(of).collect())
+}
+
+fn require_possible((first, last): (NaiveDate, NaiveDate), remark: Option<&str>) -> Result<(), Error> {
+    let invalid = |text: String| Err(Error::new(Code::InvalidRequest, text));
+    if last < first {
+        return invalid(format!("the last day {last} is before the first, {first}"));
+    }
+    if (last - first).num_days() >= MAX_DAYS {
+        return invalid(format!("a leave has at most {MAX_DAYS} days"));
+    }
+    match remark.map_or(0, |remark| remark.chars().count()) {
+        length if length > MAX_REMARK => invalid(format!("a remark has at most {MAX_REMARK} characters, not {length}")),
+        _ => Ok(()),
+    }
+}
+
+fn touches(leave: &LeaveRow, row: &EnrolledRow) -> bool {
+    row.member.valid_from.is_none_or(|first| first <= leave.last_day)
+        && row.member.valid_to.is_none_or(|last| leave.first_day <= last)
+}
+
+/// Settles the sessions of a leave's days anew in which something was judged. Locks are taken class by class in the order of
+/// their numbers, so that two of these never wait for each other.
+fn settle_anew(conn: &mut AnyConnection, leave: &LeaveRow, config: &Config) -> Result<Effect, Error> {
+    let zone = config.time_zone;
+    let times = session::utc_range(leave.first_day, leave.last_day, zone);
+    let mut stays = members::of_student(conn, leave.student_id)?;
+    stays.sort_by_key(|stay| stay.class_id);
+    let mut effect = Effect::default();
+    let mut matching = None;
+    for stay in stays {
+        let held = sessions::list(conn, stay.class_id, times.0, times.1)?;
+        for row in held.into_iter().filter(|row| stay.is_member_on(session::day(row, zone))) {
+            if row.state == SessionState::Confirmed {
+                effect.confirmed.push(row.id);
+                continue;
+            }
+            // Nothing was judged yet: the leave is seen when it is.
+            if row.gallery_fingerprint.is_none() {
+                continue;
+            }
+            let matching = match &mut matching {
+                Some(known) => known,
+                unknown => unknown.insert(Matching::of_settings(config)?),
+            };
+            if can_be_judged(conn, row.id, matching)? {
+                session::settle(conn, row.id, matching, Utc::now().naive_utc())?;
+                effect.settled.push(row.id);
+            } else {
+                effect.unread.push(row.id);
+            }
+        }
+    }
+    Ok(effect)
+}
+
+async fn delete_object(school: &School, key: &str) -> Result<(), Error> {
+    match key.parse::<Key>() {
+        Ok(key) => Ok(school.store.delete(&key).await?),
+        // What is no path of an object is none that could be deleted.
+        Err(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
