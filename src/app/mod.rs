@@ -47,6 +47,7 @@ pub mod storage_check;
 pub mod term;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod timetable;
 pub mod tools;
 pub mod trail;
 pub mod upload;

@@ -9,11 +9,12 @@ use chrono::{NaiveDate, NaiveDateTime, Utc};
 pub use portions::RegisterPortions;
 use serde::{Deserialize, Serialize};
 
+use super::attendance::register_member;
 use super::error::{Code, Error};
 use super::freshness::Freshness;
 use super::session::Matching;
 use super::term::{Calendar, ClassWish};
-use super::{School, blocking, session, status_styles};
+use super::{School, blocking, session, status_styles, timetable};
 use crate::config::Config;
 use crate::db::records::MarkRow;
 use crate::db::sessions::SessionRow as StoredSession;
@@ -24,6 +25,7 @@ use crate::domain::ids::{ClassId, MemberId, SessionId};
 use crate::domain::pilot::PilotSessions;
 use crate::domain::sheet::{
     RegisterColumn, RegisterMember, RegisterRecord, RegisterSheet, SessionRow, SessionSheet, SheetHeading, SheetRules,
+    Taken,
 };
 use crate::domain::status::SessionState;
 use crate::export::{Bom, class_workbook, register_csv, register_workbook, session_csv, session_workbook};
@@ -294,6 +296,8 @@ fn session_sheet(conn: &mut AnyConnection, id: SessionId, config: &Config) -> Re
         starts_at: session::local(stored.starts_at, config.time_zone),
         state: stored.state,
         pilot: stored.pilot,
+        taken: taken(&stored, config),
+        remark: stored.remark.clone(),
         photos: u32::try_from(photos.len()).unwrap_or(u32::MAX),
         strangers: u32::try_from(stored.strangers).unwrap_or(0),
         flags: notices(&stored).into_iter().chain(stale.map(str::to_owned)).collect(),
@@ -312,6 +316,11 @@ fn session_sheet(conn: &mut AnyConnection, id: SessionId, config: &Config) -> Re
             .collect(),
     };
     Ok(sheet.in_roll_order())
+}
+
+fn taken(stored: &StoredSession, config: &Config) -> Option<Taken> {
+    let (by, at) = (stored.confirmed_by.clone()?, stored.confirmed_at?);
+    Some(Taken { by, at: session::local(at, config.time_zone) })
 }
 
 /// What the sheet says beside the numbers: why to look at it, and how it was signed.
@@ -391,16 +400,11 @@ fn outline(conn: &mut AnyConnection, wanted: &RegisterOf, config: &Config) -> Re
     stored.retain(|s| pilots.take(s.pilot));
     let left_out = all - stored.len();
     let columns = columns(conn, &stored, config)?;
-    let roll = members::between(conn, class, from, to)?.into_iter().map(|row| RegisterMember {
-        id: row.member.id,
-        roll_no: row.member.roll_no,
-        prn: row.student.prn,
-        name: row.student.name,
-        from: row.member.valid_from,
-        to: row.member.valid_to,
-    });
+    let roll = members::between(conn, class, from, to)?.into_iter().map(register_member);
+    let open = timetable::open_lessons(conn, class, (from, to), subject.as_ref().map(|s| s.id), config)?;
     let heading = SheetHeading { subject: subject.map(|s| s.name), ..heading(conn, class, config)? };
-    let sheet = RegisterSheet::new(heading, rules(conn, config)?, from, to).filled(Vec::new(), columns, &[]);
+    let sheet = RegisterSheet::new(heading, rules(conn, config)?, from, to).with_open_lessons(open);
+    let sheet = sheet.filled(Vec::new(), columns, &[]);
     Ok(Outline { sheet: sheet.without_pilots(left_out), roll: roll.collect(), times })
 }
 

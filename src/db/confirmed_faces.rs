@@ -134,7 +134,8 @@ mod tests {
                     &[record(here, AttendanceStatus::Late), record(marked_absent, AttendanceStatus::Absent)],
                 )?;
                 assert_eq!(newest_first(conn, ("starter", "1"))?, []);
-                let signed = ("A teacher", at("2025-09-01 10:00:00"));
+                let teacher = session_rows::Signer { name: "A teacher", user: None };
+                let signed = (teacher, at("2025-09-01 10:00:00"));
                 session_rows::confirm(conn, school.session, signed, &session_rows::Reconciled::default())?;
                 let found = newest_first(conn, ("starter", "1"))?;
                 assert_eq!(found.iter().map(|face| face.face).collect::<Vec<_>>(), [ids[0]]);

@@ -21,6 +21,7 @@ pub mod events;
 pub mod face_decisions;
 pub mod faces;
 pub mod health;
+pub mod holidays;
 pub mod idempotency;
 pub mod leaves;
 mod location;
@@ -45,6 +46,7 @@ pub mod terms;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub mod timetable;
 pub mod tokens;
 pub mod users;
 

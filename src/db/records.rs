@@ -203,6 +203,20 @@ pub fn marks_of(
         .load(conn)?)
 }
 
+/// Those of the sessions that have a record.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn written_in(conn: &mut AnyConnection, sessions: &[SessionId]) -> Result<Vec<SessionId>, DbError> {
+    let mut written = Vec::new();
+    for portion in sessions.chunks(PORTION) {
+        let ids: Vec<i64> = portion.iter().map(|id| id.0).collect();
+        let found = records::table.filter(records::session_id.eq_any(ids)).select(records::session_id).distinct();
+        written.extend(found.load::<SessionId>(conn)?);
+    }
+    Ok(written)
+}
+
 /// The records of a member in sessions that start at the first time or later and before the last (UTC), in order of time.
 ///
 /// # Errors

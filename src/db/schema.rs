@@ -91,6 +91,8 @@ table! {
         differences -> Text,
         confirm_reason -> Nullable<Text>,
         pilot -> Bool,
+        confirmed_by_id -> Nullable<BigInt>,
+        remark -> Nullable<Text>,
     }
 }
 
@@ -359,6 +361,29 @@ table! {
     }
 }
 
+table! {
+    holidays (id) {
+        id -> BigInt,
+        class_id -> Nullable<BigInt>,
+        first_day -> Date,
+        last_day -> Date,
+        name -> Text,
+    }
+}
+
+table! {
+    timetable_slots (id) {
+        id -> BigInt,
+        class_id -> BigInt,
+        subject_id -> Nullable<BigInt>,
+        weekday -> Integer,
+        starts_min -> Integer,
+        minutes -> Integer,
+        valid_from -> Date,
+        valid_to -> Nullable<Date>,
+    }
+}
+
 joinable!(class_members -> students (student_id));
 joinable!(class_members -> classes (class_id));
 joinable!(face_samples -> students (student_id));
@@ -399,6 +424,8 @@ allow_tables_to_appear_in_same_query!(
     pilot_opinions,
     status_styles,
     leaves,
+    holidays,
+    timetable_slots,
 );
 
 allow_columns_to_appear_in_same_group_by_clause!(faces::verdict, session_photos::session_id);

@@ -10,7 +10,7 @@ use super::page::{Listed, Page};
 use super::schema::{attendance_sessions as sessions, classes};
 use super::{AnyConnection, DbError};
 use crate::domain::head_count::DifferenceNote;
-use crate::domain::ids::{ClassId, SessionId, SubjectId};
+use crate::domain::ids::{ClassId, SessionId, SubjectId, UserId};
 use crate::domain::status::SessionState;
 
 #[derive(Debug, Clone, PartialEq, Eq, Queryable, Selectable)]
@@ -39,6 +39,10 @@ pub struct SessionRow {
     pub reconciled: Reconciled,
     /// Made while its class was in pilot: it does not count.
     pub pilot: bool,
+    /// The user who has signed it; none for a program, and when the user is gone.
+    pub confirmed_by_id: Option<UserId>,
+    /// What whoever took the register wants to be known.
+    pub remark: Option<String>,
 }
 
 /// How a session added up when it was signed; nothing while it is not.
@@ -303,6 +307,14 @@ pub fn update(conn: &mut AnyConnection, id: SessionId, change: &SessionChange) -
     diesel::update(sessions::table.find(id)).set(change).execute(conn)?.or_not_found("the session")
 }
 
+/// Who signs a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signer<'a> {
+    pub name: &'a str,
+    /// None for a program.
+    pub user: Option<UserId>,
+}
+
 /// Signs a session, under its lock.
 ///
 /// # Errors
@@ -310,10 +322,11 @@ pub fn update(conn: &mut AnyConnection, id: SessionId, change: &SessionChange) -
 pub fn confirm(
     conn: &mut AnyConnection,
     id: SessionId,
-    (by, at): (&str, NaiveDateTime),
+    (by, at): (Signer<'_>, NaiveDateTime),
     reconciled: &Reconciled,
 ) -> Result<(), DbError> {
-    let signed = (sessions::confirmed_at.eq(at), sessions::confirmed_by.eq(by), reconciled);
+    let by = (sessions::confirmed_by.eq(by.name), sessions::confirmed_by_id.eq(by.user));
+    let signed = (sessions::confirmed_at.eq(at), by, reconciled);
     diesel::update(sessions::table.find(id))
         .set((sessions::state.eq(SessionState::Confirmed), signed, sessions::updated_at.eq(at)))
         .execute(conn)?
@@ -344,12 +357,32 @@ pub fn set_name_and_subject(
         .or_not_found("the session")
 }
 
+/// Sets what is remarked of a session, or nothing.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn set_remark(
+    conn: &mut AnyConnection,
+    id: SessionId,
+    remark: Option<&str>,
+    now: NaiveDateTime,
+) -> Result<(), DbError> {
+    diesel::update(sessions::table.find(id))
+        .set((sessions::remark.eq(remark), sessions::updated_at.eq(now)))
+        .execute(conn)?
+        .or_not_found("the session")
+}
+
 /// Takes the signature back, under the session's lock: it waits for the teacher again.
 ///
 /// # Errors
 /// [`DbError::NotFound`].
 pub fn reopen(conn: &mut AnyConnection, id: SessionId, at: NaiveDateTime) -> Result<(), DbError> {
-    let nobody = (sessions::confirmed_at.eq(None::<NaiveDateTime>), sessions::confirmed_by.eq(None::<String>));
+    let nobody = (
+        sessions::confirmed_at.eq(None::<NaiveDateTime>),
+        sessions::confirmed_by.eq(None::<String>),
+        sessions::confirmed_by_id.eq(None::<UserId>),
+    );
     let unsigned = (nobody, Reconciled::default());
     diesel::update(sessions::table.find(id))
         .set((sessions::state.eq(SessionState::Review), unsigned, sessions::updated_at.eq(at)))
@@ -371,6 +404,8 @@ mod tests {
     use crate::db::subjects;
     use crate::db::testing::{at, class, new_session, on_each_database};
     use crate::db::transaction;
+
+    const ANN: Signer<'static> = Signer { name: "ann", user: None };
 
     on_each_database! {
         fn sessions_of_a_name_become_those_of_a_subject_and_settled_ones_are_listed(db) {
@@ -448,7 +483,7 @@ mod tests {
                 let last = open(nine, "2025-09-02 03:30:00")?;
                 let taught = NewSession { subject_id: Some(maths), ..new_session(ten, "2025-08-31 03:30:00") };
                 let taught = find_or_insert(conn, &taught)?.id;
-                confirm(conn, first, ("ann", at("2025-09-01 12:00:00")), &Reconciled::default())?;
+                confirm(conn, first, (ANN, at("2025-09-01 12:00:00")), &Reconciled::default())?;
                 let mut of = |filter: SessionFilter, limit, offset| {
                     let listed = page(conn, &filter, Page { limit, offset })?;
                     Ok::<_, DbError>((listed.rows.into_iter().map(|row| row.id).collect::<Vec<_>>(), listed.total))
@@ -480,7 +515,7 @@ mod tests {
                     differences: Json(vec![DifferenceNote { code: "COUNT_DIFFERS".into(), text: "28, not 27".into() }]),
                     confirm_reason: Some("two were at the door".into()),
                 };
-                confirm(conn, row.id, ("ann", noon), &reconciled)?;
+                confirm(conn, row.id, (ANN, noon), &reconciled)?;
                 let signed = SessionRow {
                     state: SessionState::Confirmed,
                     confirmed_at: Some(noon),
@@ -492,7 +527,7 @@ mod tests {
                 assert_eq!(get(conn, row.id)?, signed);
                 reopen(conn, row.id, later)?;
                 assert_eq!(get(conn, row.id)?, SessionRow { state: SessionState::Review, updated_at: later, ..row });
-                assert!(matches!(confirm(conn, SessionId(404), ("ann", noon), &Reconciled::default()), Err(DbError::NotFound { .. })));
+                assert!(matches!(confirm(conn, SessionId(404), (ANN, noon), &Reconciled::default()), Err(DbError::NotFound { .. })));
                 assert!(matches!(reopen(conn, SessionId(404), noon), Err(DbError::NotFound { .. })));
                 Ok(())
             }).unwrap();

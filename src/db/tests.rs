@@ -184,7 +184,7 @@ fn every_foreign_key_has_an_index_that_starts_with_it() {
             .load(conn)?)
         })
         .unwrap();
-    assert_eq!(keys.len(), 27, "{keys:?}");
+    assert_eq!(keys.len(), 31, "{keys:?}");
     for key in keys {
         assert!(key.indexes > 0, "{} has no index", key.column);
     }

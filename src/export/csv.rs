@@ -16,6 +16,8 @@ pub enum Bom {
     Without,
 }
 
+const DATE_TIME: &str = "%Y-%m-%dT%H:%M:%S";
+
 /// UTF-8, comma separated, lines end in CR LF (RFC 4180); a row per member in the sheet's order.
 ///
 /// `status` is the word rollcall uses everywhere (`present`, `unmarked`, ...), `label` the school's own. `confidence`
@@ -45,8 +47,13 @@ pub fn session_csv(sheet: &SessionSheet, bom: Bom) -> Result<Vec<u8>, ExportErro
         "source",
         "note",
         "pilot",
+        "taken_by",
+        "taken_at",
+        "remark",
     ]);
     let heading = &sheet.heading;
+    let taken_by = sheet.taken.as_ref().map(|taken| taken.by.as_str()).unwrap_or_default();
+    let taken_at = sheet.taken.as_ref().map(|taken| taken.at.format(DATE_TIME).to_string()).unwrap_or_default();
     for row in &sheet.rows {
         let confidence = row.confidence.filter(|c| c.is_finite()).map(|c| format!("{c:.4}"));
         table.row([
@@ -55,7 +62,7 @@ pub fn session_csv(sheet: &SessionSheet, bom: Bom) -> Result<Vec<u8>, ExportErro
             &heading.term,
             heading.subject.as_deref().unwrap_or_default(),
             sheet.name.as_deref().unwrap_or_default(),
-            &sheet.starts_at.format("%Y-%m-%dT%H:%M:%S").to_string(),
+            &sheet.starts_at.format(DATE_TIME).to_string(),
             heading.time_zone.name(),
             &row.roll_no,
             &row.prn,
@@ -66,6 +73,9 @@ pub fn session_csv(sheet: &SessionSheet, bom: Bom) -> Result<Vec<u8>, ExportErro
             row.source.as_str(),
             row.note.as_deref().unwrap_or_default(),
             if sheet.pilot { "does not count" } else { "" },
+            taken_by,
+            &taken_at,
+            sheet.remark.as_deref().unwrap_or_default(),
         ]);
     }
     table.finish(heading)
@@ -181,6 +191,7 @@ fn is_blank(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::sheet::Taken;
     use crate::domain::sheet::fixtures::{self, member};
     use crate::domain::status::AttendanceStatus::{Absent, Present, Unmarked};
     use proptest::prelude::*;
@@ -194,13 +205,18 @@ mod tests {
         let mut sheet = fixtures::session(&[Present, Unmarked]);
         sheet.rows[1].name = "O'Neil, \"Kit\"\nسارة 🎓".into();
         sheet.rows[1].note = Some("=HYPERLINK(\"x\")".into());
-        let expected = "class,section,term,subject,session,starts_at,time_zone,roll_no,prn,name,status,label,confidence,source,note,pilot\r\n\
-             CSE,A,2025-26,Machine Learning,Lecture 12,2025-03-03T09:30:00,Asia/Kolkata,R1,PRN0001,Student 1,present,P,0.9700,auto,,\r\n\
-             CSE,A,2025-26,Machine Learning,Lecture 12,2025-03-03T09:30:00,Asia/Kolkata,R2,PRN0002,\"O'Neil, \"\"Kit\"\"\nسارة 🎓\",unmarked,?,,auto,\"'=HYPERLINK(\"\"x\"\")\",\r\n";
+        let expected = "class,section,term,subject,session,starts_at,time_zone,roll_no,prn,name,status,label,confidence,source,note,pilot,taken_by,taken_at,remark\r\n\
+             CSE,A,2025-26,Machine Learning,Lecture 12,2025-03-03T09:30:00,Asia/Kolkata,R1,PRN0001,Student 1,present,P,0.9700,auto,,,,,\r\n\
+             CSE,A,2025-26,Machine Learning,Lecture 12,2025-03-03T09:30:00,Asia/Kolkata,R2,PRN0002,\"O'Neil, \"\"Kit\"\"\nسارة 🎓\",unmarked,?,,auto,\"'=HYPERLINK(\"\"x\"\")\",,,,\r\n";
         assert_eq!(text(session_csv(&sheet, Bom::Without).unwrap()), expected);
+        sheet.taken = Some(Taken { by: "+Ann".into(), at: sheet.starts_at });
+        sheet.remark = Some("fire drill".into());
+        let signed = text(session_csv(&sheet, Bom::Without).unwrap());
+        assert!(signed.lines().nth(1).unwrap().ends_with(",'+Ann,2025-03-03T09:30:00,fire drill"), "{signed}");
+        (sheet.taken, sheet.remark) = (None, None);
         sheet.pilot = true;
         let pilot = text(session_csv(&sheet, Bom::Without).unwrap());
-        assert!(pilot.lines().nth(1).unwrap().ends_with(",auto,,does not count"), "{pilot}");
+        assert!(pilot.lines().nth(1).unwrap().ends_with(",auto,,does not count,,,"), "{pilot}");
     }
 
     #[test]

@@ -36,3 +36,37 @@ CREATE TABLE leaves (
 CREATE INDEX leaves_student ON leaves (student_id, first_day);
 CREATE INDEX leaves_days ON leaves (first_day, last_day);
 CREATE INDEX leaves_object ON leaves (document_key);
+
+-- Days without lessons: of one class, or, without one, of the whole school.
+CREATE TABLE holidays (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    class_id  INTEGER REFERENCES classes (id) ON DELETE CASCADE,
+    first_day TEXT NOT NULL,
+    last_day  TEXT NOT NULL,
+    name      TEXT NOT NULL CHECK (name <> ''),
+    CHECK (last_day >= first_day)
+) STRICT;
+CREATE INDEX holidays_class ON holidays (class_id);
+CREATE INDEX holidays_days ON holidays (first_day, last_day);
+
+-- A lesson that comes every week. `weekday` is 1 on Monday, `starts_min` the minute of the day on the school's clocks. That no two
+-- slots of a class are at one time is checked where they are written, all at once.
+CREATE TABLE timetable_slots (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    class_id   INTEGER NOT NULL REFERENCES classes (id) ON DELETE CASCADE,
+    subject_id INTEGER REFERENCES subjects (id) ON DELETE RESTRICT,
+    weekday    INTEGER NOT NULL CHECK (weekday BETWEEN 1 AND 7),
+    starts_min INTEGER NOT NULL CHECK (starts_min BETWEEN 0 AND 1439),
+    minutes    INTEGER NOT NULL CHECK (minutes BETWEEN 1 AND 1440),
+    valid_from TEXT NOT NULL,
+    valid_to   TEXT,
+    CHECK (valid_to >= valid_from)
+) STRICT;
+CREATE INDEX timetable_slots_class ON timetable_slots (class_id, weekday);
+CREATE INDEX timetable_slots_subject ON timetable_slots (subject_id);
+
+-- The user who has signed a session, while it is signed and there is the user; the name at that time stands beside it. `remark` is
+-- what whoever took the register wants to be known.
+ALTER TABLE attendance_sessions ADD COLUMN confirmed_by_id INTEGER REFERENCES users (id) ON DELETE SET NULL;
+ALTER TABLE attendance_sessions ADD COLUMN remark TEXT;
+CREATE INDEX attendance_sessions_confirmed_by ON attendance_sessions (confirmed_by_id);

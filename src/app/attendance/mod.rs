@@ -14,7 +14,7 @@ pub use student::{DayRecord, StudentAttendance, StudentInClass, student_attendan
 
 use super::error::{Code, Error};
 use super::report::{heading, rules};
-use super::{School, session};
+use super::{School, session, timetable};
 use crate::config::Config;
 use crate::db::members::EnrolledRow;
 use crate::db::{AnyConnection, members, records, sessions, subjects};
@@ -127,8 +127,9 @@ fn sheet_of(
         .map(|mark| RegisterRecord { session: mark.session_id, member: mark.member_id, status: mark.status })
         .collect();
     let roll = roll.into_iter().map(register_member).collect();
+    let open = timetable::open_lessons(conn, class, (first, last), subject, config)?;
     let sheet = RegisterSheet::new(heading(conn, class, config)?, rules(conn, config)?, first, last);
-    Ok(sheet.filled(roll, columns, &marks))
+    Ok(sheet.with_open_lessons(open).filled(roll, columns, &marks))
 }
 
 /// A row of the roll as registers know it.

@@ -9,11 +9,11 @@ use crate::app::error::{Code, Error};
 use crate::app::learn::{self, Pictures};
 use crate::app::{School, events};
 use crate::db::audit::{self, NewLine};
-use crate::db::sessions::{Reconciled, SessionRow};
+use crate::db::sessions::{Reconciled, SessionRow, Signer};
 use crate::db::{AnyConnection, DbError, Json, faces, photos, sessions};
-use crate::domain::access::Actor;
+use crate::domain::access::{Actor, ActorKind};
 use crate::domain::head_count::{Difference, DifferenceNote, Told};
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{SessionId, UserId};
 use crate::domain::status::SessionState;
 
 /// What becomes of records that nobody has decided.
@@ -114,7 +114,8 @@ pub async fn confirm(
         };
         let now = Utc::now().naive_utc();
         let forgotten = faces::forget_strangers(conn, session)?;
-        sessions::confirm(conn, session, (&actor.name, now), &reconciled)?;
+        let user = actor.id.filter(|_| actor.kind == ActorKind::User).map(UserId);
+        sessions::confirm(conn, session, (Signer { name: &actor.name, user }, now), &reconciled)?;
         learn::confirmed(conn, &config, session)?;
         events::confirmed(conn, session, before.records.iter().map(|record| record.status))?;
         let codes: Vec<&str> = differences.iter().map(Difference::code).collect();

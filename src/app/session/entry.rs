@@ -10,6 +10,9 @@ use crate::db::{AnyConnection, classes, photos, records, sessions, subjects};
 use crate::domain::ids::{ClassId, SessionId, SubjectId};
 use crate::domain::status::RecordSource;
 
+/// Longest remark, characters.
+const MAX_REMARK: usize = 500;
+
 /// When a session starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartsAt {
@@ -35,6 +38,8 @@ pub struct SessionEdit {
     pub name: Option<Option<String>>,
     /// `Some(None)` takes the subject away.
     pub subject: Option<Option<SubjectId>>,
+    /// `Some(None)` takes the remark away.
+    pub remark: Option<Option<String>>,
 }
 
 /// A session that was asked for.
@@ -77,12 +82,18 @@ pub async fn create(school: &School, entry: SessionEntry) -> Result<Created, Err
         .await
 }
 
-/// Changes name or subject of a session. A session that only changes its name keeps its subject.
+/// Changes name, subject or remark of a session. A session that only changes its name keeps its subject.
 ///
 /// # Errors
-/// `SESSION_NOT_FOUND`, `SESSION_CONFIRMED`, `SUBJECT_NOT_FOUND`; `ALREADY_EXISTS` when the class has another session of
+/// `SESSION_NOT_FOUND`, `SESSION_CONFIRMED`, `SUBJECT_NOT_FOUND`; `INVALID_REQUEST` for a remark that is too long; `ALREADY_EXISTS` when the class has another session of
 /// that name at the same time.
 pub async fn change(school: &School, id: SessionId, edit: SessionEdit) -> Result<SessionRow, Error> {
+    let remark = edit.remark.map(|remark| remark.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()));
+    let length = remark.iter().flatten().map(|text| text.chars().count()).max().unwrap_or(0);
+    if length > MAX_REMARK {
+        let text = format!("a remark has at most {MAX_REMARK} characters, this one has {length}");
+        return Err(Error::new(Code::InvalidRequest, text));
+    }
     school
         .change(move |conn| {
             let before = sessions::lock(conn, id)?;
@@ -92,7 +103,11 @@ pub async fn change(school: &School, id: SessionId, edit: SessionEdit) -> Result
             if let Some(subject) = subject {
                 subjects::get(conn, subject)?;
             }
-            sessions::set_name_and_subject(conn, id, name.as_deref(), subject, Utc::now().naive_utc())?;
+            let now = Utc::now().naive_utc();
+            sessions::set_name_and_subject(conn, id, name.as_deref(), subject, now)?;
+            if let Some(remark) = remark {
+                sessions::set_remark(conn, id, remark.as_deref(), now)?;
+            }
             Ok(sessions::get(conn, id)?)
         })
         .await
@@ -189,10 +204,23 @@ mod tests {
             assert_eq!(edit(taken).unwrap_err().code, Code::AlreadyExists);
             let unknown = SessionEdit { subject: Some(Some(SubjectId(404))), ..SessionEdit::default() };
             assert_eq!(edit(unknown).unwrap_err().code, Code::SubjectNotFound);
-            let row = edit(SessionEdit { name: Some(None), subject: Some(None) }).unwrap();
+            let row = edit(SessionEdit { name: Some(None), subject: Some(None), remark: None }).unwrap();
             assert_eq!((row.subject_id, row.name), (None, None));
             confirm(&class, id);
             assert_eq!(edit(SessionEdit::default()).unwrap_err().code, Code::SessionConfirmed);
+        }
+
+        fn a_remark_is_kept_until_it_is_taken_away(db) {
+            let class = Class::new(db);
+            let remark = |text: Option<&str>| {
+                let edit = SessionEdit { remark: Some(text.map(str::to_owned)), ..SessionEdit::default() };
+                wait(change(&class.school, class.session, edit))
+            };
+            assert_eq!(remark(Some(" fire drill ")).unwrap().remark.as_deref(), Some("fire drill"));
+            let renamed = SessionEdit { name: Some(Some("Maths".into())), ..SessionEdit::default() };
+            assert_eq!(wait(change(&class.school, class.session, renamed)).unwrap().remark.as_deref(), Some("fire drill"));
+            assert_eq!(remark(Some(&"x".repeat(501))).unwrap_err().code, Code::InvalidRequest);
+            assert_eq!(remark(Some(" ")).unwrap().remark, None);
         }
 
         fn only_a_session_that_nothing_is_known_about_is_deleted(db) {

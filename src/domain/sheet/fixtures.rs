@@ -36,6 +36,8 @@ pub(crate) fn session(statuses: &[AttendanceStatus]) -> SessionSheet {
         starts_at: NaiveDate::from_ymd_opt(2025, 3, 3).unwrap().and_hms_opt(9, 30, 0).unwrap(),
         state: SessionState::Review,
         pilot: false,
+        taken: None,
+        remark: None,
         photos: 3,
         strangers: 2,
         flags: vec!["photo 2 is blurred".into()],

@@ -19,7 +19,7 @@ pub use order::natural_order;
 pub use register::{
     OpenLesson, RegisterCell, RegisterColumn, RegisterMember, RegisterRecord, RegisterRow, RegisterSheet,
 };
-pub use session::{PILOT_NOTICE, SessionRow, SessionSheet};
+pub use session::{PILOT_NOTICE, SessionRow, SessionSheet, Taken};
 pub use style::{Colour, Points, StatusStyle, StatusStyles, StyleError};
 pub use summary::{OpenLessons, SubjectSummary, Summary};
 

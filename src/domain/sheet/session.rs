@@ -23,6 +23,15 @@ pub struct SessionRow {
     pub note: Option<String>,
 }
 
+/// A signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    /// The name at that time.
+    pub by: String,
+    /// On the school's clocks.
+    pub at: NaiveDateTime,
+}
+
 /// Everything the sheet of one session shows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SessionSheet {
@@ -36,6 +45,10 @@ pub struct SessionSheet {
     pub state: SessionState,
     /// It does not count in registers and percentages.
     pub pilot: bool,
+    /// Who has signed it, while it is signed.
+    pub taken: Option<Taken>,
+    /// What whoever took the register wants to be known.
+    pub remark: Option<String>,
     pub photos: u32,
     /// People without a match, grouped over the session's photos.
     pub strangers: u32,
@@ -65,7 +78,7 @@ impl SessionSheet {
         self.counts().percentage(self.rules.policy())
     }
 
-    /// What needs a person's eye and does not change with the status cells: that it is a pilot, strangers, then the flags.
+    /// What needs a person's eye and does not change with the status cells: that it is a pilot, the remark, strangers, then the flags.
     pub fn notices(&self) -> Vec<String> {
         let pilot = self.pilot.then(|| PILOT_NOTICE.to_owned());
         let strangers = match self.strangers {
@@ -73,7 +86,8 @@ impl SessionSheet {
             1 => Some("1 stranger".to_owned()),
             n => Some(format!("{n} strangers")),
         };
-        pilot.into_iter().chain(strangers).chain(self.flags.iter().cloned()).collect()
+        let remark = self.remark.as_ref().map(|remark| format!("Remark: {remark}"));
+        pilot.into_iter().chain(remark).chain(strangers).chain(self.flags.iter().cloned()).collect()
     }
 }
 
@@ -98,7 +112,8 @@ mod tests {
         (sheet.strangers, sheet.flags) = (0, Vec::new());
         assert!(sheet.notices().is_empty());
         sheet.pilot = true;
-        assert_eq!(sheet.notices(), ["PILOT: does not count"]);
+        sheet.remark = Some("fire drill".into());
+        assert_eq!(sheet.notices(), ["PILOT: does not count", "Remark: fire drill"]);
     }
 
     #[test]

@@ -91,8 +91,17 @@ impl<'a> SessionPage<'a> {
         page.merge_range(2, ROLL, 2, NAME, "", &format)?;
         page.write_number_with_format(2, ROLL, text::serial(sheet.starts_at), &format)?;
         let plural = if sheet.photos == 1 { "" } else { "s" };
-        let state = format!("{} · {} photo{plural}", style::capitalised(sheet.state.as_str()), sheet.photos);
-        put_across(page, Area(2, STATUS, 2, NOTE), &state, &style::plain())
+        let state = style::capitalised(sheet.state.as_str());
+        let state = match &sheet.taken {
+            Some(taken) => format!("{state} by {}, {}", taken.by, taken.at.format("%Y-%m-%d %H:%M")),
+            None => state,
+        };
+        put_across(
+            page,
+            Area(2, STATUS, 2, NOTE),
+            &format!("{state} · {} photo{plural}", sheet.photos),
+            &style::plain(),
+        )
     }
 
     /// The legend with the counts under it.

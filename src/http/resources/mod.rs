@@ -25,6 +25,7 @@ mod statistics;
 mod status_styles;
 mod students;
 mod subjects;
+mod timetable;
 mod tokens;
 mod tools;
 mod uploads;
@@ -61,6 +62,7 @@ pub(super) fn rows() -> Vec<Row> {
         attendance::rows(),
         statistics::rows(),
         leaves::rows(),
+        timetable::rows(),
         exports::rows(),
         tools::rows(),
         model::rows(),

@@ -47,12 +47,27 @@ pub(super) struct SessionResponse {
     strangers: i32,
     confirmed_at: Option<DateTime<Utc>>,
     confirmed_by: Option<String>,
+    /// Who has signed it; only while it is confirmed.
+    taken_by: Option<TakenBy>,
+    /// When it was signed.
+    taken_at: Option<DateTime<Utc>>,
+    /// What whoever took the register wants to be known.
+    remark: Option<String>,
     /// How it added up when it was confirmed; only of one that is.
     confirmation: Option<ConfirmationResponse>,
     /// Made while its class was in pilot: it does not count in registers and percentages.
     pilot: bool,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+}
+
+/// Who has taken a register.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TakenBy {
+    /// `null` for a program, and for an account that is gone.
+    user_id: Option<i64>,
+    /// The name at that time.
+    name: String,
 }
 
 /// How a session added up when it was confirmed.
@@ -94,6 +109,12 @@ impl From<SessionRow> for SessionResponse {
             flags: row.flags.0,
             strangers: row.strangers,
             confirmed_at: row.confirmed_at.map(|at| at.and_utc()),
+            taken_by: row
+                .confirmed_by
+                .clone()
+                .map(|name| TakenBy { user_id: row.confirmed_by_id.map(|id| id.0), name }),
+            taken_at: row.confirmed_at.map(|at| at.and_utc()),
+            remark: row.remark,
             confirmed_by: row.confirmed_by,
             confirmation,
             pilot: row.pilot,
@@ -162,6 +183,10 @@ pub(super) struct ChangeSessionRequest {
     #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<i64>)]
     subject_id: Option<Option<i64>>,
+    /// `null` removes it.
+    #[serde(default, deserialize_with = "said")]
+    #[schema(value_type = Option<String>, max_length = 500)]
+    remark: Option<Option<String>>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -250,7 +275,7 @@ async fn get_session(
     Ok(axum::Json(SessionOverview { session: session.into(), photos, statuses }))
 }
 
-/// Changes name or subject of a session that is not confirmed.
+/// Changes name, subject or remark of a session that is not confirmed.
 #[utoipa::path(patch, path = "/sessions/{session_id}", tag = "sessions", params(("session_id" = i64, Path)),
     request_body = ChangeSessionRequest, responses((status = 200, body = SessionResponse)))]
 async fn change_session(
@@ -258,8 +283,8 @@ async fn change_session(
     Path(id): Path<i64>,
     Json(request): Json<ChangeSessionRequest>,
 ) -> Result<axum::Json<SessionResponse>, Problem> {
-    let ChangeSessionRequest { name, subject_id } = request;
-    let edit = SessionEdit { name, subject: subject_id.map(|subject| subject.map(SubjectId)) };
+    let ChangeSessionRequest { name, subject_id, remark } = request;
+    let edit = SessionEdit { name, subject: subject_id.map(|subject| subject.map(SubjectId)), remark };
     Ok(axum::Json(session::change(&service.school, SessionId(id), edit).await?.into()))
 }
 

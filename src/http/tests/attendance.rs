@@ -204,3 +204,75 @@ async fn a_leave_goes_with_its_document_and_stays_in_its_class() {
     let no_document = scene.server.get(&document).bearer_auth(&scene.admin).send().await.unwrap();
     assert_eq!(problem(no_document).await, (404, "LEAVE_NOT_FOUND".into()));
 }
+
+#[tokio::test]
+async fn a_timetable_tells_the_lessons_of_a_day_and_the_registers_that_are_missing() {
+    let scene = Scene::start().await;
+    let class = scene.made.class.0;
+    let path = format!("/classes/{class}/timetable");
+    assert_eq!(scene.get(&scene.teacher, &path).await, json!({ "slots": [] }));
+    let slot = |weekday: &str, starts_at: &str| {
+        json!({ "weekday": weekday, "starts_at": starts_at, "minutes": 45, "subject_id": null, "valid_from": "2025-07-01",
+            "valid_to": null })
+    };
+    let wanted = json!({ "slots": [slot("monday", "03:30"), slot("tuesday", "03:30")] });
+    let refused = scene.send(&scene.teacher, "PUT", &path, &wanted).await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    let stored: Value = scene.send(&scene.admin, "PUT", &path, &wanted).await.json().await.unwrap();
+    assert_eq!(
+        (&stored["slots"][1]["weekday"], &stored["slots"][1]["starts_at"]),
+        (&json!("tuesday"), &json!("03:30"))
+    );
+    assert_eq!(scene.get(&scene.teacher, &path).await, stored);
+    for wrong in [slot("monday", "3.30"), slot("monday", "04:00"), slot("someday", "09:00")] {
+        let both = json!({ "slots": [slot("monday", "03:30"), wrong] });
+        let refused = scene.send(&scene.admin, "PUT", &path, &both).await;
+        assert!(matches!(refused.status().as_u16(), 400 | 422), "{both}: {}", refused.status());
+    }
+
+    let trip = json!({ "from": "2025-09-08", "to": "2025-09-09", "name": "Trip", "class_id": class });
+    let trip = scene.send(&scene.admin, "POST", "/holidays", &trip).await;
+    assert_eq!(trip.status(), StatusCode::CREATED);
+    let trip: Value = trip.json().await.unwrap();
+    let other = scene.server.user("other", Role::Teacher, &[]).await;
+    let listed = async |who: &str| scene.get(who, "/holidays?from=2025-09-09&to=2025-09-30").await["items"].clone();
+    assert_eq!((listed(&scene.teacher).await, listed(&other).await), (json!([trip]), json!([])));
+
+    let today = scene.get(&scene.teacher, "/planned-sessions?from=2025-09-01&to=2025-09-01").await;
+    let first = json!({ "class_id": class, "class": "9", "section": "A", "subject_id": null, "subject": null,
+        "starts_at": "2025-09-01T03:30:00Z", "minutes": 45, "holiday": null, "session_id": scene.made.session.0,
+        "state": "open", "taken": false });
+    assert_eq!(today["items"], json!([first]));
+    mark(&scene, scene.made.session.0, ["present", "absent", "late"]).await;
+    let missing = "/planned-sessions?from=2025-09-01&to=2025-09-09&taken=false";
+    let missing = scene.get(&scene.teacher, missing).await;
+    let starts: Vec<&Value> = missing["items"].as_array().unwrap().iter().map(|item| &item["starts_at"]).collect();
+    assert_eq!(starts, ["2025-09-02T03:30:00Z"], "the trip is none");
+    assert_eq!(scene.get(&other, "/planned-sessions?from=2025-09-01&to=2025-09-09").await["items"], json!([]));
+    let gone = format!("/holidays/{}", trip["holiday_id"]);
+    assert_eq!(scene.send(&scene.admin, "DELETE", &gone, &json!({})).await.status(), StatusCode::NO_CONTENT);
+    let again = scene.send(&scene.admin, "DELETE", &gone, &json!({})).await;
+    assert_eq!(problem(again).await, (404, "HOLIDAY_NOT_FOUND".into()));
+}
+
+#[tokio::test]
+async fn a_session_tells_who_took_it_and_what_was_remarked() {
+    let scene = Scene::start().await;
+    let path = format!("/sessions/{}", scene.made.session.0);
+    mark(&scene, scene.made.session.0, ["present", "absent", "late"]).await;
+    let remarked = scene.send(&scene.teacher, "PATCH", &path, &json!({ "remark": "fire drill" })).await;
+    assert_eq!(remarked.json::<Value>().await.unwrap()["remark"], "fire drill");
+    let before = scene.get(&scene.teacher, &path).await;
+    assert_eq!((&before["taken_by"], &before["taken_at"]), (&Value::Null, &Value::Null));
+    let signed = scene.send(&scene.teacher, "POST", &format!("{path}/confirm"), &json!({ "head_count": 2 })).await;
+    assert_eq!(signed.status(), 200);
+    let after = scene.get(&scene.teacher, &path).await;
+    assert_eq!(after["taken_by"]["name"], "teacher");
+    assert!(after["taken_by"]["user_id"].is_i64() && after["taken_at"] == after["confirmed_at"], "{after}");
+    let sheet = scene.server.get(&format!("/api/v1{path}/sheet?format=csv")).bearer_auth(&scene.teacher);
+    let sheet = sheet.send().await.unwrap().text().await.unwrap();
+    assert!(sheet.lines().next().unwrap().ends_with(",pilot,taken_by,taken_at,remark"), "{sheet}");
+    assert!(sheet.lines().nth(1).unwrap().ends_with(",fire drill"), "{sheet}");
+    assert_eq!(scene.send(&scene.teacher, "POST", &format!("{path}/reopen"), &json!({})).await.status(), 200);
+    assert_eq!(scene.get(&scene.teacher, &path).await["taken_by"], Value::Null);
+}

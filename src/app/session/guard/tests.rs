@@ -4,7 +4,7 @@ use super::*;
 use crate::app::photo::remove;
 use crate::app::testing::{Class, Look, noon, painted, wait};
 use crate::db::photos::PhotoResult;
-use crate::db::sessions::{Reconciled, SessionChange};
+use crate::db::sessions::{Reconciled, SessionChange, Signer};
 use crate::db::testing::{at, new_session, on_each_database, photo_result};
 use crate::domain::status::AttendanceStatus;
 
@@ -123,7 +123,8 @@ on_each_database! {
         class.photo_in(next, 2, &painted(FIRST, ASIDE));
         class.run(|conn| {
             faces::forget_strangers(conn, next)?;
-            sessions::confirm(conn, next, ("ann", noon()), &Reconciled::default())
+            let ann = Signer { name: "ann", user: None };
+            sessions::confirm(conn, next, (ann, noon()), &Reconciled::default())
         });
         class.photo(1, FIRST);
         let name = format!("nearly the same photo was used for session {} before (2025-09-02 03:30)", next.0);
