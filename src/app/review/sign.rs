@@ -10,7 +10,7 @@ use crate::app::learn::{self, Pictures};
 use crate::app::{School, events};
 use crate::db::audit::{self, NewLine};
 use crate::db::sessions::{Reconciled, SessionRow, Signer};
-use crate::db::{AnyConnection, DbError, Json, faces, photos, sessions};
+use crate::db::{AnyConnection, DbError, Json, faces, photos, sessions, users};
 use crate::domain::access::{Actor, ActorKind};
 use crate::domain::head_count::{Difference, DifferenceNote, Told};
 use crate::domain::ids::{SessionId, UserId};
@@ -114,7 +114,7 @@ pub async fn confirm(
         };
         let now = Utc::now().naive_utc();
         let forgotten = faces::forget_strangers(conn, session)?;
-        let user = actor.id.filter(|_| actor.kind == ActorKind::User).map(UserId);
+        let user = account_of(conn, &actor)?;
         sessions::confirm(conn, session, (Signer { name: &actor.name, user }, now), &reconciled)?;
         learn::confirmed(conn, &config, session)?;
         events::confirmed(conn, session, before.records.iter().map(|record| record.status))?;
@@ -126,6 +126,16 @@ pub async fn confirm(
         Ok(signed(lock(conn, session, zone)?, forgotten))
     };
     school.db.transaction(signing).await
+}
+
+/// The account of a person; none for a program, and where it is gone since the request was let in.
+fn account_of(conn: &mut AnyConnection, actor: &Actor) -> Result<Option<UserId>, DbError> {
+    let Some(id) = actor.id.filter(|_| actor.kind == ActorKind::User) else { return Ok(None) };
+    match users::get(conn, UserId(id)) {
+        Ok(user) => Ok(Some(user.id)),
+        Err(DbError::NotFound { .. }) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn require_countable(most: Option<u32>) -> Result<(), Error> {
