@@ -427,7 +427,7 @@ fn columns(conn: &mut AnyConnection, stored: &[StoredSession], config: &Config) 
         let name: Vec<&str> = s.name.as_deref().into_iter().chain(pilot).chain(stale).chain(check).collect();
         let starts_at = session::local(s.starts_at, config.time_zone);
         let name = (!name.is_empty()).then(|| name.join(" · "));
-        columns.push(RegisterColumn { id: s.id, starts_at, name, subject: s.subject_id });
+        columns.push(RegisterColumn { id: s.id, starts_at, name, subject: s.subject_id, taken: taken(s, config) });
     }
     Ok(columns)
 }

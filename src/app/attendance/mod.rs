@@ -115,6 +115,7 @@ fn sheet_of(
             starts_at: session::local(row.starts_at, zone),
             name: None,
             subject: row.subject_id,
+            taken: None,
         })
         .collect();
     let ids: Vec<MemberId> = roll.iter().map(|row| row.member.id).collect();

@@ -67,6 +67,7 @@ pub(crate) fn column(day: u32) -> RegisterColumn {
         starts_at: date.and_hms_opt(9, 30, 0).unwrap(),
         name: Some(format!("Lecture {}", day + 1)),
         subject: None,
+        taken: None,
     }
 }
 

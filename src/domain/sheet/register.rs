@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use chrono::{NaiveDate, NaiveDateTime};
 
 use crate::domain::ids::{MemberId, SessionId, SubjectId};
-use crate::domain::sheet::{OpenLessons, SheetHeading, SheetRules, StatusCounts, Summary, natural_order};
+use crate::domain::sheet::{OpenLessons, SheetHeading, SheetRules, StatusCounts, Summary, Taken, natural_order};
 use crate::domain::status::AttendanceStatus;
 
 /// A member of the class at any time in the range.
@@ -43,6 +43,8 @@ pub struct RegisterColumn {
     /// The session's name, or its subject where a register spans subjects.
     pub name: Option<String>,
     pub subject: Option<SubjectId>,
+    /// Who has signed it, while it is signed.
+    pub taken: Option<Taken>,
 }
 
 /// A lesson of the timetable that has no session.
@@ -74,6 +76,8 @@ pub struct RegisterRow {
     /// One per session, in the order of [`RegisterSheet::sessions`].
     pub cells: Vec<RegisterCell>,
     pub counts: StatusCounts,
+    /// Lessons of the timetable without a session.
+    pub open: OpenLessons,
     /// By the sheet's policy.
     pub summary: Summary,
 }
@@ -136,8 +140,9 @@ impl RegisterSheet {
         let row = |member: RegisterMember| {
             let cells: Vec<RegisterCell> = sessions.iter().map(|session| cell(&member, session)).collect();
             let subjects = sessions.iter().map(|session| session.subject);
-            let summary = Summary::of(subjects.zip(cells.iter().copied()), self.open_to(&member), policy);
-            RegisterRow::new(member, cells, summary)
+            let open = self.open_to(&member);
+            let summary = Summary::of(subjects.zip(cells.iter().copied()), open, policy);
+            RegisterRow::new(member, cells, (open, summary))
         };
         self.rows = members.into_iter().map(row).collect();
         self.sessions = sessions;
@@ -206,10 +211,10 @@ impl RegisterSheet {
 }
 
 impl RegisterRow {
-    fn new(member: RegisterMember, cells: Vec<RegisterCell>, summary: Summary) -> Self {
+    fn new(member: RegisterMember, cells: Vec<RegisterCell>, (open, summary): (OpenLessons, Summary)) -> Self {
         let counts: StatusCounts = cells.iter().flatten().copied().collect();
         let RegisterMember { id, roll_no, prn, name, .. } = member;
-        Self { member: id, roll_no, prn, name, cells, counts, summary }
+        Self { member: id, roll_no, prn, name, cells, counts, open, summary }
     }
 }
 

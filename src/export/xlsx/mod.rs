@@ -1,10 +1,12 @@
 //! Sheets as Excel workbooks that stay alive: totals are formulas with their results stored, statuses are picked from
 //! a list and coloured by rule, so that a teacher's corrections are counted and coloured at once.
 //!
-//! This file puts pages into a workbook; `session` and `register` each write one page, `pilot` those of a comparison, `link` ties them together, `style`
+//! This file puts pages into a workbook; `session` and `register` each write one page, `pilot` those of a comparison, `overview` those behind a register, `outlook` its columns that look ahead, `link` ties them together, `style`
 //! holds what they look like, `text` what Excel accepts as text, names and formulas.
 
 mod link;
+mod outlook;
+mod overview;
 mod pilot;
 mod register;
 mod session;
@@ -33,17 +35,20 @@ pub fn session_workbook(sheet: &SessionSheet) -> Result<Vec<u8>, ExportError> {
     })
 }
 
-/// A workbook with one page, "Register": members down, sessions across, totals and percentages.
+/// A workbook of a register: "Register" (members down, sessions across, totals and percentages), "Low attendance" (who is below
+/// the line), and "Chart" where there are sessions.
 ///
 /// # Errors
 /// [`ExportError::Workbook`] beyond the limits of the format.
 pub fn register_workbook(sheet: &RegisterSheet) -> Result<Vec<u8>, ExportError> {
     written(sheet.heading(), "Register", |workbook| {
-        RegisterPage::new(sheet, SessionLinks::default()).write(workbook.add_worksheet())
+        RegisterPage::new(sheet, SessionLinks::default()).write(workbook.add_worksheet())?;
+        write_overviews(sheet, workbook)
     })
 }
 
-/// One workbook per class: the register first, then a page per session in the order given.
+/// One workbook per class: the register first, a page per session in the order given, and at the end who is below the line and
+/// the chart.
 ///
 /// A mark on the register whose session has its own page is a formula that looks it up there by PRN, so the two cannot
 /// disagree; corrections belong on the session's page.
@@ -51,13 +56,14 @@ pub fn register_workbook(sheet: &RegisterSheet) -> Result<Vec<u8>, ExportError> 
 /// # Errors
 /// [`ExportError::Workbook`] beyond the limits of the format.
 pub fn class_workbook(register: &RegisterSheet, sessions: &[SessionSheet]) -> Result<Vec<u8>, ExportError> {
-    let mut names = SheetNames::new("Register");
+    let mut names = SheetNames::new(&["Register", overview::LOW_PAGE, overview::CHART_PAGE]);
     let page = |sheet| SessionPage::new(sheet, names.take(&session::page_name(sheet)));
     let pages: Vec<SessionPage<'_>> = sessions.iter().map(page).collect();
     written(register.heading(), "Class register", |workbook| {
         RegisterPage::new(register, SessionLinks::to(&pages, register.rules().marks()))
             .write(workbook.add_worksheet())?;
-        pages.iter().try_for_each(|page| page.write(workbook.add_worksheet()))
+        pages.iter().try_for_each(|page| page.write(workbook.add_worksheet()))?;
+        write_overviews(register, workbook)
     })
 }
 
@@ -74,6 +80,14 @@ pub fn pilot_workbook(sheet: &PilotSheet) -> Result<Vec<u8>, ExportError> {
         }
         pilot::write_left_out(sheet, workbook.add_worksheet())
     })
+}
+
+fn write_overviews(register: &RegisterSheet, workbook: &mut Workbook) -> Result<(), XlsxError> {
+    overview::write_low(register, workbook.add_worksheet())?;
+    if register.sessions().is_empty() {
+        return Ok(());
+    }
+    overview::write_chart(register, workbook.add_worksheet())
 }
 
 fn written(

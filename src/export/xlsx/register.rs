@@ -7,6 +7,7 @@ use rust_xlsxwriter::{FormatUnderline, Formula, IgnoreError, Worksheet, XlsxErro
 
 use crate::domain::sheet::{RegisterRow, RegisterSheet, StatusCounts};
 use crate::export::xlsx::link::{LookedUp, SessionLinks};
+use crate::export::xlsx::outlook::Outlook;
 use crate::export::xlsx::style::{self, Area, put, put_across, put_plain};
 use crate::export::xlsx::text;
 
@@ -15,18 +16,27 @@ const PRN: u16 = 1;
 const NAME: u16 = 2;
 const TOTALS: u16 = 3;
 const LAST_TOTAL: u16 = 7;
-const PERCENTAGE: u16 = 8;
-const FIRST_SESSION: u16 = 9;
+pub(super) const PERCENTAGE: u16 = 8;
+pub(super) const PLANNED: u16 = 9;
+pub(super) const REACHABLE: u16 = 10;
+pub(super) const IN_A_ROW: u16 = 11;
+pub(super) const FIRST_SESSION: u16 = 12;
 
 const LOW_COUNT: u32 = 1;
 const LOW_LINE: u32 = 2;
-const DATES: u32 = 3;
+pub(super) const DATES: u32 = 3;
 const TOPICS: u32 = 4;
-const FIRST_MEMBER: u32 = 5;
+pub(super) const FIRST_MEMBER: u32 = 5;
+/// Rows from the last member to the totals of the class.
+pub(super) const CLASS_ROW_AFTER: u32 = 1;
+/// Rows from the totals of the class to who took each register, and to the closing lines.
+const TAKEN_AFTER: u32 = 6;
+const CLOSING_AFTER: u32 = 8;
 
 /// Widths in digits of the default font.
 const TOTAL_WIDTH: f64 = 5.7;
 const PERCENTAGE_WIDTH: f64 = 8.5;
+const OUTLOOK_WIDTH: f64 = 7.5;
 
 /// Excel adds five pixels to every column's digits, seven pixels each.
 const COLUMN_PADDING: f64 = 5.0 / 7.0;
@@ -63,6 +73,7 @@ impl<'a> RegisterPage<'a> {
         self.format_members(page)?;
         self.write_class_totals(page)?;
         self.write_session_totals(page)?;
+        self.write_takers(page)?;
         self.write_closing_lines(page)?;
         self.write_rules(page)?;
         self.set_up(page)
@@ -104,6 +115,11 @@ impl<'a> RegisterPage<'a> {
         let upright = style::upright(style::header());
         put_across(page, Area(DATES, PERCENTAGE, TOPICS, PERCENTAGE), "Attendance", &upright)?;
         page.set_column_width(PERCENTAGE, PERCENTAGE_WIDTH)?;
+        for (col, title) in [(PLANNED, "Of all planned"), (REACHABLE, "Still reachable"), (IN_A_ROW, "Absent in a row")]
+        {
+            put_across(page, Area(DATES, col, TOPICS, col), title, &upright)?;
+            page.set_column_width(col, OUTLOOK_WIDTH)?;
+        }
         Ok(())
     }
 
@@ -144,6 +160,14 @@ impl<'a> RegisterPage<'a> {
             page.write_formula(row, col, count)?;
         }
         page.write_formula(row, PERCENTAGE, self.percentage(row, member.counts))?;
+        let rules = self.sheet.rules();
+        let outlook = Outlook { policy: rules.policy(), open: member.open, summary: &member.summary };
+        let cell = |status| text::relative(row, TOTALS + style::place(status));
+        let formulas =
+            [outlook.of_all_planned(cell), outlook.reachable(cell), outlook.absences_in_a_row(&range, rules.marks())];
+        for (col, (formula, result)) in (PLANNED..).zip(formulas) {
+            page.write_formula(row, col, Formula::new(formula).set_result(result))?;
+        }
         let looked_up = LookedUp::new(member, text::in_column(row, PRN));
         for (col, (session, mark)) in (FIRST_SESSION..).zip(self.sheet.sessions().iter().zip(&member.cells)) {
             let Some(status) = *mark else { continue };
@@ -165,7 +189,8 @@ impl<'a> RegisterPage<'a> {
         let last = self.last_member();
         page.set_range_format(FIRST_MEMBER, ROLL, last, NAME, &style::cell())?;
         page.set_range_format(FIRST_MEMBER, TOTALS, last, LAST_TOTAL, &style::mark())?;
-        page.set_range_format(FIRST_MEMBER, PERCENTAGE, last, PERCENTAGE, &style::percent())?;
+        page.set_range_format(FIRST_MEMBER, PERCENTAGE, last, REACHABLE, &style::percent())?;
+        page.set_range_format(FIRST_MEMBER, IN_A_ROW, last, IN_A_ROW, &style::mark())?;
         if !self.sheet.sessions().is_empty() {
             page.set_range_format(FIRST_MEMBER, FIRST_SESSION, last, self.last_session(), &style::mark())?;
         }
@@ -199,6 +224,9 @@ impl<'a> RegisterPage<'a> {
         }
         let percent = style::total(style::percent());
         page.write_formula_with_format(row, PERCENTAGE, self.percentage(row, counts), &percent)?;
+        for col in PLANNED..=IN_A_ROW {
+            page.write_blank(row, col, &percent)?;
+        }
         let upright = style::upright(style::total(style::percent()));
         for (col, counts) in (FIRST_SESSION..).zip(self.sheet.session_counts()) {
             let cell = |status| text::relative(row + 1 + u32::from(style::place(status)), col);
@@ -226,6 +254,20 @@ impl<'a> RegisterPage<'a> {
         Ok(())
     }
 
+    /// Who has taken each register; empty where it waits for a signature.
+    fn write_takers(&self, page: &mut Worksheet) -> Result<(), XlsxError> {
+        let row = self.class_row() + TAKEN_AFTER;
+        put_across(page, Area(row, ROLL, row, NAME), "Taken by", &style::cell())?;
+        let upright = style::upright(style::cell()).set_font_size(9);
+        for (col, session) in (FIRST_SESSION..).zip(self.sheet.sessions()) {
+            let taken =
+                session.taken.as_ref().map(|taken| format!("{}, {}", taken.by, taken.at.format("%-d %b %H:%M")));
+            put(page, row, col, &taken.unwrap_or_default(), &upright)?;
+        }
+        page.set_row_height(row, 92)?;
+        Ok(())
+    }
+
     fn closing_lines(&self) -> Vec<String> {
         let rules = self.sheet.rules();
         let zone = self.sheet.heading().time_zone.name();
@@ -233,6 +275,7 @@ impl<'a> RegisterPage<'a> {
             style::policy_line(&rules.styles),
             format!("Hatched: not a member of the class on that day. Times are those of {zone}."),
         ];
+        lines.extend(self.planned_line());
         if self.links.any() {
             lines.push("Correct marks on the pages of the sessions: this page follows them.".to_owned());
         }
@@ -244,11 +287,20 @@ impl<'a> RegisterPage<'a> {
         lines
     }
 
+    fn planned_line(&self) -> Option<String> {
+        let open = self.sheet.open_lessons();
+        let to_come = open.iter().filter(|lesson| lesson.is_to_come).count();
+        let (held, missed) = (self.sheet.sessions().len(), open.len() - to_come);
+        (!open.is_empty()).then(|| {
+            format!("Planned are {held} sessions that were held, and lessons: without a register {missed}, to come {to_come}.")
+        })
+    }
+
     fn write_closing_lines(&self, page: &mut Worksheet) -> Result<(), XlsxError> {
         // Under the names, which every printed page repeats, and no wider than they are: nothing is cut at a page's end.
         // The small print takes a tenth less than the widths are made for.
         let width: f64 = self.name_widths.iter().sum();
-        for (row, line) in (self.class_row() + 7..).zip(self.closing_lines()) {
+        for (row, line) in (self.class_row() + CLOSING_AFTER..).zip(self.closing_lines()) {
             put_across(page, Area(row, ROLL, row, NAME), &line, &style::quiet())?;
             page.set_row_height(row, 13 * text::lines_needed(&line, width * 1.1))?;
         }
@@ -280,7 +332,7 @@ impl<'a> RegisterPage<'a> {
         };
         page.set_repeat_rows(DATES, TOPICS)?.set_repeat_columns(ROLL, NAME)?;
         let last_col = self.last_session().max(FIRST_SESSION + 6);
-        let last_row = self.class_row() + 6 + (self.closing_lines().len() as u32).max(3);
+        let last_row = self.class_row() + CLOSING_AFTER - 1 + self.closing_lines().len() as u32;
         page.set_print_area(0, ROLL, last_row, last_col)?;
         style::set_up_print(page, self.sheet.heading(), "register");
         self.split_into_pages(page)
@@ -292,7 +344,7 @@ impl<'a> RegisterPage<'a> {
         const SMALLEST_FIT_PERCENT: f64 = 55.0;
         const CUT_PERCENT: u16 = 60;
         let names = self.name_widths.iter().sum::<f64>() + 3.0 * COLUMN_PADDING;
-        let totals = TOTAL_WIDTH * 5.0 + PERCENTAGE_WIDTH + 6.0 * COLUMN_PADDING;
+        let totals = TOTAL_WIDTH * 5.0 + PERCENTAGE_WIDTH + OUTLOOK_WIDTH * 3.0 + 9.0 * COLUMN_PADDING;
         let mark = self.mark_width + COLUMN_PADDING;
         let sessions = self.sheet.sessions().len();
         if names + totals + mark * sessions as f64 <= digits_per_page(SMALLEST_FIT_PERCENT) {
@@ -317,7 +369,7 @@ impl<'a> RegisterPage<'a> {
     }
 
     fn class_row(&self) -> u32 {
-        self.last_member() + 1
+        self.last_member() + CLASS_ROW_AFTER
     }
 
     /// The members' cells of a column.

@@ -12,7 +12,10 @@ use crate::domain::pilot::{
     Lesson, LessonKind, Opinion, PilotSheet, Register, RollEntry, Scope, compare, parse_register,
 };
 use crate::domain::sheet::fixtures::{FIRST_DAY, column, empty_register, member, register, session};
-use crate::domain::sheet::{Points, RegisterSheet, SessionRow, SessionSheet, SheetRules, StatusCounts, StatusStyles};
+use crate::domain::sheet::{
+    OpenLesson, Points, RegisterRecord, RegisterSheet, SessionRow, SessionSheet, SheetRules, StatusCounts,
+    StatusStyles, Taken,
+};
 use crate::domain::status::AttendanceStatus::{self, Absent, Excused, Late, Present, Unmarked};
 use crate::export::ExportError;
 
@@ -226,11 +229,11 @@ fn register_shows_every_mark_and_leaves_days_outside_empty() {
     late_comer.from = Some(FIRST_DAY + TimeDelta::days(1));
     let sheet = empty_register().filled(vec![member(10), late_comer], vec![column(0), column(1)], &[]);
     let range = cells(&register_workbook(&sheet).unwrap(), "Register");
-    assert_eq!(["A6", "B6", "C6", "J6", "K6"].map(|c| text(&range, c)), ["CSE-A-2", "PRN0002", "Student 2", "", "?"]);
-    assert_eq!(["A7", "J7", "K7"].map(|c| text(&range, c)), ["CSE-A-10", "?", "?"]);
-    let Data::DateTime(starts) = at(&range, "K4") else { panic!("K4 is not a date") };
+    assert_eq!(["A6", "B6", "C6", "M6", "N6"].map(|c| text(&range, c)), ["CSE-A-2", "PRN0002", "Student 2", "", "?"]);
+    assert_eq!(["A7", "M7", "N7"].map(|c| text(&range, c)), ["CSE-A-10", "?", "?"]);
+    let Data::DateTime(starts) = at(&range, "N4") else { panic!("N4 is not a date") };
     assert_eq!(starts.as_f64(), 45720.0 + f64::from(column(1).starts_at.num_seconds_from_midnight()) / 86_400.0);
-    assert_eq!(text(&range, "K5"), "Lecture 2");
+    assert_eq!(text(&range, "N5"), "Lecture 2");
     assert_eq!(text(&range, "I6"), "", "nothing counted, no percentage");
 }
 
@@ -244,7 +247,7 @@ fn mixed() -> RegisterSheet {
 fn stored_totals_agree_with_the_marks_on_the_page() {
     let sheet = mixed();
     let range = cells(&register_workbook(&sheet).unwrap(), "Register");
-    let sessions = ["J", "K", "L", "M", "N", "O"];
+    let sessions = ["M", "N", "O", "P", "Q", "R"];
     let marks = |names: Vec<String>, label: &str| names.iter().filter(|n| text(&range, n) == label).count() as f64;
     for row in 6..=10 {
         let of_row = || sessions.iter().map(|col| format!("{col}{row}")).collect();
@@ -270,14 +273,14 @@ fn stored_totals_agree_with_the_marks_on_the_page() {
 #[test]
 fn register_counts_by_formula_and_colours_by_rule() {
     let bytes = register_workbook(&mixed()).unwrap();
-    assert_eq!(formula(&bytes, "Register", "E6"), "COUNTIF($J6:$O6,\"A\")");
-    assert_eq!(formula(&bytes, "Register", "J16"), "COUNTIF(J$6:J$10,\"~?\")");
+    assert_eq!(formula(&bytes, "Register", "E6"), "COUNTIF($M6:$R6,\"A\")");
+    assert_eq!(formula(&bytes, "Register", "M16"), "COUNTIF(M$6:M$10,\"~?\")");
     assert_eq!(formula(&bytes, "Register", "D11"), "SUM(D$6:D$10)");
     assert_eq!(formula(&bytes, "Register", "I2"), "COUNTIF(I$6:I$10,\"<\"&$I$3)");
     let xml = part(&bytes, "xl/worksheets/sheet1.xml");
     for expected in [
-        "<conditionalFormatting sqref=\"J6:O10\">",
-        "<formula>J6=\"L\"</formula>",
+        "<conditionalFormatting sqref=\"M6:R10\">",
+        "<formula>M6=\"L\"</formula>",
         "<formula>AND(ISNUMBER($I6),$I6&lt;$I$3)</formula>",
         "xSplit=\"3\" ySplit=\"5\"",
         "orientation=\"portrait\"",
@@ -287,6 +290,38 @@ fn register_counts_by_formula_and_colours_by_rule() {
     }
     let names = part(&bytes, "xl/workbook.xml");
     assert!(names.contains("Register!$A:$C,Register!$4:$5"), "names and dates are repeated: {names}");
+}
+
+#[test]
+fn a_register_looks_ahead() {
+    let lesson = |day: i64, is_to_come| OpenLesson { day: FIRST_DAY + TimeDelta::days(day), is_to_come };
+    let marks = |session: i64, status| RegisterRecord { session: SessionId(session), member: MemberId(1), status };
+    let mut signed = column(1);
+    signed.taken = Some(Taken { by: "=Ann".into(), at: signed.starts_at });
+    let sheet = empty_register().with_open_lessons(vec![lesson(3, false), lesson(9, true), lesson(10, true)]).filled(
+        vec![member(1)],
+        vec![column(0), signed, column(2)],
+        &[marks(0, Present), marks(1, Absent), marks(2, Absent)],
+    );
+    let bytes = register_workbook(&sheet).unwrap();
+    let range = cells(&bytes, "Register");
+    for (cell, expected) in [("I6", 1.0 / 3.0), ("J6", 1.0 / 6.0), ("K6", 3.0 / 5.0), ("L6", 2.0)] {
+        assert!((number(&range, cell) - expected).abs() < 1e-12, "{cell}: {}", number(&range, cell));
+    }
+    assert_eq!(formula(&bytes, "Register", "J6"), "IF(D6+E6+F6+H6+3=0,\"\",(D6+F6)/(D6+E6+F6+H6+3))");
+    assert_eq!((text(&range, "A13"), text(&range, "N13")), ("Taken by".into(), "=Ann, 4 Mar 09:30".into()));
+    let planned = "Planned are 3 sessions that were held, and lessons: without a register 1, to come 2.";
+    assert!(part(&bytes, "xl/sharedStrings.xml").contains(planned));
+
+    let low = cells(&bytes, "Low attendance");
+    assert_eq!(text(&low, "A3"), "1 member is below 75 % from 2025-03-03 to 2025-04-02.");
+    assert_eq!((text(&low, "C5"), number(&low, "G5")), ("Student 1".into(), 2.0));
+    assert!((number(&low, "D5") - 1.0 / 3.0).abs() < 1e-12);
+    assert_eq!(formula(&bytes, "Low attendance", "F5"), "Register!$K$6");
+    let chart = part(&bytes, "xl/charts/chart1.xml");
+    for expected in ["Register!$M$4:$O$4", "Register!$M$7:$O$7", "<c:max val=\"1\"/>"] {
+        assert!(chart.contains(expected), "{expected} in {chart}");
+    }
 }
 
 #[test]
@@ -345,7 +380,7 @@ fn class_workbook_has_the_register_first_and_a_page_per_session() {
         "2025-03-06 09.30 Lecture 4 (2)",
     ];
     assert_eq!(names[..5], expected);
-    assert_eq!(names.len(), 7);
+    assert_eq!(names[7..], ["Low attendance", "Chart"]);
     assert_eq!(text(&cells(&bytes, names[6].as_str()), "A9"), "CSE-A-1");
 }
 
@@ -354,10 +389,10 @@ fn register_of_a_class_follows_the_pages_of_its_sessions() {
     let sheet = mixed();
     let bytes = class_workbook(&sheet, &pages_of(&sheet)).unwrap();
     let expected = "IFERROR(VLOOKUP($B6,'2025-03-03 09.30 Lecture 1'!$B$9:$D$13,3,FALSE)&\"\",\"\")";
-    assert_eq!(formula(&bytes, "Register", "J6"), expected);
+    assert_eq!(formula(&bytes, "Register", "M6"), expected);
     let (alone, following) = (register_workbook(&sheet).unwrap(), cells(&bytes, "Register"));
     let alone = cells(&alone, "Register");
-    for cell in ["J6", "K7", "L8", "M9", "O10", "D6", "I6", "D11"] {
+    for cell in ["M6", "N7", "O8", "P9", "R10", "D6", "I6", "D11"] {
         assert_eq!(at(&following, cell), at(&alone, cell), "{cell}");
     }
     let xml = part(&bytes, "xl/worksheets/sheet1.xml");
@@ -376,17 +411,17 @@ fn marks_that_a_lookup_would_not_find_stay_text() {
     let bytes = class_workbook(&sheet, &pages).unwrap();
     let range = cells(&bytes, "Register");
     let marks: [(&str, AttendanceStatus); 5] = [
-        ("J6", sheet.rows()[0].cells[0].unwrap()),
-        ("K6", sheet.rows()[0].cells[1].unwrap()),
-        ("K7", sheet.rows()[1].cells[1].unwrap()),
-        ("L6", sheet.rows()[0].cells[2].unwrap()),
-        ("M6", sheet.rows()[0].cells[3].unwrap()),
+        ("M6", sheet.rows()[0].cells[0].unwrap()),
+        ("N6", sheet.rows()[0].cells[1].unwrap()),
+        ("N7", sheet.rows()[1].cells[1].unwrap()),
+        ("O6", sheet.rows()[0].cells[2].unwrap()),
+        ("P6", sheet.rows()[0].cells[3].unwrap()),
     ];
     for (cell, status) in marks {
         assert_eq!(formula(&bytes, "Register", cell), "", "{cell}");
         assert_eq!(text(&range, cell), sheet.rules().marks().label(status), "{cell}");
     }
-    assert_ne!(formula(&bytes, "Register", "J7"), "");
+    assert_ne!(formula(&bytes, "Register", "M7"), "");
 }
 
 #[test]

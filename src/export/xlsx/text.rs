@@ -68,10 +68,10 @@ pub(super) struct SheetNames {
 }
 
 impl SheetNames {
-    /// `first` is the page that the workbook already has.
-    pub(super) fn new(first: &str) -> Self {
+    /// `own` are the pages that the workbook has besides.
+    pub(super) fn new(own: &[&str]) -> Self {
         // Excel keeps "History" for itself.
-        Self { taken: [first.to_lowercase(), "history".to_owned()].into() }
+        Self { taken: own.iter().chain(&["history"]).map(|name| name.to_lowercase()).collect() }
     }
 
     /// `wanted` as a name: forbidden characters become spaces, too long ones are cut, a repeated one is numbered.
@@ -104,7 +104,7 @@ fn cut(text: &str, max: usize) -> String {
 }
 
 /// `text` between the quotes of a formula's string.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.replace('"', "\"\""))
 }
 
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn names_of_pages_obey_excel() {
-        let mut names = SheetNames::new("Register");
+        let mut names = SheetNames::new(&["Register"]);
         assert_eq!(names.take("2025-03-03 09:30 [AI/ML]?"), "2025-03-03 09 30 AI ML");
         assert_eq!(names.take("REGISTER"), "REGISTER (2)");
         assert_eq!(names.take("'quoted'"), "quoted");
@@ -196,7 +196,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_names_become_valid_and_different(wanted in proptest::collection::vec("\\PC{0,40}|[a'A]{0,33}", 1..12)) {
-            let mut names = SheetNames::new("Register");
+            let mut names = SheetNames::new(&["Register"]);
             let mut seen = HashSet::from(["register".to_owned()]);
             for name in wanted {
                 let name = names.take(&name);
