@@ -55,6 +55,8 @@ fn register(students: u32, sessions: u32) -> RegisterSheet {
         id: SessionId(n.into()),
         starts_at: (first_day() + Days::new(n.into())).and_hms_opt(9, 30, 0).unwrap(),
         name: Some(format!("Lecture {n}")),
+        subject: None,
+        taken: None,
     };
     let record = |student: u32, session: u32| RegisterRecord {
         session: SessionId(session.into()),
@@ -91,6 +93,8 @@ fn session(students: u32, number: u32) -> SessionSheet {
         starts_at: (first_day() + Days::new(number.into())).and_hms_opt(9, 30, 0).unwrap(),
         state: SessionState::Review,
         pilot: false,
+        taken: None,
+        remark: None,
         photos: 2,
         strangers: 1,
         flags: vec!["some faces may be students of the class: please decide".into()],

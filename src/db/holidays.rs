@@ -83,7 +83,7 @@ mod tests {
                 let trip = insert(conn, &new(Some(nine), "2026-11-10", "2026-11-11", "Trip"))?;
                 let diwali = insert(conn, &new(None, "2026-11-06", "2026-11-10", "Diwali"))?;
                 assert_eq!(between(conn, (day("2026-11-10"), day("2026-11-30")))?, [diwali.clone(), trip.clone()]);
-                assert_eq!(between(conn, (day("2026-11-11"), day("2026-11-11")))?, [trip.clone()]);
+                assert_eq!(between(conn, (day("2026-11-11"), day("2026-11-11")))?, std::slice::from_ref(&trip));
                 assert!(trip.is_of(nine) && !trip.is_of(ten) && diwali.is_of(ten));
                 delete(conn, trip.id)?;
                 assert!(matches!(delete(conn, trip.id), Err(DbError::NotFound { what: "the holiday" })));

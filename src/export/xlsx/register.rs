@@ -234,7 +234,7 @@ impl<'a> RegisterPage<'a> {
             let result = text::fraction_result(counts, rules.policy());
             page.write_formula_with_format(row, col, Formula::new(formula).set_result(result), &upright)?;
         }
-        page.set_row_height(row, 40)?;
+        page.set_row_height(row, 48)?;
         Ok(())
     }
 
