@@ -89,8 +89,10 @@ impl Browser {
             Ok(element) => element,
             Err(error) => panic!("nothing to press says {text}: {error}; the page says: {}", self.text("body").await),
         };
-        // Something may still be moving above it.
         for _ in 0..20 {
+            // Bars at the edges cover what is scrolled under them; and something may still be moving.
+            let to_middle = "arguments[0].scrollIntoView({ block: 'center' })";
+            self.window.execute(to_middle, vec![serde_json::to_value(&element).unwrap()]).await.unwrap();
             match element.click().await {
                 Ok(()) => return,
                 Err(CmdError::Standard(_)) => tokio::time::sleep(Duration::from_millis(250)).await,
@@ -156,7 +158,8 @@ impl Browser {
         }
         if let Some(axe) = axe {
             self.script(axe).await;
-            let script = "const done = arguments[arguments.length - 1]; axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', \
+            // Faces are as large as they are in the photo; each is in the list of students as well.
+            let script = "const done = arguments[arguments.length - 1]; axe.run({exclude: [['.viewer-faces']]}, {runOnly: ['wcag2a', 'wcag2aa', \
                  'wcag21a', 'wcag21aa', 'wcag22aa']}).then((found) => done(found.violations.map((violation) => \
                  `${violation.id}: ${violation.nodes[0].html.slice(0, 200)} ${violation.nodes[0].failureSummary}`)))";
             let found = self.window.execute_async(script, Vec::new()).await.unwrap();

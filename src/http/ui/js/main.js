@@ -38,6 +38,7 @@ async function begin() {
 
 function showSignIn(message) {
   router.stop();
+  document.querySelectorAll("dialog[open]").forEach((dialog) => dialog.close());
   forgetPictures();
   school.forget();
   document.title = `${t("signIn.title")} · rollcall`;
@@ -56,5 +57,7 @@ function signedOut() {
 
 // A request anywhere may find that the sign-in is over.
 window.addEventListener("unhandledrejection", (event) => {
-  if (event.reason instanceof api.SignedOut) signedOut();
+  if (!(event.reason instanceof api.SignedOut)) return;
+  event.preventDefault();
+  signedOut();
 });

@@ -1,5 +1,6 @@
 // Buttons and links that look like them.
 
+import { SignedOut } from "../api.js";
 import { h } from "../dom.js";
 import { why } from "./states.js";
 import { icon } from "./icon.js";
@@ -38,6 +39,8 @@ export async function working(element, work) {
   try {
     await work();
   } catch (error) {
+    // The page shows signing in (main.js).
+    if (error instanceof SignedOut) throw error;
     if (error.name !== "AbortError") say(why(error), { kind: "failure" });
   } finally {
     element.removeAttribute("aria-busy");

@@ -1,5 +1,6 @@
 // Forms: fields with their labels, hints and errors, and dialogs that ask for a few of them.
 
+import { SignedOut } from "../api.js";
 import { fill, freshId, h } from "../dom.js";
 import { t } from "../text.js";
 import { button, working } from "./button.js";
@@ -84,6 +85,7 @@ export function form(fields, actionText, send, { kind = "primary", extra = [] } 
             try {
               await send(values(element));
             } catch (failed) {
+              if (failed instanceof SignedOut) throw failed;
               if (failed.name === "AbortError") return;
               fill(error, why(failed));
               error.hidden = false;

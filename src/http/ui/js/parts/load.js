@@ -17,36 +17,36 @@ export const placeFor = () => h("div", { class: "place" });
  * @param {{rows?: number}} [look] grey bars while there is nothing
  */
 export async function load(place, work, { rows = 5 } = {}) {
-    const turn = Symbol("turn");
-    newest.set(place, turn);
-    const focused = place.contains(document.activeElement);
-    place.setAttribute("aria-busy", "true");
-    if (place.childElementCount === 0) fill(place, skeleton(rows));
-    const put = (content) => {
-        if (newest.get(place) !== turn) return;
-        place.removeAttribute("aria-busy");
-        fill(place, content);
-        if (!focused) return;
-        // What had the focus is gone: go on from here.
-        place.tabIndex = -1;
-        place.focus({ preventScroll: true });
-        place.scrollIntoView({ block: "nearest" });
-    };
-    try {
-        put(await work());
-    } catch (error) {
-        if (error instanceof SignedOut) throw error;
-        if (error.name !== "AbortError") put(failure(error, () => load(place, work, { rows })));
-    }
+  const turn = Symbol("turn");
+  newest.set(place, turn);
+  const focused = place.contains(document.activeElement);
+  place.setAttribute("aria-busy", "true");
+  if (place.childElementCount === 0) fill(place, skeleton(rows));
+  const put = (content) => {
+    if (newest.get(place) !== turn) return;
+    place.removeAttribute("aria-busy");
+    fill(place, content);
+    if (!focused) return;
+    // What had the focus is gone: go on from here.
+    place.tabIndex = -1;
+    place.focus({ preventScroll: true });
+    place.scrollIntoView({ block: "nearest" });
+  };
+  try {
+    put(await work());
+  } catch (error) {
+    if (error instanceof SignedOut) throw error;
+    if (error.name !== "AbortError") put(failure(error, () => load(place, work, { rows })));
+  }
 }
 
 /** Runs `work` for each item, a few at a time. */
 export async function each(items, work, together = 6) {
-    const waiting = [...items.entries()];
-    const answers = [];
-    const one = async () => {
-        for (let next = waiting.shift(); next; next = waiting.shift()) answers[next[0]] = await work(next[1]);
-    };
-    await Promise.all(Array.from({ length: Math.min(together, waiting.length) }, one));
-    return answers;
+  const waiting = [...items.entries()];
+  const answers = [];
+  const one = async () => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) answers[next[0]] = await work(next[1]);
+  };
+  await Promise.all(Array.from({ length: Math.min(together, waiting.length) }, one));
+  return answers;
 }

@@ -17,62 +17,62 @@ import { h } from "../dom.js";
  *   columns that are false or null are left out
  */
 export function table({ caption, columns, rows, empty = null, showCaption = false }) {
-    const shown = columns.filter(Boolean);
-    if (rows.length === 0 && empty) return typeof empty === "string" ? h("p", { class: "quiet" }, empty) : empty;
-    return scrollable(
-        caption,
+  const shown = columns.filter(Boolean);
+  if (rows.length === 0 && empty) return typeof empty === "string" ? h("p", { class: "quiet" }, empty) : empty;
+  return scrollable(
+    caption,
+    h(
+      "table",
+      { class: "table" },
+      h("caption", { class: showCaption ? null : "visually-hidden" }, caption),
+      h(
+        "thead",
+        {},
         h(
-            "table",
-            { class: "table" },
-            h("caption", { class: showCaption ? null : "visually-hidden" }, caption),
-            h(
-                "thead",
-                {},
-                h(
-                    "tr",
-                    {},
-                    shown.map((column) => heading(column)),
-                ),
-            ),
-            h(
-                "tbody",
-                {},
-                rows.map((row, i) =>
-                    h(
-                        "tr",
-                        {},
-                        shown.map((column) => cell(column, row, i)),
-                    ),
-                ),
-            ),
+          "tr",
+          {},
+          shown.map((column) => heading(column)),
         ),
-    );
+      ),
+      h(
+        "tbody",
+        {},
+        rows.map((row, i) =>
+          h(
+            "tr",
+            {},
+            shown.map((column) => cell(column, row, i)),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 /** A frame that scrolls to the side where its content is wider, with the keyboard too. */
 export function scrollable(label, content, className = "") {
-    const frame = h("div", { class: `table-frame ${className}` }, content);
-    const watch = new ResizeObserver(() => {
-        if (!frame.isConnected) return watch.disconnect();
-        const scrolls = frame.scrollWidth > frame.clientWidth + 1 || frame.scrollHeight > frame.clientHeight + 1;
-        if (!scrolls) return ["tabindex", "role", "aria-label"].forEach((name) => frame.removeAttribute(name));
-        frame.setAttribute("tabindex", "0");
-        frame.setAttribute("role", "region");
-        frame.setAttribute("aria-label", label);
-    });
-    watch.observe(frame);
-    watch.observe(content);
-    return frame;
+  const frame = h("div", { class: `table-frame ${className}` }, content);
+  const watch = new ResizeObserver(() => {
+    if (!frame.isConnected) return watch.disconnect();
+    const scrolls = frame.scrollWidth > frame.clientWidth + 1 || frame.scrollHeight > frame.clientHeight + 1;
+    if (!scrolls) return ["tabindex", "role", "aria-label"].forEach((name) => frame.removeAttribute(name));
+    frame.setAttribute("tabindex", "0");
+    frame.setAttribute("role", "region");
+    frame.setAttribute("aria-label", label);
+  });
+  watch.observe(frame);
+  watch.observe(content);
+  return frame;
 }
 
 const heading = (column) =>
-    h(
-        "th",
-        { scope: "col", class: classOf(column) },
-        column.quiet ? h("span", { class: "visually-hidden" }, column.title) : column.title,
-    );
+  h(
+    "th",
+    { scope: "col", class: classOf(column) },
+    column.quiet ? h("span", { class: "visually-hidden" }, column.title) : column.title,
+  );
 
 const cell = (column, row, i) =>
-    h(column.head ? "th" : "td", { scope: column.head ? "row" : null, class: classOf(column) }, column.cell(row, i));
+  h(column.head ? "th" : "td", { scope: column.head ? "row" : null, class: classOf(column) }, column.cell(row, i));
 
 const classOf = ({ number, wide }) => [number && "number", wide && "wide-only"].filter(Boolean).join(" ") || null;

@@ -1,5 +1,6 @@
 // What a school sets for itself: statuses, holidays, subjects, classes.
 
+import { SignedOut } from "../api.js";
 import { fill, h } from "../dom.js";
 import { failure, skeleton } from "../parts/states.js";
 import { to } from "../router.js";
@@ -22,6 +23,7 @@ export async function show({ query, signal }) {
       const content = await PARTS[chosen]({ query, signal });
       if (!signal.aborted) fill(place, h("h2", {}, t(`admin.settings.part.${chosen}`)), content);
     } catch (error) {
+      if (error instanceof SignedOut) throw error;
       if (error.name !== "AbortError")
         fill(place, h("h2", {}, t(`admin.settings.part.${chosen}`)), failure(error, load));
     }

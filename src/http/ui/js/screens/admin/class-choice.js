@@ -13,7 +13,7 @@ import { t } from "../../text.js";
 export function classChoice(classes, chosen) {
   const ids = new Set(chosen);
   const count = h("p", { class: "small quiet", role: "status" });
-  const none = h("p", { class: "quiet", hidden: true }, t("admin.users.noSuchClass"));
+  const none = h("p", { class: "quiet choice-none" }, t("admin.users.noSuchClass"));
   const showCount = () => fill(count, t("admin.users.chosen", { count: ids.size }));
   const terms = [...new Set(classes.map((item) => item.term))].sort().reverse();
   // Those that are chosen stand first, so that they are seen.
@@ -64,6 +64,9 @@ export function classChoice(classes, chosen) {
   // Enter in the search must not send the form around it.
   search.addEventListener("keydown", (event) => event.key === "Enter" && event.preventDefault());
   showCount();
+  if (classes.length === 0) fill(none, t("admin.settings.noClasses"));
+  search.hidden = classes.length === 0;
+  none.hidden = classes.length > 0;
   const element = h(
     "fieldset",
     { class: "field choice" },

@@ -38,6 +38,7 @@ export async function holidaysPart({ query, signal }) {
             ),
       );
     } catch (error) {
+      if (error instanceof api.SignedOut) throw error;
       if (error.name !== "AbortError") fill(place, failure(error, load));
     }
   };

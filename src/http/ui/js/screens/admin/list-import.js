@@ -160,6 +160,7 @@ class ListImport {
   }
 
   showRefusal(error) {
+    if (error instanceof api.SignedOut) throw error;
     if (error.name === "AbortError") return;
     const lines = error.errors ?? [];
     if (lines.length === 0)

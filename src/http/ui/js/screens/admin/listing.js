@@ -1,5 +1,6 @@
 // A list with filters and pages: what the lists of the administration have in common.
 
+import { SignedOut } from "../../api.js";
 import { fill, h } from "../../dom.js";
 import { button } from "../../parts/button.js";
 import { values } from "../../parts/form.js";
@@ -40,6 +41,7 @@ export function listing({ signal, query, filters, ask, show, none, usual = {} })
       if (answer.items.length === 0 && page > 1) return turnTo(1);
       fill(place, answer.total === 0 ? nothing(said) : [show(answer.items), pager(answer, turnTo)]);
     } catch (error) {
+      if (error instanceof SignedOut) throw error;
       if (error.name === "AbortError" || turn !== latest) return;
       fill(place, failure(error, load));
     } finally {

@@ -108,6 +108,7 @@ class PortraitImport {
       });
       await this.watch(job);
     } catch (error) {
+      if (error instanceof api.SignedOut) throw error;
       if (error.name !== "AbortError")
         fill(
           this.place,

@@ -69,6 +69,7 @@ class StatusForm {
         this.look();
         say(t("admin.settings.saved"));
       } catch (failed) {
+        if (failed instanceof api.SignedOut) throw failed;
         fill(this.error, why(failed));
         this.error.hidden = false;
       }

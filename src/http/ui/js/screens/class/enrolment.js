@@ -20,119 +20,115 @@ const PER_PAGE = 30;
 const ORDERS = ["urgency", "missed", "roll_no"];
 
 export function enrolmentTab({ id, item, query, signal }) {
-    const place = placeFor();
-    let page = 1;
-    const order = select(
-        "order",
-        ORDERS.map((name) => [name, t(`enrolment.order.${name}`)]),
-        query.get("order") ?? ORDERS[0],
-    );
-    const show = () =>
-        load(
-            place,
-            async () => {
-                const found = await api.get(
-                    `/classes/${id}/enrolment-health`,
-                    { order: order.value, page, per_page: PER_PAGE },
-                    signal,
-                );
-                if (found.total === 0) return empty(t("students.none"), t("students.noneText"));
-                return [
-                    figures(found),
-                    h("ul", { class: "list block" }, found.items.map(healthRow)),
-                    pager(found, (next) => {
-                        page = next;
-                        show();
-                    }),
-                ];
-            },
-            { rows: 8 },
+  const place = placeFor();
+  let page = 1;
+  const order = select(
+    "order",
+    ORDERS.map((name) => [name, t(`enrolment.order.${name}`)]),
+    query.get("order") ?? ORDERS[0],
+  );
+  const show = () =>
+    load(
+      place,
+      async () => {
+        const found = await api.get(
+          `/classes/${id}/enrolment-health`,
+          { order: order.value, page, per_page: PER_PAGE },
+          signal,
         );
-    order.addEventListener("change", () => {
-        page = 1;
-        query.set("order", order.value);
-        note({ order: order.value });
-        show();
-    });
+        if (found.total === 0) return empty(t("students.none"), t("students.noneText"));
+        return [
+          figures(found),
+          h("ul", { class: "list block" }, found.items.map(healthRow)),
+          pager(found, (next) => {
+            page = next;
+            show();
+          }),
+        ];
+      },
+      { rows: 8 },
+    );
+  order.addEventListener("change", () => {
+    page = 1;
+    query.set("order", order.value);
+    note({ order: order.value });
     show();
-    return [h("div", { class: "filters" }, field(t("enrolment.orderBy"), order)), place, isAdmin() && pilotPart(item)];
+  });
+  show();
+  return [h("div", { class: "filters" }, field(t("enrolment.orderBy"), order)), place, isAdmin() && pilotPart(item)];
 }
 
 /** Trying the recognition out before it counts. */
 function pilotPart(item) {
-    const key = item.pilot_since ? "endPilot" : "beginPilot";
-    const change = async () => {
-        if (!(await confirmed(t(`class.${key}`), t(`class.${key}Text`), t(`class.${key}`), { danger: false }))) return;
-        await api.patch(`/classes/${item.id}`, { pilot: !item.pilot_since });
-        school.forget();
-        say(t(`class.${key}Done`));
-        refresh();
-    };
-    return h(
-        "section",
-        { class: "card" },
-        h("h2", {}, t("class.pilot")),
-        h("p", { class: "small quiet" }, t(`class.${key}Text`)),
-        h("div", { class: "row bar-above" }, button(t(`class.${key}`), change)),
-    );
+  const key = item.pilot_since ? "endPilot" : "beginPilot";
+  const change = async () => {
+    if (!(await confirmed(t(`class.${key}`), t(`class.${key}Text`), t(`class.${key}`), { danger: false }))) return;
+    await api.patch(`/classes/${item.id}`, { pilot: !item.pilot_since });
+    school.forget();
+    say(t(`class.${key}Done`));
+    refresh();
+  };
+  return h(
+    "section",
+    { class: "card" },
+    h("h2", {}, t("class.pilot")),
+    h("p", { class: "small quiet" }, t(`class.${key}Text`)),
+    h("div", { class: "row bar-above" }, button(t(`class.${key}`), change)),
+  );
 }
 
 const figures = ({ summary, sessions }) =>
-    h(
-        "dl",
-        { class: "figures" },
-        [
-            [t("enrolment.recognisable"), t("enrolment.of", { count: summary.recognisable, all: summary.members })],
-            [t("enrolment.withSuggestions"), number(summary.with_suggestions)],
-            [
-                t("enrolment.keptMissing"),
-                number(summary.kept_missing),
-                t("enrolment.lastSessions", { count: sessions }),
-            ],
-        ].map(([name, value, hint]) =>
-            h(
-                "div",
-                { class: "card figure" },
-                h("dt", { class: "small quiet" }, name),
-                h(
-                    "dd",
-                    {},
-                    h("span", { class: "figure-value" }, value),
-                    hint && h("span", { class: "small quiet note" }, hint),
-                ),
-            ),
+  h(
+    "dl",
+    { class: "figures" },
+    [
+      [t("enrolment.recognisable"), t("enrolment.of", { count: summary.recognisable, all: summary.members })],
+      [t("enrolment.withSuggestions"), number(summary.with_suggestions)],
+      [t("enrolment.keptMissing"), number(summary.kept_missing), t("enrolment.lastSessions", { count: sessions })],
+    ].map(([name, value, hint]) =>
+      h(
+        "div",
+        { class: "card figure" },
+        h("dt", { class: "small quiet" }, name),
+        h(
+          "dd",
+          {},
+          h("span", { class: "figure-value" }, value),
+          hint && h("span", { class: "small quiet note" }, hint),
         ),
-    );
+      ),
+    ),
+  );
 
 const healthRow = (health) =>
+  h(
+    "li",
+    { class: "health" },
+    portrait(health.student_id, "", "picture-medium"),
     h(
-        "li",
-        { class: "health" },
-        portrait(health.student_id, "", "picture-medium"),
-        h(
-            "div",
-            { class: "grow" },
-            h(
-                "a",
-                { class: "member-link", href: to(`/students/${health.student_id}`, { tab: "pictures" }) },
-                h("span", { class: "quiet" }, health.roll_no),
-                ` ${health.name}`,
-            ),
-            h(
-                "p",
-                { class: "small quiet" },
-                t("students.samples", { count: health.portraits }),
-                health.sightings.sessions > 0 &&
-                    ` · ${t("enrolment.seen", { matched: health.sightings.matched, sessions: health.sightings.sessions })}`,
-            ),
-            health.suggestions.length > 0
-                ? suggestionList(health.suggestions)
-                : h("p", { class: "small good" }, t("enrolment.fine")),
-        ),
-        mayRecord() &&
-            health.consent === "given" &&
-            linkButton(t("enrolment.enrol"), to(`/students/${health.student_id}/enrol`), {
-                icon: "camera",
-                label: t("students.enrol", { name: health.name }),
-            }),
-    );
+      "div",
+      { class: "grow" },
+      h(
+        "a",
+        { class: "member-link", href: to(`/students/${health.student_id}`, { tab: "pictures" }) },
+        h("span", { class: "quiet" }, health.roll_no),
+        ` ${health.name}`,
+      ),
+      h(
+        "p",
+        { class: "small quiet" },
+        t("students.samples", { count: health.portraits }),
+        health.sightings.sessions > 0 &&
+          ` · ${t("enrolment.seen", { matched: health.sightings.matched, sessions: health.sightings.sessions })}`,
+      ),
+      health.suggestions.length > 0
+        ? suggestionList(health.suggestions)
+        : h("p", { class: "small good" }, t("enrolment.fine")),
+    ),
+    mayRecord() &&
+      health.consent === "given" &&
+      linkButton(t("enrolment.enrol"), to(`/students/${health.student_id}/enrol`), {
+        icon: "camera",
+        label: t("students.enrol", { name: health.name }),
+      }),
+  );

@@ -16,23 +16,23 @@ export const chosenOf = ({ query }) => ({ ...rangeOf(query), subject: query.get(
  * @param {...Node} more fields beside them
  */
 export function filters({ query, subjects }, chosen, changed, ...more) {
-    const keep = (said) => {
-        Object.assign(chosen, said);
-        for (const [name, value] of Object.entries(said)) query.set(name, value);
-        note(said);
-        changed();
-    };
-    const subject = select(
-        "subject",
-        [["", t("sessions.allSubjects")], ...subjects.map((item) => [item.id, item.name])],
-        chosen.subject,
-    );
-    subject.addEventListener("change", () => keep({ subject: subject.value }));
-    return h(
-        "form",
-        { class: "filters", on: { submit: (event) => event.preventDefault() } },
-        rangeFields(chosen, keep),
-        subjects.length > 0 && field(t("sessions.subject"), subject),
-        more,
-    );
+  const keep = (said) => {
+    Object.assign(chosen, said);
+    for (const [name, value] of Object.entries(said)) query.set(name, value);
+    note(said);
+    changed();
+  };
+  const subject = select(
+    "subject",
+    [["", t("sessions.allSubjects")], ...subjects.map((item) => [item.id, item.name])],
+    chosen.subject,
+  );
+  subject.addEventListener("change", () => keep({ subject: subject.value }));
+  return h(
+    "form",
+    { class: "filters", on: { submit: (event) => event.preventDefault() } },
+    rangeFields(chosen, keep),
+    subjects.length > 0 && field(t("sessions.subject"), subject),
+    more,
+  );
 }
