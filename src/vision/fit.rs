@@ -26,7 +26,8 @@ mod tests {
 
     #[test]
     fn the_longer_side_is_as_asked_and_the_shape_stays() {
-        let sizes = [((3000, 2000), (1500, 1000)), ((2000, 3000), (1000, 1500)), ((40, 30), (40, 30)), ((9000, 1), (1500, 1))];
+        let sizes =
+            [((3000, 2000), (1500, 1000)), ((2000, 3000), (1000, 1500)), ((40, 30), (40, 30)), ((9000, 1), (1500, 1))];
         for ((width, height), expected) in sizes {
             assert_eq!(fitted(RgbImage::new(width, height), 1500).dimensions(), expected);
         }

@@ -6,7 +6,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use fantoccini::elements::Element;
-use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder, Locator};
 use serde_json::{Value, json};
 
@@ -38,7 +37,8 @@ impl Browser {
             return None;
         };
         let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let port = lines.find_map(|line| Some(line.split_once("successfully on port ")?.1.trim_end_matches('.').to_owned()));
+        let port =
+            lines.find_map(|line| Some(line.split_once("successfully on port ")?.1.trim_end_matches('.').to_owned()));
         std::thread::spawn(move || lines.for_each(drop));
         let address = format!("http://127.0.0.1:{}", port.expect("chromedriver says where it listens"));
         let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
@@ -77,29 +77,37 @@ impl Browser {
         }
     }
 
-    /// The link, button or summary whose text, or whose name for screen readers, is or holds this.
+    /// The link, button, label or summary whose text, or whose name for screen readers, is or holds this. Nothing behind an open
+    /// dialog can be pressed.
     pub(crate) async fn press(&self, text: &str) {
-        let quoted = format!("concat('', \"{text}\")");
+        let inside = if self.count("dialog[open]").await > 0 { "//dialog[@open]" } else { "" };
         let path = format!(
-            "//*[self::button or self::a or self::summary or self::label][contains(normalize-space(.), {quoted}) or \
-             contains(@aria-label, {quoted})][not(ancestor-or-self::*[@hidden])]"
+            "{inside}//*[self::button or self::a or self::summary or self::label][contains(normalize-space(.), \"{text}\") or \
+             contains(@aria-label, \"{text}\")][not(ancestor-or-self::*[@hidden])]"
         );
-        let found = self.window.wait().at_most(PATIENCE).for_element(Locator::XPath(&path)).await;
-        let element = match found {
-            Ok(element) => element,
-            Err(error) => panic!("nothing to press says {text}: {error}; the page says: {}", self.text("body").await),
-        };
-        for _ in 0..20 {
-            // Bars at the edges cover what is scrolled under them; and something may still be moving.
-            let to_middle = "arguments[0].scrollIntoView({ block: 'center' })";
-            self.window.execute(to_middle, vec![serde_json::to_value(&element).unwrap()]).await.unwrap();
-            match element.click().await {
-                Ok(()) => return,
-                Err(CmdError::Standard(_)) => tokio::time::sleep(Duration::from_millis(250)).await,
-                Err(error) => panic!("{text}: {error}"),
-            }
+        self.click(Locator::XPath(&path), text).await;
+    }
+
+    pub(crate) async fn press_first(&self, css: &str) {
+        self.click(Locator::Css(css), css).await;
+    }
+
+    /// Bars at the edges cover what is scrolled under them, and something may still be moving or made anew: tried until it can be
+    /// clicked.
+    async fn click(&self, locator: Locator<'_>, what: &str) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let clicked = async {
+                let element = self.window.find(locator).await?;
+                let to_middle = "arguments[0].scrollIntoView({ block: 'center' })";
+                self.window.execute(to_middle, vec![serde_json::to_value(&element).unwrap()]).await?;
+                element.click().await
+            };
+            let Err(error) = clicked.await else { return };
+            let late = tokio::time::Instant::now() > deadline;
+            assert!(!late, "{what} cannot be pressed: {error}; the page says: {}", self.text("body").await);
+            tokio::time::sleep(Duration::from_millis(250)).await;
         }
-        panic!("{text} cannot be pressed");
     }
 
     pub(crate) async fn write(&self, field: &str, text: &str) {
@@ -149,7 +157,8 @@ impl Browser {
     /// What speaks against the screen as it is: parts beside the window, touch targets too small to hit, and what axe finds.
     pub(crate) async fn faults(&self, axe: Option<&str>) -> Vec<String> {
         let mut faults = Vec::new();
-        let wide = self.script("return document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
+        let wide =
+            self.script("return document.documentElement.scrollWidth - document.documentElement.clientWidth").await;
         if wide.as_i64().unwrap_or(0) > 1 {
             faults.push(format!("the page is {wide} px wider than its window"));
         }
@@ -196,9 +205,12 @@ fn capabilities(screen: Screen, scheme: &str) -> fantoccini::wd::Capabilities {
     }
     let mut options = json!({ "args": arguments });
     if screen == Screen::Phone {
-        options["mobileEmulation"] = json!({ "deviceMetrics": { "width": 390, "height": 844, "pixelRatio": 2.0, "touch": true } });
+        options["mobileEmulation"] =
+            json!({ "deviceMetrics": { "width": 390, "height": 844, "pixelRatio": 2.0, "touch": true } });
     }
-    let Value::Object(capabilities) = json!({ "browserName": "chrome", "goog:chromeOptions": options }) else { unreachable!() };
+    let Value::Object(capabilities) = json!({ "browserName": "chrome", "goog:chromeOptions": options }) else {
+        unreachable!()
+    };
     capabilities
 }
 

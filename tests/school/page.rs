@@ -92,7 +92,7 @@ async fn a_teacher_takes_attendance_from_a_phone() {
     browser.press("Confirm").await;
     browser.find("dialog[open]").await;
     browser.write("head_count", "24").await;
-    browser.find("dialog .button-primary").await.click().await.unwrap();
+    browser.press_first("dialog .button-primary").await;
     browser.wait_for("main", "Confirmed by ann").await;
     assert_eq!(api.get(&format!("/sessions/{session}")).await["state"], "confirmed");
 }
@@ -118,11 +118,11 @@ async fn a_face_is_given_a_name_and_the_name_is_taken_back() {
     browser.show(&service.url, "/sessions/1").await;
 
     let absent = api.with_status("1", "absent").await;
-    browser.find(".face-stranger").await.click().await.unwrap();
+    browser.press_first(".face-stranger").await;
     browser.find(".candidates").await;
     browser.press("Somebody else of the class").await;
     browser.write("search", &absent[0]).await;
-    browser.find(".others .list-item").await.click().await.unwrap();
+    browser.press_first(".others .list-item").await;
     browser.wait_for(".toasts", &absent[0]).await;
     assert!(api.with_status("1", "present").await.contains(&absent[0]));
     assert_eq!(browser.count(".face-stranger").await, 0);
@@ -167,7 +167,8 @@ async fn every_screen_is_fit_for_everybody() {
         let Some(browser) = Browser::open(screen, scheme).await else { return };
         browser.window.goto(&service.url).await.unwrap();
         browser.find("form").await;
-        faults.extend(browser.faults(axe.as_deref()).await.into_iter().map(|fault| format!("sign-in {scheme}: {fault}")));
+        faults
+            .extend(browser.faults(axe.as_deref()).await.into_iter().map(|fault| format!("sign-in {scheme}: {fault}")));
         browser.sign_in(&service.url, "ann", PASSWORD).await;
         for place in PLACES {
             browser.show(&service.url, place).await;

@@ -25,6 +25,26 @@ export function fill(element, ...children) {
   return element;
 }
 
+/**
+ * Puts children in the place of those that are there, and the focus where it was: on the control of the same place in the part
+ * with the same `data-key`.
+ */
+export function refill(element, ...children) {
+  const part = document.activeElement?.closest?.("[data-key]");
+  const held = part !== null && part !== undefined && element.contains(part);
+  const at = held ? controls(part).indexOf(document.activeElement) : -1;
+  fill(element, ...children);
+  if (!held) return element;
+  const again = [...element.querySelectorAll("[data-key]")].find((other) => other.dataset.key === part.dataset.key);
+  if (again) (controls(again)[at] ?? controls(again)[0])?.focus({ preventScroll: true });
+  return element;
+}
+
+const controls = (part) => {
+  const all = "a[href], button, input, select, textarea, summary";
+  return [...(part.matches(all) ? [part] : []), ...part.querySelectorAll(all)];
+};
+
 /** Text that only screen readers read. */
 export const hidden = (text) => h("span", { class: "visually-hidden" }, text);
 

@@ -7,6 +7,8 @@ const LANGUAGES = { en: english };
 
 export const language = navigator.languages.map((tag) => tag.split("-")[0]).find((tag) => tag in LANGUAGES) ?? "en";
 const strings = LANGUAGES[language];
+/** Numbers and dates as the reader's country writes them. */
+const locale = navigator.languages.find((tag) => tag.split("-")[0] === language) ?? language;
 const plural = new Intl.PluralRules(language);
 
 /**
@@ -27,13 +29,13 @@ const shown = (value) => (typeof value === "number" ? number(value) : (value ?? 
 
 /** A number as people write it here. */
 export const number = (value, digits = 0) =>
-  new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
+  new Intl.NumberFormat(locale, { maximumFractionDigits: digits }).format(value);
 
 /** A share of 0 to 1, in percent; a dash where there is none. */
 export const percent = (share) =>
   share === null || share === undefined
     ? "–"
-    : new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(share);
+    : new Intl.NumberFormat(locale, { style: "percent", maximumFractionDigits: 0 }).format(share);
 
 /** A percentage as the service gives it, 0 to 100. */
 export const ofHundred = (value) => percent(value === null || value === undefined ? null : value / 100);
@@ -49,12 +51,12 @@ const formats = {
 
 /** A moment: `kind` is time, short, day, date, moment or month. */
 export function when(moment, kind = "moment") {
-  return new Intl.DateTimeFormat(language, formats[kind]).format(moment instanceof Date ? moment : new Date(moment));
+  return new Intl.DateTimeFormat(locale, formats[kind]).format(moment instanceof Date ? moment : new Date(moment));
 }
 
 /** A day `YYYY-MM-DD` of the calendar, which no time zone moves. */
 export function dayOf(text, kind = "day") {
-  return new Intl.DateTimeFormat(language, { ...formats[kind], timeZone: "UTC" }).format(new Date(`${text}T00:00:00Z`));
+  return new Intl.DateTimeFormat(locale, { ...formats[kind], timeZone: "UTC" }).format(new Date(`${text}T00:00:00Z`));
 }
 
 /** The day of a moment, here, as `YYYY-MM-DD`. */

@@ -1,6 +1,6 @@
 // A photo with its faces: larger and smaller by wheel, pinch and keys, moved by dragging, faces to choose by tap and by Tab.
 
-import { fill, h } from "../dom.js";
+import { h, refill } from "../dom.js";
 import { t } from "../text.js";
 import { button } from "./button.js";
 
@@ -72,7 +72,7 @@ export function photoViewer({ width, height, address, label, choose }) {
     element,
     show(faces) {
       shown = faces;
-      fill(layer, faces.map((face) => frameOf(face, width, height, () => choose(face), () => view.scale > 1 && look(face.box))));
+      refill(layer, faces.map((face) => frameOf(face, width, height, () => choose(face), () => view.scale > 1 && look(face.box))));
     },
     mark(id) {
       for (const frame of layer.children) frame.classList.toggle("face-marked", frame.dataset.face === String(id));
@@ -92,7 +92,7 @@ function frameOf(face, width, height, choose, focus) {
       class: `face face-${face.tone}`,
       "aria-label": face.text,
       title: face.text,
-      data: { face: face.id },
+      data: { face: face.id, key: `face-${face.id}` },
       css: { left: share(x, width), top: share(y, height), width: share(w, width), height: share(h_, height) },
       on: { click: choose, focus: (event) => event.target.matches(":focus-visible") && focus() },
     },

@@ -1,7 +1,7 @@
 // One session: photos with faces beside the list of students, what adds up, and its end.
 
 import * as api from "../api.js";
-import { fill, h } from "../dom.js";
+import { h, refill } from "../dom.js";
 import { backLink, button, downloadButton } from "../parts/button.js";
 import { confirmed } from "../parts/dialog.js";
 import { icon } from "../parts/icon.js";
@@ -13,6 +13,7 @@ import { has, t, when } from "../text.js";
 import { onUploads, waiting } from "../uploads.js";
 import { mayRecord } from "../viewer.js";
 import { confirmSession, reopenSession } from "./session/confirm.js";
+import { importSheet } from "./session/corrected-sheet.js";
 import { forgetFaces } from "./session/faces.js";
 import { SessionModel } from "./session/model.js";
 import { photosPart } from "./session/photos.js";
@@ -38,9 +39,9 @@ export async function show({ params, signal }) {
   const foot = h("div", { class: "session-foot" });
   const title = t("session.title", { class: school.className(model.class), when: when(model.session.starts_at) });
   const showAround = () => {
-    fill(head, headOf(model, title));
-    fill(notices, noticesOf(model));
-    fill(foot, footOf(model));
+    refill(head, headOf(model, title));
+    refill(notices, noticesOf(model));
+    refill(foot, footOf(model));
   };
   model.onChange(showAround);
   showAround();
@@ -72,9 +73,10 @@ function headOf(model, title) {
         session.confirmed_by && h("span", {}, t("session.confirmed", { name: session.confirmed_by, when: when(session.confirmed_at) })),
       ),
     ),
-    h("div", { class: "head-actions" }, [
+    h("div", { class: "head-actions", data: { key: "actions" } }, [
       downloadButton(t("session.download"), sheet("xlsx")),
       downloadButton(t("session.downloadCsv"), sheet("csv"), { kind: "plain" }),
+      mayRecord() && session.state !== "confirmed" && button(t("sheet.action"), () => importSheet(model), { icon: "upload", kind: "plain" }),
       mayRecord() && session.state !== "confirmed" && button("", () => removeSession(model), { icon: "trash", kind: "plain", label: t("session.delete") }),
     ]),
   ];
@@ -100,7 +102,7 @@ function footOf(model) {
   const act = model.isConfirmed
     ? button(t("session.reopen"), () => reopenSession(model), { icon: "undo" })
     : button(t("session.confirm"), () => confirmSession(model), { kind: "primary", large: true, icon: "check" });
-  return [line, mayRecord() && act];
+  return [line, mayRecord() && h("div", { data: { key: "confirm" } }, act)];
 }
 
 async function removeSession(model) {

@@ -140,7 +140,7 @@ function filesPart(add, withCamera) {
       ...attributes,
       on: { change: take },
     });
-  const [own, files] = [chooser({ capture: "user" }), chooser({ multiple: true })];
+  const [own, files] = [chooser({ capture: "environment" }), chooser({ multiple: true })];
   return h(
     "div",
     { class: "row camera-files" },

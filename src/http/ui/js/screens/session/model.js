@@ -46,7 +46,10 @@ export class SessionModel {
     this.class ??= await api.get(`/classes/${session.class_id}`, {}, signal);
     const members = await school.members(session.class_id, dayIn(session.starts_at));
     this.students = new Map(members.map((member) => [member.id, member.student_id]));
-    this.tell();
+    // Many events change nothing that is shown.
+    const now = JSON.stringify([session, this.photos, [...this.faces], this.records, count]);
+    if (now !== this.told) this.tell();
+    this.told = now;
     return this;
   }
 

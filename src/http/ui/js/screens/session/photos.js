@@ -1,7 +1,7 @@
 // The photos of a session: those on their way, those that are looked at, and one of them large with its faces.
 
 import * as api from "../../api.js";
-import { fill, h } from "../../dom.js";
+import { fill, h, refill } from "../../dom.js";
 import { button } from "../../parts/button.js";
 import { confirmed } from "../../parts/dialog.js";
 import { fetchPicture } from "../../parts/picture.js";
@@ -28,11 +28,11 @@ export function photosPart(model) {
   const show = () => {
     const looked = model.photos.filter((photo) => photo.state === "done");
     if (!looked.some((photo) => photo.id === shown)) choose(looked[0]?.id ?? null);
-    fill(
+    refill(
       tabs,
       looked.length > 1 &&
         looked.map((photo, i) =>
-          h("button", { type: "button", class: "photo-tab", "aria-pressed": String(photo.id === shown), on: { click: () => (choose(photo.id), show()) } }, t("session.photo", { number: i + 1 })),
+          h("button", { type: "button", class: "photo-tab", data: { key: `photo-${photo.id}` }, "aria-pressed": String(photo.id === shown), on: { click: () => (choose(photo.id), show()) } }, t("session.photo", { number: i + 1 })),
         ),
     );
     viewer?.show((model.faces.get(shown) ?? []).map((face) => ({ ...face, tone: toneOf(face), text: textOf(face), name: labelOf(model, face) })));

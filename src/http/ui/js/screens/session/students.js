@@ -1,6 +1,6 @@
 // The students of a session: first those that need a decision, then everybody.
 
-import { fill, h } from "../../dom.js";
+import { h, refill } from "../../dom.js";
 import { button } from "../../parts/button.js";
 import { portrait } from "../../parts/picture.js";
 import { STATUSES, labelOf, statusBadge } from "../../parts/status.js";
@@ -25,7 +25,7 @@ export function studentsPart(model, look) {
       filter = filter === status ? null : status;
       show();
     };
-    fill(
+    refill(
       element,
       open > 0 &&
         h(
@@ -55,7 +55,7 @@ function doubtRow(model, face, look) {
   const decide = (said, text) => async () => done(text, await model.decide(face, said));
   return h(
     "li",
-    { class: "doubt" },
+    { class: "doubt", data: { key: `doubt-${face.id}` } },
     h("button", { type: "button", class: "doubt-faces", "aria-label": textOf(face), on: { click: () => look(face) } }, faceThumb(face, model.photoOf(face), "picture-medium"), student && portrait(student, "", "picture-medium")),
     h("div", { class: "grow" }, h("p", {}, face.member ? t("face.isIt", { name: nameOf(face.member) }) : t("face.title")), h("p", { class: "small quiet" }, face.reason && has(`face.why.${face.reason}`) && t(`face.why.${face.reason}`))),
     h(
@@ -75,7 +75,7 @@ function undecidedRow(model, record) {
   const set = (status) => async () => done(t("session.changed", { name: record.name, status: labelOf(status) }), await model.correct(record, status, null));
   return h(
     "li",
-    { class: "doubt" },
+    { class: "doubt", data: { key: `undecided-${record.member_id}` } },
     h("button", { type: "button", class: "doubt-faces", "aria-label": nameOf(record), on: { click: () => openRecord(model, record) } }, pictureOf(model, record)),
     h("div", { class: "grow" }, h("p", {}, nameOf(record)), record.note && h("p", { class: "small quiet" }, record.note)),
     h("div", { class: "row" }, ["present", "absent"].map((status) => button(labelOf(status), set(status), { label: t("session.changed", { name: record.name, status: labelOf(status) }) }))),
@@ -89,7 +89,7 @@ const allTo = (model, records, status) =>
 const counts = (model, filter, choose) =>
   h(
     "div",
-    { class: "counts" },
+    { class: "counts", data: { key: "counts" } },
     STATUSES.map((status) => {
       const count = model.records.filter((record) => record.status === status).length;
       return h(
@@ -107,7 +107,7 @@ function recordRow(model, record) {
     {},
     h(
       "button",
-      { type: "button", class: "list-item", on: { click: () => openRecord(model, record) } },
+      { type: "button", class: "list-item", data: { key: `record-${record.member_id}` }, on: { click: () => openRecord(model, record) } },
       pictureOf(model, record),
       h("span", { class: "grow" }, h("span", { class: "name" }, record.name), h("span", { class: "small quiet note" }, record.roll_no), record.note && h("span", { class: "small quiet note" }, record.note)),
       record.source === "auto" && record.confidence !== null && h("span", { class: "small quiet sure" }, percent(record.confidence)),
