@@ -1,6 +1,9 @@
 //! The page as teachers and administrators use it, in a real browser.
 
+use std::net::TcpStream;
 use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -35,6 +38,24 @@ impl Api {
         let records = self.get(&format!("/sessions/{session}/records")).await;
         let of = records["items"].as_array().unwrap().iter().filter(|record| record["status"] == status);
         of.map(|record| record["roll_no"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+impl Service {
+    /// The server goes away at once, as when its machine does.
+    fn stop(&mut self) {
+        let mut server = self.processes.pop().expect("it runs");
+        server.kill().unwrap();
+        server.wait().unwrap();
+    }
+
+    /// The server comes back where it was.
+    fn start_again(&mut self, school: &School) {
+        let mut serve = school.command(&["serve", "--with-worker", "--listen", self.url.trim_start_matches("http://")]);
+        self.processes.push(serve.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
+        while TcpStream::connect(self.url.trim_start_matches("http://")).is_err() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 }
 

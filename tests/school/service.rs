@@ -39,22 +39,6 @@ impl Service {
         Self { url, processes }
     }
 
-    /// The server goes away at once, as when its machine does.
-    pub(crate) fn stop(&mut self) {
-        let mut server = self.processes.pop().expect("it runs");
-        server.kill().unwrap();
-        server.wait().unwrap();
-    }
-
-    /// The server comes back where it was.
-    pub(crate) fn start_again(&mut self, school: &School) {
-        let mut serve = school.command(&["serve", "--with-worker", "--listen", self.url.trim_start_matches("http://")]);
-        self.processes.push(serve.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap());
-        while TcpStream::connect(self.url.trim_start_matches("http://")).is_err() {
-            std::thread::sleep(std::time::Duration::from_millis(100));
-        }
-    }
-
     /// What monitoring reads.
     fn figures(&self) -> String {
         get(self.url.trim_start_matches("http://"), "/metrics")

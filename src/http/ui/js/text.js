@@ -40,6 +40,9 @@ export const percent = (share) =>
 /** A percentage as the service gives it, 0 to 100. */
 export const ofHundred = (value) => percent(value === null || value === undefined ? null : value / 100);
 
+/** How sure a machine is, 0 to 1. It is never certain. */
+export const sure = (share) => (share > 0.99 ? `> ${percent(0.99)}` : percent(share));
+
 const formats = {
   time: { hour: "2-digit", minute: "2-digit" },
   short: { day: "numeric", month: "short" },

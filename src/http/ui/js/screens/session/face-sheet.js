@@ -8,7 +8,7 @@ import { field, input } from "../../parts/form.js";
 import { faceCrop, portrait } from "../../parts/picture.js";
 import { failure, loading } from "../../parts/states.js";
 import { done } from "../../parts/undo.js";
-import { has, number, percent, t, when } from "../../text.js";
+import { has, number, percent, sure, t, when } from "../../text.js";
 import { mayRecord } from "../../viewer.js";
 import { nameOf, textOf } from "./faces.js";
 
@@ -66,7 +66,7 @@ function candidateRow(model, { member, confidence, cosine }, choose) {
   const student = model.students.get(member.id);
   const text = [
     h("strong", {}, nameOf(member)),
-    h("span", { class: "small quiet" }, `${t("face.confidence", { share: percent(confidence) })} · ${t("face.like", { cosine: number(cosine, 2) })}`),
+    h("span", { class: "small quiet" }, `${t("face.confidence", { share: sure(confidence) })} · ${t("face.like", { cosine: number(cosine, 2) })}`),
   ];
   return h(
     "li",

@@ -8,7 +8,7 @@ import { area, field } from "../../parts/form.js";
 import { faceCrop, portrait } from "../../parts/picture.js";
 import { labelOf, statusBadge, statusPicker } from "../../parts/status.js";
 import { done } from "../../parts/undo.js";
-import { percent, t, when } from "../../text.js";
+import { sure, t, when } from "../../text.js";
 import { mayRecord } from "../../viewer.js";
 
 export function openRecord(model, record) {
@@ -42,7 +42,7 @@ export function openRecord(model, record) {
         { class: "row" },
         statusBadge(record.status),
         h("span", { class: "quiet" }, t(`record.${record.source}`)),
-        record.confidence !== null && h("span", { class: "quiet" }, t("record.sure", { share: percent(record.confidence) })),
+        record.confidence !== null && h("span", { class: "quiet" }, t("record.sure", { share: sure(record.confidence) })),
       ),
       record.source === "auto" && record.note && h("p", { class: "quiet" }, record.note),
       mayChange && [

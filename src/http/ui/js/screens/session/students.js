@@ -5,7 +5,7 @@ import { button } from "../../parts/button.js";
 import { portrait } from "../../parts/picture.js";
 import { STATUSES, labelOf, statusBadge } from "../../parts/status.js";
 import { done } from "../../parts/undo.js";
-import { has, number, percent, t } from "../../text.js";
+import { has, number, sure, t } from "../../text.js";
 import { mayRecord } from "../../viewer.js";
 import { faceThumb, nameOf, textOf } from "./faces.js";
 import { openFace } from "./face-sheet.js";
@@ -110,7 +110,7 @@ function recordRow(model, record) {
       { type: "button", class: "list-item", data: { key: `record-${record.member_id}` }, on: { click: () => openRecord(model, record) } },
       pictureOf(model, record),
       h("span", { class: "grow" }, h("span", { class: "name" }, record.name), h("span", { class: "small quiet note" }, record.roll_no), record.note && h("span", { class: "small quiet note" }, record.note)),
-      record.source === "auto" && record.confidence !== null && h("span", { class: "small quiet sure" }, percent(record.confidence)),
+      record.source === "auto" && record.confidence !== null && h("span", { class: "small quiet sure" }, sure(record.confidence)),
       record.source !== "auto" && h("span", { class: "tag" }, t(`record.${record.source}`)),
       statusBadge(record.status),
     ),
