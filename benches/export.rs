@@ -76,6 +76,7 @@ fn session(students: u32, number: u32) -> SessionSheet {
     let row = |n: u32| {
         let status = status(n, number);
         SessionRow {
+            member: MemberId(n.into()),
             roll_no: format!("CSE-A-{n}"),
             prn: format!("PRN{n:06}"),
             name: format!("Student Number {n}"),
@@ -83,6 +84,7 @@ fn session(students: u32, number: u32) -> SessionSheet {
             confidence: (status == AttendanceStatus::Present).then_some(0.9 + (n % 100) as f32 / 1000.0),
             source: RecordSource::Auto,
             note: n.is_multiple_of(20).then(|| "came ten minutes late".to_owned()),
+            version: "0123456789abcdef".to_owned(),
         }
     };
     SessionSheet {

@@ -12,11 +12,24 @@ use crate::domain::geometry::BoundingBox;
 use crate::domain::ids::FaceId;
 use crate::vision::annotate::encode_jpeg;
 use crate::vision::decode::decode;
+use crate::vision::fit::fitted;
 
 /// Added to each side of the box, as a share of its longer side: hair, ears and chin help people more than nets.
 const MARGIN: f32 = 0.4;
-/// Quality of the written JPEG, 1..=100.
-const JPEG_QUALITY: u8 = 90;
+
+/// How a face that was cut out is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Finish {
+    /// Pixels of the longer side; larger ones are made smaller. None: as in the photo.
+    longest_px: Option<u32>,
+    /// Of the JPEG, 1..=100.
+    quality: u8,
+}
+
+/// For looking closely, and for learning from.
+pub(super) const FULL: Finish = Finish { longest_px: None, quality: 90 };
+/// For many on one page: about three kilobytes each.
+pub(super) const THUMBNAIL: Finish = Finish { longest_px: Some(96), quality: 75 };
 
 /// A face and the photo that it is in.
 #[derive(Debug)]
@@ -49,13 +62,13 @@ impl Found {
     /// # Errors
     /// `PHOTO_NOT_FOUND` when its bytes are gone; storage failures; as decoding, for bytes that are no photo.
     pub async fn cut(self, school: &School) -> Result<Vec<u8>, Error> {
-        let cut = cut_all(school, &self.photo, vec![self.face.bounds()]).await?;
+        let cut = cut_all(school, &self.photo, vec![self.face.bounds()], FULL).await?;
         Ok(cut.into_iter().next().expect("one for each place"))
     }
 }
 
-/// What is at these places of a photo, with some room around each, as JPEG in the photo's resolution. The same photo and place
-/// give the same bytes.
+/// What is at these places of a photo, with some room around each, as JPEG. The photo is decoded once; the same photo, place
+/// and finish give the same bytes.
 ///
 /// # Errors
 /// As [`Found::cut`].
@@ -63,6 +76,7 @@ pub(super) async fn cut_all(
     school: &School,
     photo: &PhotoRow,
     places: Vec<BoundingBox>,
+    finish: Finish,
 ) -> Result<Vec<Vec<u8>>, Error> {
     let bytes = photo_bytes::show(school, photo).await?;
     let config = school.config.clone();
@@ -70,7 +84,12 @@ pub(super) async fn cut_all(
         let photo = decode(&bytes, &limits(&config))?.pixels;
         let cut = |place: &BoundingBox| {
             let [x, y, width, height] = window(place, photo.dimensions());
-            Ok(encode_jpeg(&crop_imm(&photo, x, y, width, height).to_image(), JPEG_QUALITY)?)
+            let cut = crop_imm(&photo, x, y, width, height).to_image();
+            let cut = match finish.longest_px {
+                Some(longest_px) => fitted(cut, longest_px),
+                None => cut,
+            };
+            Ok(encode_jpeg(&cut, finish.quality)?)
         };
         places.iter().map(cut).collect()
     })

@@ -111,7 +111,7 @@ impl ExportWish {
 
     async fn bytes(self, school: &School) -> Result<Vec<u8>, Error> {
         match self.sheet {
-            Sheet::Session(session) => report::session_file(school, session, self.format).await,
+            Sheet::Session(session) => report::session_file(school, session, self.format.into()).await,
             Sheet::Register(register) => report::register_of(school, register, self.format).await,
             Sheet::Workbook(register) => report::workbook_of(school, register).await,
         }

@@ -1,20 +1,23 @@
 //! Records into sheets, and sheets into files.
 
+mod evidence;
 mod portions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use chrono::{NaiveDate, NaiveDateTime, Utc};
+pub use evidence::EvidenceWish;
 pub use portions::RegisterPortions;
 use serde::{Deserialize, Serialize};
 
 use super::attendance::register_member;
 use super::error::{Code, Error};
 use super::freshness::Freshness;
+use super::review::MemberRecord;
 use super::session::Matching;
 use super::term::{Calendar, ClassWish};
-use super::{School, blocking, session, status_styles, timetable};
+use super::{School, blocking, review, session, status_styles, timetable};
 use crate::config::Config;
 use crate::db::records::MarkRow;
 use crate::db::sessions::SessionRow as StoredSession;
@@ -57,17 +60,57 @@ impl SheetFormat {
     }
 }
 
-/// The sheet of one session, as bytes.
+/// What the sheet of one session is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionFile {
+    Workbook(EvidenceWish),
+    Csv,
+}
+
+impl SessionFile {
+    pub const fn format(self) -> SheetFormat {
+        match self {
+            Self::Workbook(_) => SheetFormat::Xlsx,
+            Self::Csv => SheetFormat::Csv,
+        }
+    }
+}
+
+impl From<SheetFormat> for SessionFile {
+    /// Workbooks show the evidence of members, not that of strangers.
+    fn from(format: SheetFormat) -> Self {
+        match format {
+            SheetFormat::Xlsx => Self::Workbook(EvidenceWish::Members),
+            SheetFormat::Csv => Self::Csv,
+        }
+    }
+}
+
+/// The sheet of one session, as bytes. With evidence it decodes the session's photos, one at a time.
 ///
 /// # Errors
-/// `SESSION_NOT_FOUND`, and what is wrong with the settings' labels.
-pub async fn session_file(school: &School, id: SessionId, format: SheetFormat) -> Result<Vec<u8>, Error> {
+/// `SESSION_NOT_FOUND`, and what is wrong with the settings' labels. Photos that are gone are none: the sheet says so.
+pub async fn session_file(school: &School, id: SessionId, file: SessionFile) -> Result<Vec<u8>, Error> {
     let config = school.config.clone();
-    let sheet = school.read(move |conn| session_sheet(conn, id, &config)).await?;
-    Ok(match format {
-        SheetFormat::Xlsx => session_workbook(&sheet)?,
-        SheetFormat::Csv => session_csv(&sheet, bom(&school.config))?,
-    })
+    let wish = match file {
+        SessionFile::Csv => EvidenceWish::LeftOut,
+        SessionFile::Workbook(wish) => wish,
+    };
+    let read = move |conn: &mut AnyConnection| {
+        let findings = (wish != EvidenceWish::LeftOut).then(|| evidence::read(conn, id)).transpose();
+        Ok((session_sheet(conn, id, &config)?, findings?))
+    };
+    let (sheet, findings) = school.read(read).await?;
+    let evidence = match findings {
+        Some(findings) => Some(findings.show(school, &sheet, wish).await),
+        None => None,
+    };
+    let bom = bom(&school.config);
+    let written = move || match file {
+        SessionFile::Workbook(_) => Ok(session_workbook(&sheet, evidence.as_ref())?),
+        SessionFile::Csv => Ok(session_csv(&sheet, bom)?),
+    };
+    blocking(written).await
 }
 
 /// The register that is wanted.
@@ -286,7 +329,7 @@ fn session_sheet(conn: &mut AnyConnection, id: SessionId, config: &Config) -> Re
     let stored = sessions::find_by_id(conn, id)?
         .ok_or_else(|| Error::new(Code::SessionNotFound, format!("there is no session {}", id.0)))?;
     let photos = photos::list(conn, id)?;
-    let rows = records::of_session(conn, id)?;
+    let records = review::read(conn, stored.clone(), config.time_zone)?.records;
     let stale = is_stale(conn, freshness(config).as_mut(), &stored)?.then_some(STALE);
     let sheet = SessionSheet {
         id,
@@ -302,18 +345,7 @@ fn session_sheet(conn: &mut AnyConnection, id: SessionId, config: &Config) -> Re
         strangers: u32::try_from(stored.strangers).unwrap_or(0),
         flags: notices(&stored).into_iter().chain(stale.map(str::to_owned)).collect(),
         provenance: provenance(&photos),
-        rows: rows
-            .into_iter()
-            .map(|r| SessionRow {
-                roll_no: r.roll_no,
-                prn: r.prn,
-                name: r.name,
-                status: r.status,
-                confidence: r.confidence.map(|c| c as f32),
-                source: r.source,
-                note: r.note,
-            })
-            .collect(),
+        rows: records.into_iter().map(SessionRow::from).collect(),
     };
     Ok(sheet.in_roll_order())
 }
@@ -321,6 +353,22 @@ fn session_sheet(conn: &mut AnyConnection, id: SessionId, config: &Config) -> Re
 fn taken(stored: &StoredSession, config: &Config) -> Option<Taken> {
     let (by, at) = (stored.confirmed_by.clone()?, stored.confirmed_at?);
     Some(Taken { by, at: session::local(at, config.time_zone) })
+}
+
+impl From<MemberRecord> for SessionRow {
+    fn from(record: MemberRecord) -> Self {
+        Self {
+            member: record.member,
+            roll_no: record.roll_no,
+            prn: record.prn,
+            name: record.name,
+            status: record.status,
+            confidence: record.confidence.map(|c| c as f32),
+            source: record.source,
+            note: record.note,
+            version: record.version,
+        }
+    }
 }
 
 /// What the sheet says beside the numbers: why to look at it, and how it was signed.

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::output::{Output, count};
 use super::{ClassArgs, Outcome};
 use crate::app::error::{Code, Error};
-use crate::app::report::{self, RegisterWish, SheetFormat};
+use crate::app::report::{self, EvidenceWish, RegisterWish, SessionFile, SheetFormat};
 use crate::app::term::ClassWish;
 use crate::app::{School, dataset};
 use crate::config::Config;
@@ -35,6 +35,12 @@ pub(super) struct ExportArgs {
     /// With the sessions of a pilot, which do not count
     #[arg(long, requires = "class")]
     with_pilot: bool,
+    /// Leave out the page with each student's face as it was found
+    #[arg(long, requires = "session")]
+    no_evidence: bool,
+    /// Show on that page also the faces of people who are nobody of the class
+    #[arg(long, requires = "session", conflicts_with = "no_evidence")]
+    strangers: bool,
     /// First day of the register
     #[arg(long, value_name = "YYYY-MM-DD", requires = "class", required_unless_present = "session")]
     from: Option<NaiveDate>,
@@ -81,7 +87,7 @@ pub(super) async fn run(args: &ExportArgs, config: &Config, output: &Output) -> 
     let file = args.output.as_deref().expect("clap requires a file where there is no subcommand");
     let format = args.format(file);
     let length = match (args.session, args.class.pair(), args.from, args.to) {
-        (Some(id), ..) => write(file, &report::session_file(&school, SessionId(id), format).await?)?,
+        (Some(id), ..) => write(file, &report::session_file(&school, SessionId(id), args.session_file(format)).await?)?,
         (None, Some(_), Some(from), Some(to)) if from > to => {
             return Err(Error::new(Code::InvalidSettings, format!("--from {from} is after --to {to}")));
         }
@@ -126,6 +132,15 @@ async fn dataset(school: &School, args: &DatasetArgs, output: &Output) -> Result
 impl ExportArgs {
     const fn pilots(&self) -> PilotSessions {
         if self.with_pilot { PilotSessions::Included } else { PilotSessions::LeftOut }
+    }
+
+    const fn session_file(&self, format: SheetFormat) -> SessionFile {
+        match (format, self.no_evidence, self.strangers) {
+            (SheetFormat::Csv, ..) => SessionFile::Csv,
+            (SheetFormat::Xlsx, true, _) => SessionFile::Workbook(EvidenceWish::LeftOut),
+            (SheetFormat::Xlsx, false, true) => SessionFile::Workbook(EvidenceWish::MembersAndStrangers),
+            (SheetFormat::Xlsx, false, false) => SessionFile::Workbook(EvidenceWish::Members),
+        }
     }
 
     fn format(&self, file: &Path) -> SheetFormat {

@@ -45,6 +45,21 @@ pub enum Reason {
 }
 
 impl Reason {
+    pub const ALL: &'static [Self] = &[
+        Self::Clear,
+        Self::BeyondDoubtLine,
+        Self::BetweenLines,
+        Self::RunnerUpTooNear,
+        Self::BestCandidateTaken,
+        Self::LooksLikeAnother,
+        Self::ContestedByAnotherFace,
+        Self::LooksUnlikeOtherPhoto,
+        Self::OtherNameInOtherPhoto,
+        Self::SeenInOtherPhoto,
+        Self::NoEmbedding,
+        Self::Decided,
+    ];
+
     /// The word stored with the face.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -57,7 +57,7 @@ pub(super) async fn learn(school: &School, matching: &Matching, session: Session
     let mut learned = 0;
     for (photo, chosen) in chosen {
         let places = chosen.iter().map(|c| c.face.bounds()).collect();
-        let pictures = match crop::cut_all(school, &photo, places).await {
+        let pictures = match crop::cut_all(school, &photo, places, crop::FULL).await {
             Ok(pictures) => pictures,
             // Its retention is over, or it was lost: there is nothing to show for the sample, so there is none.
             Err(error) if error.code == Code::PhotoNotFound => continue,

@@ -128,7 +128,7 @@ on_each_database! {
         let with = register(&class, PilotSessions::Included);
         assert!(with.lines().next().unwrap().contains("2025-09-02 03:30 PILOT"), "{with}");
 
-        let sheet = |id| String::from_utf8(wait(session_file(&class.school, id, SheetFormat::Csv)).unwrap()).unwrap();
+        let sheet = |id| String::from_utf8(wait(session_file(&class.school, id, SheetFormat::Csv.into())).unwrap()).unwrap();
         let pilot = sheet(class.session);
         assert!(pilot.lines().skip(1).all(|line| line.contains(",does not count,")), "{pilot}");
         assert!(!sheet(counting).contains("does not count"));

@@ -115,7 +115,8 @@ fn lock(conn: &mut AnyConnection, id: SessionId, zone: Tz) -> Result<Records, Db
     read(conn, session, zone)
 }
 
-fn read(conn: &mut AnyConnection, session: SessionRow, zone: Tz) -> Result<Records, DbError> {
+/// The records of a session that was read.
+pub(super) fn read(conn: &mut AnyConnection, session: SessionRow, zone: Tz) -> Result<Records, DbError> {
     let changes: HashMap<MemberId, i64> = record_changes::last_ids(conn, session.id)?.into_iter().collect();
     let roll = members::active_on(conn, session.class_id, session::day(&session, zone))?;
     let written = records::of_session(conn, session.id)?;

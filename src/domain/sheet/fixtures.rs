@@ -12,6 +12,7 @@ use crate::domain::status::{AttendanceStatus, RecordSource, SessionState};
 /// A sheet whose members have `statuses`, R1, R2, ... in that order.
 pub(crate) fn session(statuses: &[AttendanceStatus]) -> SessionSheet {
     let row = |(index, status): (usize, &AttendanceStatus)| SessionRow {
+        member: MemberId(index as i64 + 1),
         roll_no: format!("R{}", index + 1),
         prn: format!("PRN{:04}", index + 1),
         name: format!("Student {}", index + 1),
@@ -19,6 +20,7 @@ pub(crate) fn session(statuses: &[AttendanceStatus]) -> SessionSheet {
         confidence: (*status == AttendanceStatus::Present).then_some(0.97),
         source: RecordSource::Auto,
         note: None,
+        version: format!("v{}", index + 1),
     };
     SessionSheet {
         id: SessionId(1),

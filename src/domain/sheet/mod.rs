@@ -4,6 +4,7 @@
 //! records go into it is decided by `app::report`, which builds these values.
 
 mod count;
+mod evidence;
 #[cfg(test)]
 pub(crate) mod fixtures;
 mod labels;
@@ -14,6 +15,7 @@ mod style;
 mod summary;
 
 pub use count::{Fraction, PercentagePolicy, StatusCounts};
+pub use evidence::{Evidence, EvidenceRow, FacePicture, FaceShown, RunnerUp, Shown, StrangerFace, reason_in_words};
 pub use labels::{LabelError, StatusLabels};
 pub use order::natural_order;
 pub use register::{

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDateTime;
 
-use crate::domain::ids::SessionId;
+use crate::domain::ids::{MemberId, SessionId};
 use crate::domain::sheet::{SheetHeading, SheetRules, StatusCounts, natural_order};
 use crate::domain::status::{AttendanceStatus, RecordSource, SessionState};
 
@@ -12,6 +12,7 @@ pub const PILOT_NOTICE: &str = "PILOT: does not count";
 /// One member in one session.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SessionRow {
+    pub member: MemberId,
     pub roll_no: String,
     pub prn: String,
     pub name: String,
@@ -21,6 +22,8 @@ pub struct SessionRow {
     pub source: RecordSource,
     /// What the teacher should know, as a sentence.
     pub note: Option<String>,
+    /// Of the record: another one whenever it changes. Opaque; empty where nobody asks.
+    pub version: String,
 }
 
 /// A signature.

@@ -1,9 +1,11 @@
 //! Sheets as Excel workbooks that stay alive: totals are formulas with their results stored, statuses are picked from
 //! a list and coloured by rule, so that a teacher's corrections are counted and coloured at once.
 //!
-//! This file puts pages into a workbook; `session` and `register` each write one page, `pilot` those of a comparison, `overview` those behind a register, `outlook` its columns that look ahead, `link` ties them together, `style`
-//! holds what they look like, `text` what Excel accepts as text, names and formulas.
+//! This file puts pages into a workbook; `session`, `evidence` and `register` each write one page, `pilot` those of a
+//! comparison, `overview` those behind a register, `outlook` its columns that look ahead, `link` ties them together, `style` holds
+//! what they look like, `text` what Excel accepts as text, names and formulas.
 
+mod evidence;
 mod link;
 mod outlook;
 mod overview;
@@ -16,22 +18,24 @@ mod text;
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook, XlsxError};
 
 use crate::domain::pilot::PilotSheet;
-use crate::domain::sheet::{RegisterSheet, SessionSheet, SheetHeading};
+use crate::domain::sheet::{Evidence, RegisterSheet, SessionSheet, SheetHeading};
 use crate::export::ExportError;
+use evidence::EvidencePage;
 use link::SessionLinks;
 use register::RegisterPage;
 use session::SessionPage;
 use text::SheetNames;
 
-/// A workbook with one page, "Attendance": heading, counts, what needs an eye, and a row per member.
+/// A workbook with the page "Attendance": heading, counts, what needs an eye, and a row per member; and, with `evidence`, the
+/// page "Evidence" with the face that speaks for each of them.
 ///
 /// # Errors
 /// [`ExportError::Workbook`] beyond the limits of the format.
-pub fn session_workbook(sheet: &SessionSheet) -> Result<Vec<u8>, ExportError> {
+pub fn session_workbook(sheet: &SessionSheet, evidence: Option<&Evidence>) -> Result<Vec<u8>, ExportError> {
     let title = format!("Attendance {}", sheet.starts_at.format("%Y-%m-%d %H:%M"));
     written(&sheet.heading, &title, |workbook| {
-        let page = SessionPage::new(sheet, "Attendance".to_owned());
-        page.write(workbook.add_worksheet())
+        SessionPage::new(sheet, "Attendance".to_owned()).write(workbook.add_worksheet())?;
+        evidence.map_or(Ok(()), |evidence| EvidencePage::new(sheet, evidence).write(workbook.add_worksheet()))
     })
 }
 

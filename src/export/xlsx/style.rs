@@ -170,9 +170,14 @@ pub(super) fn capitalised(word: &str) -> String {
     chars.next().map(|c| c.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
 
+/// Amber: wants a person's eye.
+pub(super) fn notice(format: Format) -> Format {
+    format.set_bold().set_background_color(NOTICE_FILL).set_font_color(NOTICE_INK)
+}
+
 /// Amber when the first cell of `area` holds text.
 pub(super) fn highlight_notice(page: &mut Worksheet, area: Area) -> Result<(), XlsxError> {
-    let format = Format::new().set_bold().set_background_color(NOTICE_FILL).set_font_color(NOTICE_INK);
+    let format = notice(Format::new());
     let rule = format!("${}<>\"\"", relative(area.0, area.1));
     coloured(page, area, &rule, format)
 }

@@ -33,11 +33,11 @@ const HOSTILE: [&str; 10] = [
     "00123",
 ];
 
-fn open(bytes: &[u8]) -> Xlsx<Cursor<&[u8]>> {
+pub(super) fn open(bytes: &[u8]) -> Xlsx<Cursor<&[u8]>> {
     Xlsx::new(Cursor::new(bytes)).unwrap()
 }
 
-fn cells(bytes: &[u8], page: &str) -> Range<Data> {
+pub(super) fn cells(bytes: &[u8], page: &str) -> Range<Data> {
     open(bytes).worksheet_range(page).unwrap()
 }
 
@@ -49,7 +49,7 @@ fn at(range: &Range<Data>, name: &str) -> Data {
     range.get_value((row - 1, col)).cloned().unwrap_or(Data::Empty)
 }
 
-fn text(range: &Range<Data>, name: &str) -> String {
+pub(super) fn text(range: &Range<Data>, name: &str) -> String {
     match at(range, name) {
         Data::String(text) => text,
         Data::Empty => String::new(),
@@ -57,7 +57,7 @@ fn text(range: &Range<Data>, name: &str) -> String {
     }
 }
 
-fn number(range: &Range<Data>, name: &str) -> f64 {
+pub(super) fn number(range: &Range<Data>, name: &str) -> f64 {
     match at(range, name) {
         Data::Float(number) => number,
         Data::Int(number) => number as f64,
@@ -72,7 +72,7 @@ fn formula(bytes: &[u8], page: &str, name: &str) -> String {
     range.get_value((name[split..].parse::<u32>().unwrap() - 1, col)).cloned().unwrap_or_default()
 }
 
-fn part(bytes: &[u8], name: &str) -> String {
+pub(super) fn part(bytes: &[u8], name: &str) -> String {
     let mut archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
     let mut text = String::new();
     archive.by_name(name).unwrap().read_to_string(&mut text).unwrap();
@@ -107,7 +107,7 @@ fn pages_of(register: &RegisterSheet) -> Vec<SessionSheet> {
 fn session_heading_tells_which_class_when_and_how_many() {
     let mut sheet = session(&[Present, Present, Late, Absent, Excused, Unmarked]);
     sheet.flags.clear();
-    let bytes = session_workbook(&sheet).unwrap();
+    let bytes = session_workbook(&sheet, None).unwrap();
     let range = cells(&bytes, "Attendance");
     assert_eq!(text(&range, "A1"), "Springfield College");
     assert_eq!(text(&range, "A2"), "CSE-A · 2025-26");
@@ -131,7 +131,7 @@ fn session_rows_hold_text_labels_and_rounded_confidence() {
     let mut sheet = session(&[Present, Absent]);
     sheet.rows[1].confidence = Some(f32::NAN);
     sheet.rows[1].note = Some("left early".into());
-    let range = cells(&session_workbook(&sheet).unwrap(), "Attendance");
+    let range = cells(&session_workbook(&sheet, None).unwrap(), "Attendance");
     let header = ["A8", "B8", "C8", "D8", "E8", "F8", "G8"].map(|cell| text(&range, cell));
     assert_eq!(header, ["Roll no", "PRN", "Name", "Status", "Confidence", "Source", "Note"]);
     assert_eq!(["A9", "B9", "C9", "D9", "F9"].map(|c| text(&range, c)), ["R1", "PRN0001", "Student 1", "P", "auto"]);
@@ -141,7 +141,7 @@ fn session_rows_hold_text_labels_and_rounded_confidence() {
 
 #[test]
 fn counts_are_formulas_over_the_status_cells() {
-    let bytes = session_workbook(&session(&[Present, Unmarked])).unwrap();
+    let bytes = session_workbook(&session(&[Present, Unmarked]), None).unwrap();
     assert_eq!(formula(&bytes, "Attendance", "A5"), "COUNTIF($D$9:$D$10,\"P\")");
     assert_eq!(formula(&bytes, "Attendance", "E5"), "COUNTIF($D$9:$D$10,\"~?\")");
     assert_eq!(formula(&bytes, "Attendance", "G5"), "IF(A5+B5+C5=0,\"\",(A5+C5)/(A5+B5+C5))");
@@ -149,11 +149,11 @@ fn counts_are_formulas_over_the_status_cells() {
 
 #[test]
 fn nothing_decided_leaves_the_percentage_and_a_quiet_class_the_notices_empty() {
-    let waiting = cells(&session_workbook(&session(&[Unmarked])).unwrap(), "Attendance");
+    let waiting = cells(&session_workbook(&session(&[Unmarked]), None).unwrap(), "Attendance");
     assert_eq!(text(&waiting, "G5"), "");
     let mut quiet = session(&[Present]);
     (quiet.strangers, quiet.flags) = (0, Vec::new());
-    let quiet = cells(&session_workbook(&quiet).unwrap(), "Attendance");
+    let quiet = cells(&session_workbook(&quiet, None).unwrap(), "Attendance");
     assert_eq!(text(&quiet, "A6"), "");
     assert_eq!(text(&quiet, "A7"), "Roll no", "the table moves up when there is nothing to say");
 }
@@ -167,7 +167,7 @@ fn what_people_typed_is_text_and_never_a_formula() {
     }
     (sheet.heading.school, sheet.heading.class) = (HOSTILE[0].into(), HOSTILE[7].into());
     sheet.flags = vec![HOSTILE[1].into()];
-    let bytes = session_workbook(&sheet).unwrap();
+    let bytes = session_workbook(&sheet, None).unwrap();
     let range = cells(&bytes, "Attendance");
     assert_eq!(text(&range, "A1"), HOSTILE[0]);
     for (row, typed) in (9..).zip(HOSTILE) {
@@ -186,7 +186,7 @@ fn characters_that_xml_cannot_hold_are_left_out() {
     let mut sheet = session(&[Present]);
     sheet.rows[0].name = "A\u{0}nn\u{b}a\r\nB\u{fffe}".into();
     sheet.heading.school = "S\u{1}".into();
-    let range = cells(&session_workbook(&sheet).unwrap(), "Attendance");
+    let range = cells(&session_workbook(&sheet, None).unwrap(), "Attendance");
     assert_eq!(text(&range, "C9"), "Anna\nB");
     assert_eq!(text(&range, "A1"), "S");
 }
@@ -195,14 +195,14 @@ fn characters_that_xml_cannot_hold_are_left_out() {
 fn a_text_beyond_the_format_is_an_error_that_names_the_class() {
     let mut sheet = session(&[Present]);
     sheet.rows[0].name = "x".repeat(32_768);
-    let error = session_workbook(&sheet).unwrap_err();
+    let error = session_workbook(&sheet, None).unwrap_err();
     assert!(matches!(error, ExportError::Workbook { .. }));
     assert!(error.to_string().starts_with("the workbook of CSE-A could not be written: "), "{error}");
 }
 
 #[test]
 fn session_page_is_ready_to_edit_and_to_print() {
-    let bytes = session_workbook(&session(&[Present; 28])).unwrap();
+    let bytes = session_workbook(&session(&[Present; 28]), None).unwrap();
     let xml = part(&bytes, "xl/worksheets/sheet1.xml");
     for expected in [
         "<formula1>\"P,A,L,E,?\"</formula1>",
@@ -219,7 +219,7 @@ fn session_page_is_ready_to_edit_and_to_print() {
     }
     let names = part(&bytes, "xl/workbook.xml");
     assert!(names.contains("Attendance!$8:$8"), "the header row is repeated: {names}");
-    let long = part(&session_workbook(&session(&[Present; 90])).unwrap(), "xl/worksheets/sheet1.xml");
+    let long = part(&session_workbook(&session(&[Present; 90]), None).unwrap(), "xl/worksheets/sheet1.xml");
     assert!(long.contains("fitToHeight=\"0\""), "a large class takes as many sheets as it needs");
 }
 
@@ -339,7 +339,7 @@ fn a_long_register_is_cut_into_pages_instead_of_shrunk_away() {
 fn a_schools_own_labels_are_counted_literally() {
     let mut sheet = session(&[Absent, Unmarked]);
     sheet.rules = SheetRules { styles: styles("A*", "~"), ..SheetRules::default() };
-    let bytes = session_workbook(&sheet).unwrap();
+    let bytes = session_workbook(&sheet, None).unwrap();
     assert_eq!(formula(&bytes, "Attendance", "B5"), "COUNTIF($D$9:$D$10,\"A~*\")");
     assert_eq!(formula(&bytes, "Attendance", "E5"), "COUNTIF($D$9:$D$10,\"~~\")");
     assert_eq!(text(&cells(&bytes, "Attendance"), "D9"), "A*");
@@ -351,14 +351,14 @@ fn points_that_are_neither_full_nor_none_stand_in_the_formula() {
     let mut styles = StatusStyles::default().all().to_vec();
     styles[2].points = Some(Points::from_fraction(0.25).unwrap());
     sheet.rules.styles = StatusStyles::new(styles).unwrap();
-    let bytes = session_workbook(&sheet).unwrap();
+    let bytes = session_workbook(&sheet, None).unwrap();
     assert_eq!(formula(&bytes, "Attendance", "G5"), "IF(A5+B5+C5=0,\"\",(A5+0.25*C5)/(A5+B5+C5))");
     assert_eq!(number(&cells(&bytes, "Attendance"), "G5"), 1.5 / 4.0);
 }
 
 #[test]
 fn empty_sheets_are_workbooks_too() {
-    let range = cells(&session_workbook(&session(&[])).unwrap(), "Attendance");
+    let range = cells(&session_workbook(&session(&[]), None).unwrap(), "Attendance");
     assert_eq!(number(&range, "F5"), 0.0);
     let range = cells(&register_workbook(&empty_register()).unwrap(), "Register");
     assert_eq!(number(&range, "D7"), 0.0);
@@ -427,8 +427,8 @@ fn marks_that_a_lookup_would_not_find_stay_text() {
 #[test]
 fn equal_sheets_give_equal_bytes_and_the_creation_time_is_theirs() {
     let sheet = session(&[Present, Absent]);
-    let bytes = session_workbook(&sheet).unwrap();
-    assert_eq!(bytes, session_workbook(&sheet).unwrap());
+    let bytes = session_workbook(&sheet, None).unwrap();
+    assert_eq!(bytes, session_workbook(&sheet, None).unwrap());
     assert!(part(&bytes, "docProps/core.xml").contains("2025-03-03T11:06:40Z</dcterms:created>"));
     let sheet = mixed();
     let pages = pages_of(&sheet);

@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::report::{self, RegisterOf, RegisterPortions, SheetFormat};
+use crate::app::report::{self, EvidenceWish, RegisterOf, RegisterPortions, SessionFile, SheetFormat};
 use crate::domain::ids::{ClassId, SessionId};
 use crate::domain::pilot::PilotSessions;
 use crate::http::extract::{Path, Query};
@@ -59,10 +59,31 @@ impl From<PilotRule> for PilotSessions {
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(super) struct FormatQuery {
+pub(super) struct SessionSheetQuery {
     /// Otherwise `xlsx`.
     #[param(inline)]
     format: Option<Format>,
+    /// Of `xlsx`: whether a second page shows the face that speaks for each student; otherwise it does.
+    evidence: Option<bool>,
+    /// Of that page: whether it also shows the faces of people who are nobody of the class; otherwise it does not.
+    strangers: Option<bool>,
+}
+
+impl SessionSheetQuery {
+    fn file(&self) -> SessionFile {
+        match self.format.unwrap_or_default() {
+            Format::Csv => SessionFile::Csv,
+            Format::Xlsx => SessionFile::Workbook(self.evidence()),
+        }
+    }
+
+    fn evidence(&self) -> EvidenceWish {
+        match (self.evidence.unwrap_or(true), self.strangers.unwrap_or(false)) {
+            (false, _) => EvidenceWish::LeftOut,
+            (true, false) => EvidenceWish::Members,
+            (true, true) => EvidenceWish::MembersAndStrangers,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -82,18 +103,24 @@ pub(super) struct RegisterQuery {
     format: Option<Format>,
 }
 
-/// The sheet of a session.
-#[utoipa::path(get, path = "/sessions/{session_id}/sheet", tag = "sheets", params(("session_id" = i64, Path), FormatQuery),
+/// The sheet of a session. A workbook has a second page with the face that speaks for each student who has consented.
+#[utoipa::path(get, path = "/sessions/{session_id}/sheet", tag = "sheets", params(("session_id" = i64, Path), SessionSheetQuery),
     responses((status = 200, description = "The file", content(
         (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"), (String = "text/csv")))))]
 async fn export_session(
     State(service): State<Service>,
     Path(id): Path<i64>,
-    Query(query): Query<FormatQuery>,
+    Query(query): Query<SessionSheetQuery>,
 ) -> Result<Response, Problem> {
-    let format = SheetFormat::from(query.format.unwrap_or_default());
-    let bytes = report::session_file(&service.school, SessionId(id), format).await?;
-    Ok(file(bytes, format, &format!("session-{id}")))
+    let wanted = query.file();
+    let _room = match wanted {
+        SessionFile::Workbook(EvidenceWish::Members | EvidenceWish::MembersAndStrangers) => {
+            Some(service.room_for_picture().await?)
+        }
+        SessionFile::Workbook(EvidenceWish::LeftOut) | SessionFile::Csv => None,
+    };
+    let bytes = report::session_file(&service.school, SessionId(id), wanted).await?;
+    Ok(file(bytes, wanted.format(), &format!("session-{id}")))
 }
 
 /// The register of a class: its members, and their status in every session of the days.
