@@ -12,7 +12,7 @@
 //! | [`storage`] | where photos' bytes live: folders or a bucket |
 //! | [`db`] | tables and queries |
 //! | [`queue`] | durable jobs in the database, ignorant of what jobs do |
-//! | [`export`] | sheets into Excel and CSV bytes; pure |
+//! | [`export`] | sheets into Excel and CSV bytes, and back; pure |
 //! | [`app`] | use cases: roster, enrolment, photo, session, review, learning, batch, rematch, report, dataset, users and tokens |
 //! | [`http`] | the REST service: routes, who may call them, how errors look |
 //! | [`cli`] | the command line |

@@ -9,9 +9,10 @@ use crate::db::DbError;
 use crate::domain::csv_table::CsvProblems;
 use crate::domain::folder_name::FolderNameError;
 use crate::domain::photo_name::NameError;
+use crate::domain::sheet::WrongSheet;
 use crate::domain::term::TermError;
 use crate::engine::EngineError;
-use crate::export::ExportError;
+use crate::export::{ExportError, ReturnedError};
 use crate::pack::PackError;
 use crate::pack::fetch::FetchError;
 use crate::storage::{StorageError, StorageErrorKind};
@@ -79,7 +80,7 @@ codes! {
     SamplesDisagree,
     /// A setting, flag or variable that cannot be used.
     InvalidSettings,
-    /// A CSV file with rows that cannot be used.
+    /// A CSV file or workbook that cannot be used, or has rows that cannot.
     InvalidTable,
     /// Days or a roll number that do not fit with those of the roster.
     RosterConflict,
@@ -138,6 +139,8 @@ codes! {
     SessionNotReady,
     /// Who was seen, who is marked and how many were counted do not go together; a reason is needed.
     HeadCountMismatch,
+    /// The sheet is not one of this session.
+    WrongSheet,
     FaceNotFound,
     /// Nobody has decided about this face.
     DecisionNotFound,
@@ -355,6 +358,23 @@ impl From<TermError> for Error {
 impl From<ExportError> for Error {
     fn from(error: ExportError) -> Self {
         Self::wrapping(Code::ProcessingError, error)
+    }
+}
+
+impl From<ReturnedError> for Error {
+    fn from(error: ReturnedError) -> Self {
+        let code = match &error {
+            ReturnedError::TooLarge { .. } => Code::RequestTooLarge,
+            ReturnedError::Workbook { .. } | ReturnedError::NoSheet { .. } => Code::InvalidTable,
+            ReturnedError::Table(problems) => return problems.clone().into(),
+        };
+        Self::wrapping(code, error)
+    }
+}
+
+impl From<WrongSheet> for Error {
+    fn from(error: WrongSheet) -> Self {
+        Self::wrapping(Code::WrongSheet, error)
     }
 }
 

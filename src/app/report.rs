@@ -31,7 +31,9 @@ use crate::domain::sheet::{
     Taken,
 };
 use crate::domain::status::SessionState;
-use crate::export::{Bom, class_workbook, register_csv, register_workbook, session_csv, session_workbook};
+use crate::export::{
+    Bom, MoodleUsers, class_workbook, moodle_csv, register_csv, register_workbook, session_csv, session_workbook,
+};
 
 /// Members whose records one statement asks for.
 const PORTION: usize = 500;
@@ -65,13 +67,24 @@ impl SheetFormat {
 pub enum SessionFile {
     Workbook(EvidenceWish),
     Csv,
+    /// CSV for Moodle's attendance plugin.
+    Moodle(MoodleIdentifier),
+}
+
+/// By what Moodle is to know the students.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MoodleIdentifier {
+    /// The ID number of their profile there.
+    #[default]
+    Prn,
+    Email,
 }
 
 impl SessionFile {
     pub const fn format(self) -> SheetFormat {
         match self {
             Self::Workbook(_) => SheetFormat::Xlsx,
-            Self::Csv => SheetFormat::Csv,
+            Self::Csv | Self::Moodle(_) => SheetFormat::Csv,
         }
     }
 }
@@ -93,14 +106,14 @@ impl From<SheetFormat> for SessionFile {
 pub async fn session_file(school: &School, id: SessionId, file: SessionFile) -> Result<Vec<u8>, Error> {
     let config = school.config.clone();
     let wish = match file {
-        SessionFile::Csv => EvidenceWish::LeftOut,
+        SessionFile::Csv | SessionFile::Moodle(_) => EvidenceWish::LeftOut,
         SessionFile::Workbook(wish) => wish,
     };
     let read = move |conn: &mut AnyConnection| {
         let findings = (wish != EvidenceWish::LeftOut).then(|| evidence::read(conn, id)).transpose();
-        Ok((session_sheet(conn, id, &config)?, findings?))
+        Ok((session_sheet(conn, id, &config)?, findings?, moodle_users(conn, id, file)?))
     };
-    let (sheet, findings) = school.read(read).await?;
+    let (sheet, findings, users) = school.read(read).await?;
     let evidence = match findings {
         Some(findings) => Some(findings.show(school, &sheet, wish).await),
         None => None,
@@ -109,8 +122,19 @@ pub async fn session_file(school: &School, id: SessionId, file: SessionFile) -> 
     let written = move || match file {
         SessionFile::Workbook(_) => Ok(session_workbook(&sheet, evidence.as_ref())?),
         SessionFile::Csv => Ok(session_csv(&sheet, bom)?),
+        SessionFile::Moodle(_) => Ok(moodle_csv(&sheet, &users)?),
     };
     blocking(written).await
+}
+
+/// By what Moodle finds the members; only read where it is asked for.
+fn moodle_users(conn: &mut AnyConnection, id: SessionId, file: SessionFile) -> Result<MoodleUsers, Error> {
+    if file != SessionFile::Moodle(MoodleIdentifier::Email) {
+        return Ok(MoodleUsers::IdNumbers);
+    }
+    let class = sessions::get(conn, id)?.class_id;
+    let email = |row: members::EnrolledRow| Some((row.member.id, row.student.email?));
+    Ok(MoodleUsers::Emails(members::all(conn, class)?.into_iter().filter_map(email).collect()))
 }
 
 /// The register that is wanted.

@@ -1,4 +1,4 @@
-//! `rollcall export`: a session or a register as Excel or CSV.
+//! `rollcall export`: a session or a register as Excel or CSV, a session also for Moodle.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use serde_json::json;
 use super::output::{Output, count};
 use super::{ClassArgs, Outcome};
 use crate::app::error::{Code, Error};
-use crate::app::report::{self, EvidenceWish, RegisterWish, SessionFile, SheetFormat};
+use crate::app::report::{self, EvidenceWish, MoodleIdentifier, RegisterWish, SessionFile, SheetFormat};
 use crate::app::term::ClassWish;
 use crate::app::{School, dataset};
 use crate::config::Config;
@@ -41,6 +41,9 @@ pub(super) struct ExportArgs {
     /// Show on that page also the faces of people who are nobody of the class
     #[arg(long, requires = "session", conflicts_with = "no_evidence")]
     strangers: bool,
+    /// Of Moodle's form: by what it is to know the students [default: prn, its ID number]
+    #[arg(long, value_enum, requires = "session")]
+    identifier: Option<IdentifierArg>,
     /// First day of the register
     #[arg(long, value_name = "YYYY-MM-DD", requires = "class", required_unless_present = "session")]
     from: Option<NaiveDate>,
@@ -77,6 +80,14 @@ struct DatasetArgs {
 enum FormatArg {
     Xlsx,
     Csv,
+    /// CSV for Moodle's attendance plugin, of one session
+    Moodle,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum IdentifierArg {
+    Prn,
+    Email,
 }
 
 pub(super) async fn run(args: &ExportArgs, config: &Config, output: &Output) -> Result<Outcome, Error> {
@@ -85,9 +96,8 @@ pub(super) async fn run(args: &ExportArgs, config: &Config, output: &Output) -> 
         return dataset(&school, args, output).await;
     }
     let file = args.output.as_deref().expect("clap requires a file where there is no subcommand");
-    let format = args.format(file);
     let length = match (args.session, args.class.pair(), args.from, args.to) {
-        (Some(id), ..) => write(file, &report::session_file(&school, SessionId(id), args.session_file(format)).await?)?,
+        (Some(id), ..) => write(file, &report::session_file(&school, SessionId(id), args.session_file(file)).await?)?,
         (None, Some(_), Some(from), Some(to)) if from > to => {
             return Err(Error::new(Code::InvalidSettings, format!("--from {from} is after --to {to}")));
         }
@@ -95,9 +105,9 @@ pub(super) async fn run(args: &ExportArgs, config: &Config, output: &Output) -> 
             let class = ClassWish { name: class.into(), section: section.into(), term: args.term.clone() };
             let wanted = RegisterWish { class, days: (from, to), subject: args.subject.clone(), pilots: args.pilots() };
             let register = report::one_register(&school, wanted).await?;
-            match format {
+            match args.register_format(file)? {
                 SheetFormat::Csv => report::write_register_csv(&school, register, file).await?,
-                SheetFormat::Xlsx => write(file, &report::register_of(&school, register, format).await?)?,
+                SheetFormat::Xlsx => write(file, &report::register_of(&school, register, SheetFormat::Xlsx).await?)?,
             }
         }
         _ => return Err(Error::new(Code::InvalidSettings, "name a session, or a class with --from and --to")),
@@ -134,22 +144,34 @@ impl ExportArgs {
         if self.with_pilot { PilotSessions::Included } else { PilotSessions::LeftOut }
     }
 
-    const fn session_file(&self, format: SheetFormat) -> SessionFile {
-        match (format, self.no_evidence, self.strangers) {
-            (SheetFormat::Csv, ..) => SessionFile::Csv,
-            (SheetFormat::Xlsx, true, _) => SessionFile::Workbook(EvidenceWish::LeftOut),
-            (SheetFormat::Xlsx, false, true) => SessionFile::Workbook(EvidenceWish::MembersAndStrangers),
-            (SheetFormat::Xlsx, false, false) => SessionFile::Workbook(EvidenceWish::Members),
+    fn session_file(&self, file: &Path) -> SessionFile {
+        match self.wanted(file) {
+            FormatArg::Csv => SessionFile::Csv,
+            FormatArg::Moodle => SessionFile::Moodle(match self.identifier {
+                Some(IdentifierArg::Email) => MoodleIdentifier::Email,
+                Some(IdentifierArg::Prn) | None => MoodleIdentifier::Prn,
+            }),
+            FormatArg::Xlsx => SessionFile::Workbook(match (self.no_evidence, self.strangers) {
+                (true, _) => EvidenceWish::LeftOut,
+                (false, true) => EvidenceWish::MembersAndStrangers,
+                (false, false) => EvidenceWish::Members,
+            }),
         }
     }
 
-    fn format(&self, file: &Path) -> SheetFormat {
-        let is_csv = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
-        match self.format {
-            Some(FormatArg::Csv) => SheetFormat::Csv,
-            Some(FormatArg::Xlsx) => SheetFormat::Xlsx,
-            None if is_csv => SheetFormat::Csv,
-            None => SheetFormat::Xlsx,
+    /// Of a register.
+    fn register_format(&self, file: &Path) -> Result<SheetFormat, Error> {
+        match self.wanted(file) {
+            FormatArg::Csv => Ok(SheetFormat::Csv),
+            FormatArg::Xlsx => Ok(SheetFormat::Xlsx),
+            FormatArg::Moodle => {
+                Err(Error::new(Code::InvalidSettings, "Moodle takes the marks of one session: name it with --session"))
+            }
         }
+    }
+
+    fn wanted(&self, file: &Path) -> FormatArg {
+        let is_csv = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv"));
+        self.format.unwrap_or(if is_csv { FormatArg::Csv } else { FormatArg::Xlsx })
     }
 }

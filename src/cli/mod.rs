@@ -12,6 +12,7 @@ mod enrol;
 mod enrolment;
 mod evaluate;
 mod export;
+mod import_sheet;
 mod init;
 mod models;
 mod output;
@@ -116,6 +117,8 @@ enum Command {
     Rematch(rematch::RematchArgs),
     /// Write a session or a register as Excel or CSV, or all portraits as folders
     Export(export::ExportArgs),
+    /// Take over what was corrected in a session's workbook or CSV
+    ImportSheet(import_sheet::ImportSheetArgs),
     /// Try the program beside the teacher's register before anything counts
     #[command(subcommand)]
     Pilot(pilot::PilotCommand),
@@ -254,6 +257,7 @@ async fn dispatch(command: &Command, config: &Config, output: &Output) -> Result
         Command::Work(args) => work::run(args, config, output).await,
         Command::Rematch(args) => rematch::run(args, config, output).await,
         Command::Export(args) => export::run(args, config, output).await,
+        Command::ImportSheet(args) => import_sheet::run(args, config, output).await,
         Command::Pilot(command) => pilot::run(command, config, output).await,
         Command::Models(command) => models::run(command, config, output).await,
         Command::Evaluate(args) => evaluate::run(args, config, output).await,

@@ -38,6 +38,11 @@ impl Column {
         Self { name, aliases, need: Need::Optional }
     }
 
+    /// Whether a heading is this column's.
+    pub fn is_titled(&self, heading: &str) -> bool {
+        self.headings().contains(&fold(heading))
+    }
+
     /// Its name and the others that mean the same, each after [`fold`].
     fn headings(&self) -> Vec<String> {
         std::iter::once(&self.name).chain(self.aliases).map(|name| fold(name)).collect()

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use chrono::NaiveDateTime;
 use csv::{ByteRecord, Terminator, WriterBuilder};
 
-use crate::domain::sheet::{RegisterSheet, SessionSheet, SheetHeading, StatusCounts};
+use crate::domain::sheet::{RegisterSheet, RowKey, SessionSheet, SheetHeading, StatusCounts};
 use crate::export::ExportError;
 
 /// Whether the text begins with the UTF-8 byte order mark. Excel needs it to read names beyond ASCII; most other
@@ -19,6 +19,8 @@ pub enum Bom {
 const DATE_TIME: &str = "%Y-%m-%dT%H:%M:%S";
 
 /// UTF-8, comma separated, lines end in CR LF (RFC 4180); a row per member in the sheet's order.
+///
+/// Last comes `record_key`, by which the row is known again when the file comes back with corrections.
 ///
 /// `status` is the word rollcall uses everywhere (`present`, `unmarked`, ...), `label` the school's own. `confidence`
 /// is 0..=1 with four digits. Text that a spreadsheet would take for a formula gets an apostrophe in front, as OWASP
@@ -50,6 +52,7 @@ pub fn session_csv(sheet: &SessionSheet, bom: Bom) -> Result<Vec<u8>, ExportErro
         "taken_by",
         "taken_at",
         "remark",
+        "record_key",
     ]);
     let heading = &sheet.heading;
     let taken_by = sheet.taken.as_ref().map(|taken| taken.by.as_str()).unwrap_or_default();
@@ -76,6 +79,7 @@ pub fn session_csv(sheet: &SessionSheet, bom: Bom) -> Result<Vec<u8>, ExportErro
             taken_by,
             &taken_at,
             sheet.remark.as_deref().unwrap_or_default(),
+            &RowKey::new(sheet.id, row, &unguarded(&guarded(row.note.as_deref().unwrap_or_default()))).to_string(),
         ]);
     }
     table.finish(heading)
@@ -129,13 +133,13 @@ fn session_heading(starts_at: NaiveDateTime, name: Option<&str>) -> String {
 }
 
 /// Collects rows; the first error is kept until the end, as writing to memory has none to expect.
-struct Table {
+pub(super) struct Table {
     writer: csv::Writer<Vec<u8>>,
     outcome: Result<(), csv::Error>,
 }
 
 impl Table {
-    fn new(bom: Bom) -> Self {
+    pub(super) fn new(bom: Bom) -> Self {
         let start = match bom {
             Bom::With => "\u{feff}".as_bytes().to_vec(),
             Bom::Without => Vec::new(),
@@ -144,14 +148,14 @@ impl Table {
         Self { writer, outcome: Ok(()) }
     }
 
-    fn row<T: AsRef<str>>(&mut self, fields: impl IntoIterator<Item = T>) {
+    pub(super) fn row<T: AsRef<str>>(&mut self, fields: impl IntoIterator<Item = T>) {
         let record: ByteRecord = fields.into_iter().map(|f| guarded(f.as_ref()).into_owned().into_bytes()).collect();
         if self.outcome.is_ok() {
             self.outcome = self.writer.write_byte_record(&record);
         }
     }
 
-    fn finish(self, heading: &SheetHeading) -> Result<Vec<u8>, ExportError> {
+    pub(super) fn finish(self, heading: &SheetHeading) -> Result<Vec<u8>, ExportError> {
         let bytes = self.outcome.and_then(|()| self.writer.into_inner().map_err(|e| e.into_error().into()));
         bytes.map_err(|source| ExportError::Csv { class: heading.class_and_section(), source })
     }
@@ -181,6 +185,21 @@ fn guarded(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// [`guarded`] text without the apostrophes that it was given. One that somebody has typed at the same place is lost with them.
+pub(super) fn unguarded(text: &str) -> String {
+    let is_break = |c: &char| matches!(c, '\t' | '\r' | '\n');
+    let mut out = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        let (before, after) = (&text[..at], &text[at + c.len_utf8()..]);
+        let last = before.chars().rev().find(|c| !is_blank(*c) || is_break(c));
+        let can_start = last.is_none_or(|c| c == ';' || is_break(&c));
+        if !(c == '\'' && can_start && !after.starts_with('\'') && guarded(after).starts_with('\'')) {
+            out.push(c);
+        }
+    }
+    out
+}
+
 /// Spaces of every width and characters nobody sees.
 fn is_blank(c: char) -> bool {
     c.is_whitespace()
@@ -205,18 +224,24 @@ mod tests {
         let mut sheet = fixtures::session(&[Present, Unmarked]);
         sheet.rows[1].name = "O'Neil, \"Kit\"\nسارة 🎓".into();
         sheet.rows[1].note = Some("=HYPERLINK(\"x\")".into());
-        let expected = "class,section,term,subject,session,starts_at,time_zone,roll_no,prn,name,status,label,confidence,source,note,pilot,taken_by,taken_at,remark\r\n\
-             CSE,A,2025-26,Machine Learning,Lecture 12,2025-03-03T09:30:00,Asia/Kolkata,R1,PRN0001,Student 1,present,P,0.9700,auto,,,,,\r\n\
-             CSE,A,2025-26,Machine Learning,Lecture 12,2025-03-03T09:30:00,Asia/Kolkata,R2,PRN0002,\"O'Neil, \"\"Kit\"\"\nسارة 🎓\",unmarked,?,,auto,\"'=HYPERLINK(\"\"x\"\")\",,,,\r\n";
+        let key =
+            |row: usize| RowKey::new(sheet.id, &sheet.rows[row], sheet.rows[row].note.as_deref().unwrap_or_default());
+        let expected = format!(
+            "class,section,term,subject,session,starts_at,time_zone,roll_no,prn,name,status,label,confidence,source,note,pilot,taken_by,taken_at,remark,record_key\r\n\
+             CSE,A,2025-26,Machine Learning,Lecture 12,2025-03-03T09:30:00,Asia/Kolkata,R1,PRN0001,Student 1,present,P,0.9700,auto,,,,,,{}\r\n\
+             CSE,A,2025-26,Machine Learning,Lecture 12,2025-03-03T09:30:00,Asia/Kolkata,R2,PRN0002,\"O'Neil, \"\"Kit\"\"\nسارة 🎓\",unmarked,?@@\r\n",
+            key(0),
+            key(1)
+        );
         assert_eq!(text(session_csv(&sheet, Bom::Without).unwrap()), expected);
         sheet.taken = Some(Taken { by: "+Ann".into(), at: sheet.starts_at });
         sheet.remark = Some("fire drill".into());
         let signed = text(session_csv(&sheet, Bom::Without).unwrap());
-        assert!(signed.lines().nth(1).unwrap().ends_with(",'+Ann,2025-03-03T09:30:00,fire drill"), "{signed}");
+        assert!(signed.lines().nth(1).unwrap().contains(",'+Ann,2025-03-03T09:30:00,fire drill,s1-m1-"), "{signed}");
         (sheet.taken, sheet.remark) = (None, None);
         sheet.pilot = true;
         let pilot = text(session_csv(&sheet, Bom::Without).unwrap());
-        assert!(pilot.lines().nth(1).unwrap().ends_with(",auto,,does not count,,,"), "{pilot}");
+        assert!(pilot.lines().nth(1).unwrap().contains(",auto,,does not count,,,,s1-m1-present-"), "{pilot}");
     }
 
     #[test]
@@ -272,7 +297,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn apostrophes_of_people_stay() {
+        for typed in ["O'Neil; =1", "a'=b", "'til noon", "it's -2"] {
+            assert_eq!(unguarded(&guarded(typed)), typed);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn guards_are_taken_off_again(text in "[ \t=+@;\na\"é-]{0,12}") {
+            prop_assert_eq!(unguarded(&guarded(&text)), text);
+        }
+
         #[test]
         fn every_field_comes_back_guarded_and_none_begins_a_formula(name in any::<String>(), lead in "[ \t=+@;\n-]{0,4}") {
             let mut sheet = fixtures::session(&[Present]);

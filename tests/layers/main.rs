@@ -51,7 +51,7 @@ const ONLY_IN: &[(&[&str], &[&str])] = &[
     (&["jsonwebtoken"], &["app/auth"]),
     (&["hmac"], &["app/auth"]),
     (&["console"], &["cli"]),
-    // Tests open workbooks with it; archives of portraits are read where they are enrolled.
+    // Workbooks that come back are archives; tests open others. Archives of portraits are read where they are enrolled.
     (
         &["zip"],
         &[
@@ -61,9 +61,12 @@ const ONLY_IN: &[(&[&str], &[&str])] = &[
             "app/enrol/archive_job/tests.rs",
             "app/enrol/upload/tests.rs",
             "http/resources/imports/tests.rs",
+            "export/returned/workbook.rs",
+            "export/returned/tests.rs",
             "export/xlsx/tests.rs",
         ],
     ),
+    (&["calamine"], &["export/returned", "export/xlsx/tests.rs"]),
     // Facts of the platform, known when the program is compiled.
     (&["std", "env", "consts"], &[""]),
     // `main` hands the arguments on and reads nothing else.

@@ -95,10 +95,7 @@ pub async fn correct_many(
             let before = lock(conn, session, zone)?;
             session::require_unconfirmed(&before.session)?;
             check(&before, &wanted)?;
-            let say = Say { session, actor: &actor, now: Utc::now().naive_utc() };
-            for one in &wanted {
-                say.correct(conn, before.require(one.member)?, &one.correction)?;
-            }
+            make(conn, &before, &wanted, &actor)?;
             let mut after = read(conn, before.session, zone)?;
             let all = std::mem::take(&mut after.records);
             after.records =
@@ -140,6 +137,20 @@ pub async fn withdraw(
             Ok(read(conn, before.session, zone)?.find(member).cloned())
         })
         .await
+}
+
+/// Makes corrections that were checked, in the transaction that has locked the session.
+pub(super) fn make(
+    conn: &mut AnyConnection,
+    before: &Records,
+    wanted: &[RecordCorrection],
+    actor: &Actor,
+) -> Result<(), Error> {
+    let say = Say { session: before.session.id, actor, now: Utc::now().naive_utc() };
+    for one in wanted {
+        say.correct(conn, before.require(one.member)?, &one.correction)?;
+    }
+    Ok(())
 }
 
 fn check(before: &Records, wanted: &[RecordCorrection]) -> Result<(), BulkError> {

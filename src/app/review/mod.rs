@@ -2,10 +2,11 @@
 //!
 //! Every change is one transaction under the session's lock: the record, a line of its history and an event, or nothing.
 //! Whoever changes a record may say which version of it they have seen, and is refused when it is another one by now. A
-//! session that was confirmed is not changed by anybody until it is reopened. Called by `http`.
+//! session that was confirmed is not changed by anybody until it is reopened. Called by `http` and `cli`.
 
 mod correct;
 mod reconcile;
+mod sheet;
 mod sign;
 #[cfg(test)]
 mod tests;
@@ -13,6 +14,7 @@ mod version;
 
 pub use correct::{BulkError, Correction, ItemError, RecordCorrection, correct, correct_many, withdraw};
 pub use reconcile::{Reconciliation, head_count};
+pub use sheet::{ConflictRule, SheetImport, SheetImported, SheetRowChange, import_sheet};
 pub(crate) use sign::reopen_in;
 pub use sign::{ConfirmError, Signature, Signed, Unmarked, confirm, reopen};
 
@@ -29,7 +31,7 @@ use crate::db::records::{self, SessionRecordRow};
 use crate::db::sessions::{self, SessionRow};
 use crate::db::{AnyConnection, DbError, members};
 use crate::domain::ids::{FaceId, MemberId, SessionId};
-use crate::domain::sheet::natural_order;
+use crate::domain::sheet::{MAX_NOTE_CHARS, natural_order};
 use crate::domain::status::{AttendanceStatus, RecordSource};
 
 /// A record with who it is about.
@@ -174,9 +176,6 @@ impl From<SessionRecordRow> for MemberRecord {
     }
 }
 
-/// Longest reason, characters.
-const MAX_REASON: usize = 500;
-
 /// A reason without outer blanks; none that says nothing.
 fn tidied(reason: Option<String>) -> Option<String> {
     reason.map(|reason| reason.trim().to_owned()).filter(|reason| !reason.is_empty())
@@ -184,8 +183,8 @@ fn tidied(reason: Option<String>) -> Option<String> {
 
 fn require_short(reason: Option<&str>) -> Result<(), Error> {
     match reason.map_or(0, |reason| reason.chars().count()) {
-        characters if characters > MAX_REASON => {
-            let text = format!("a reason has at most {MAX_REASON} characters, this one has {characters}");
+        characters if characters > MAX_NOTE_CHARS => {
+            let text = format!("a reason has at most {MAX_NOTE_CHARS} characters, this one has {characters}");
             Err(Error::new(Code::InvalidRequest, text))
         }
         _ => Ok(()),

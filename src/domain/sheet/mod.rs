@@ -10,6 +10,8 @@ pub(crate) mod fixtures;
 mod labels;
 mod order;
 mod register;
+mod returned;
+mod row_key;
 mod session;
 mod style;
 mod summary;
@@ -21,6 +23,11 @@ pub use order::natural_order;
 pub use register::{
     OpenLesson, RegisterCell, RegisterColumn, RegisterMember, RegisterRecord, RegisterRow, RegisterSheet,
 };
+pub use returned::{
+    MAX_NOTE_CHARS, ReturnedRow, RowChange, RowProblem, RowProblemCode, Said, SessionNow, SheetChanges, WrongSheet,
+    sessions_of,
+};
+pub use row_key::RowKey;
 pub use session::{PILOT_NOTICE, SessionRow, SessionSheet, Taken};
 pub use style::{Colour, Points, StatusStyle, StatusStyles, StyleError};
 pub use summary::{OpenLessons, SubjectSummary, Summary};

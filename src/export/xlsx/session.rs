@@ -4,8 +4,9 @@
 
 use rust_xlsxwriter::{Format, FormatAlign, Formula, IgnoreError, Worksheet, XlsxError};
 
-use crate::domain::sheet::{SessionRow, SessionSheet, StatusCounts, StatusLabels};
+use crate::domain::sheet::{RowKey, SessionRow, SessionSheet, StatusCounts, StatusLabels};
 use crate::domain::status::AttendanceStatus;
+use crate::export::returned::KEY_TITLE;
 use crate::export::xlsx::style::{self, Area, put, put_across, put_plain};
 use crate::export::xlsx::text;
 
@@ -16,6 +17,8 @@ pub(super) const STATUS: u16 = 3;
 const CONFIDENCE: u16 = 4;
 const SOURCE: u16 = 5;
 const NOTE: u16 = 6;
+/// Hidden: by it the row is known again when the sheet comes back.
+const KEY: u16 = 7;
 
 const LEGEND: u32 = 3;
 const COUNTS: u32 = 4;
@@ -69,6 +72,7 @@ impl<'a> SessionPage<'a> {
         for (col, width) in (0..).zip(self.widths) {
             page.set_column_width(col, width)?;
         }
+        page.set_column_hidden(KEY)?;
         self.write_heading(page)?;
         self.write_counts(page)?;
         self.write_notices(page)?;
@@ -161,10 +165,13 @@ impl<'a> SessionPage<'a> {
             let format = if centred { style::header().set_align(FormatAlign::Center) } else { style::header() };
             put(page, header, col, title, &format)?;
         }
+        put_plain(page, header, KEY, KEY_TITLE)?;
         page.set_row_height(header, 20)?;
         let (first, last) = self.rows();
         for (row, member) in (first..).zip(&self.sheet.rows) {
             write_member(page, row, member, self.sheet.rules.marks())?;
+            let note = text::cleaned(member.note.as_deref().unwrap_or_default());
+            put_plain(page, row, KEY, &RowKey::new(self.sheet.id, member, &note).to_string())?;
             match self.lines_of(member).min(20) {
                 1 => {}
                 lines => drop(page.set_row_height(row, 15 * lines)?),
@@ -173,7 +180,8 @@ impl<'a> SessionPage<'a> {
         if !self.sheet.rows.is_empty() {
             self.format_members(page)?;
         }
-        page.autofilter(header, ROLL, last, NOTE)?;
+        // Sorting by the filter's buttons takes the hidden column along.
+        page.autofilter(header, ROLL, last, KEY)?;
         // Roll numbers and PRNs are names made of digits: text, and rightly so.
         page.ignore_error_range(first, ROLL, last, PRN, IgnoreError::NumberStoredAsText)?;
         let statuses = Area(first, STATUS, last, STATUS);

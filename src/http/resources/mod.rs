@@ -20,6 +20,7 @@ mod records;
 mod review;
 mod samples;
 mod sessions;
+mod sheet_imports;
 mod sheets;
 mod statistics;
 mod status_styles;
@@ -58,6 +59,7 @@ pub(super) fn rows() -> Vec<Row> {
         events::rows(),
         jobs::rows(),
         sheets::rows(),
+        sheet_imports::rows(),
         status_styles::rows(),
         attendance::rows(),
         statistics::rows(),

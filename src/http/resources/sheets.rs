@@ -9,7 +9,9 @@ use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::app::report::{self, EvidenceWish, RegisterOf, RegisterPortions, SessionFile, SheetFormat};
+use crate::app::report::{
+    self, EvidenceWish, MoodleIdentifier, RegisterOf, RegisterPortions, SessionFile, SheetFormat,
+};
 use crate::domain::ids::{ClassId, SessionId};
 use crate::domain::pilot::PilotSessions;
 use crate::http::extract::{Path, Query};
@@ -57,12 +59,36 @@ impl From<PilotRule> for PilotSessions {
     }
 }
 
+/// What the sheet of a session is written as.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SessionFormat {
+    #[default]
+    Xlsx,
+    Csv,
+    /// CSV for Moodle's attendance plugin, "Import session attendance marks".
+    Moodle,
+}
+
+/// By what Moodle is to know the students.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum MoodleUser {
+    /// The ID number of their profile there.
+    #[default]
+    Prn,
+    Email,
+}
+
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct SessionSheetQuery {
     /// Otherwise `xlsx`.
     #[param(inline)]
-    format: Option<Format>,
+    format: Option<SessionFormat>,
+    /// Of `moodle`: by what Moodle is to know the students; otherwise by PRN.
+    #[param(inline)]
+    identifier: Option<MoodleUser>,
     /// Of `xlsx`: whether a second page shows the face that speaks for each student; otherwise it does.
     evidence: Option<bool>,
     /// Of that page: whether it also shows the faces of people who are nobody of the class; otherwise it does not.
@@ -72,8 +98,12 @@ pub(super) struct SessionSheetQuery {
 impl SessionSheetQuery {
     fn file(&self) -> SessionFile {
         match self.format.unwrap_or_default() {
-            Format::Csv => SessionFile::Csv,
-            Format::Xlsx => SessionFile::Workbook(self.evidence()),
+            SessionFormat::Csv => SessionFile::Csv,
+            SessionFormat::Xlsx => SessionFile::Workbook(self.evidence()),
+            SessionFormat::Moodle => SessionFile::Moodle(match self.identifier.unwrap_or_default() {
+                MoodleUser::Prn => MoodleIdentifier::Prn,
+                MoodleUser::Email => MoodleIdentifier::Email,
+            }),
         }
     }
 
@@ -117,10 +147,11 @@ async fn export_session(
         SessionFile::Workbook(EvidenceWish::Members | EvidenceWish::MembersAndStrangers) => {
             Some(service.room_for_picture().await?)
         }
-        SessionFile::Workbook(EvidenceWish::LeftOut) | SessionFile::Csv => None,
+        SessionFile::Workbook(EvidenceWish::LeftOut) | SessionFile::Csv | SessionFile::Moodle(_) => None,
     };
     let bytes = report::session_file(&service.school, SessionId(id), wanted).await?;
-    Ok(file(bytes, wanted.format(), &format!("session-{id}")))
+    let stem = if matches!(wanted, SessionFile::Moodle(_)) { "moodle-session" } else { "session" };
+    Ok(file(bytes, wanted.format(), &format!("{stem}-{id}")))
 }
 
 /// The register of a class: its members, and their status in every session of the days.

@@ -1,0 +1,76 @@
+//! Session sheets that come back with corrections: the files of this layer read again, as whatever program has saved them.
+//!
+//! Files come from strangers' programs and may be made to harm: every limit holds before memory is taken, and whatever cannot be
+//! read is refused in words. Cells are values; formulas count as what they last gave. What a row means is decided in
+//! `domain::sheet`. Called by `app::review`.
+
+mod table;
+mod workbook;
+
+use thiserror::Error;
+
+use crate::domain::csv_table::CsvProblems;
+use crate::domain::sheet::{ReturnedRow, RowProblem};
+
+/// Heading of the column that says which record a row is of.
+pub(super) const KEY_TITLE: &str = "Record key";
+
+/// Largest file, bytes. A workbook of sixty with faces has under half a megabyte.
+const MAX_FILE_BYTES: usize = 16 * 1024 * 1024;
+/// Most rows of members, on all pages together.
+const MAX_ROWS: usize = 50_000;
+/// Most of a cell's text, characters; the rest is left out.
+const MAX_CELL_CHARS: usize = 2_000;
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReturnedSheet {
+    /// The rows of each page that looks like a session's; one for CSV.
+    pub pages: Vec<Vec<ReturnedRow>>,
+    /// Rows that are none of their table.
+    pub problems: Vec<RowProblem>,
+}
+
+/// Why a file is not read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ReturnedError {
+    #[error("the file is larger than a sheet of a session can be ({what}): send the sheet that was downloaded")]
+    TooLarge { what: String },
+    #[error("the file cannot be read as a workbook: {what}; save it as .xlsx, or send the sheet as CSV")]
+    Workbook { what: String },
+    #[error("the workbook has no page with the columns of a session's sheet: {columns} and the hidden \"{KEY_TITLE}\"")]
+    NoSheet { columns: &'static str },
+    #[error(transparent)]
+    Table(#[from] CsvProblems),
+}
+
+/// Reads a workbook or CSV.
+///
+/// # Errors
+/// [`ReturnedError`] for what is neither, is not a session's sheet, or is larger than one can be.
+pub fn read_returned(bytes: &[u8]) -> Result<ReturnedSheet, ReturnedError> {
+    if bytes.len() > MAX_FILE_BYTES {
+        let what = format!("{} MB, the limit is {} MB", bytes.len() >> 20, MAX_FILE_BYTES >> 20);
+        return Err(ReturnedError::TooLarge { what });
+    }
+    let sheet = match bytes {
+        [b'P', b'K', 3 | 5, ..] => workbook::read(bytes)?,
+        [0xd0, 0xcf, 0x11, 0xe0, ..] => {
+            return Err(ReturnedError::Workbook { what: "it is in the old format or has a password".into() });
+        }
+        _ => table::read(bytes)?,
+    };
+    let rows = sheet.pages.iter().map(Vec::len).sum::<usize>();
+    if rows > MAX_ROWS {
+        return Err(ReturnedError::TooLarge { what: format!("{rows} rows, the limit is {MAX_ROWS}") });
+    }
+    Ok(sheet)
+}
+
+/// A text no longer than a cell may be.
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_CELL_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests;
