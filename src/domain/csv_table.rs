@@ -18,6 +18,8 @@ pub enum Need {
     Filled,
     /// The column may be missing, and rows may leave it empty.
     Optional,
+    /// The same, and its texts may run over several lines.
+    FreeText,
 }
 
 /// A column as its users know it.
@@ -36,6 +38,10 @@ impl Column {
 
     pub const fn optional(name: &'static str, aliases: &'static [&'static str]) -> Self {
         Self { name, aliases, need: Need::Optional }
+    }
+
+    pub const fn free_text(name: &'static str, aliases: &'static [&'static str]) -> Self {
+        Self { name, aliases, need: Need::FreeText }
     }
 
     /// Whether a heading is this column's.
@@ -333,7 +339,7 @@ fn places(line: u64, header: &StringRecord, columns: &[Column]) -> Result<Vec<Op
             (None, Need::Filled) => {
                 problems.add(line, column.name, format!("column is missing; the header has: {}", shown(header)));
             }
-            (None, Need::Optional) => {}
+            (None, Need::Optional | Need::FreeText) => {}
         }
     }
     problems.or_ok(places)
@@ -366,6 +372,9 @@ fn row_problems(row: &CsvRow, record: &StringRecord, width: usize, columns: &[Co
         let text = row.get(column);
         if text.is_empty() && column.need == Need::Filled {
             found.add(row.line, column.name, "is empty");
+        }
+        if column.need == Need::FreeText {
+            continue;
         }
         if text.contains(['\n', '\r']) {
             found.add(row.line, column.name, "runs over several lines; is a quote left open?");

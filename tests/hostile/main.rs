@@ -7,6 +7,7 @@
 
 mod mutation;
 mod promises;
+mod sheets;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -133,3 +133,35 @@ fn nothing_is_written_outside_of_the_school() {
     let left: Vec<_> = std::fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[test]
+fn a_session_goes_out_as_a_sheet_and_comes_back_corrected() {
+    let school = School::enrolled();
+    school.batch(&Photos::of(&[(FULL, FULL)]), 0);
+    let file = |name: &str| school.path().join(name).to_str().unwrap().to_owned();
+    let (xlsx, csv, moodle) = (file("session.xlsx"), file("session.csv"), file("moodle.csv"));
+    school.run(&["export", "--session", "1", "--strangers", "-o", &xlsx]).expect(0);
+    school.run(&["export", "--session", "1", "-o", &csv]).expect(0);
+    school.run(&["export", "--session", "1", "--format", "moodle", "-o", &moodle]).expect(0);
+    let mut workbook: Xlsx<_> = open_workbook(&xlsx).unwrap();
+    assert_eq!(workbook.sheet_names(), ["Attendance", "Evidence"]);
+    assert!(workbook.worksheet_range("Evidence").unwrap().height() > 20);
+    assert!(fs::metadata(&xlsx).unwrap().len() < 3_000_000);
+    assert!(fs::read_to_string(&moodle).unwrap().starts_with("idnumber,scantime,status,remarks\r\n"));
+
+    let untouched = school.run(&["--json", "import-sheet", &xlsx]).expect(0).json();
+    assert_eq!((&untouched["session_id"], untouched["changes"].as_array().unwrap().len()), (&1.into(), 0));
+    let text = fs::read_to_string(&csv).unwrap();
+    fs::write(&csv, text.replacen(",present,P,", ",present,E,", 1)).unwrap();
+    let preview = school.run(&["--json", "import-sheet", &csv]).expect(0).json();
+    assert_eq!((&preview["applied"], &preview["changes"][0]["to"]["status"]), (&false.into(), &"excused".into()));
+    let applied = school.run(&["import-sheet", &csv, "--apply"]).expect(0);
+    assert!(applied.out.contains("1 change made"), "{}", applied.out);
+    let again = school.run(&["--json", "import-sheet", &csv, "--apply"]).expect(0).json();
+    assert_eq!(again["changes"].as_array().unwrap().len(), 0);
+    // The workbook is older than the correction, but nobody has changed that row in it.
+    let stale = school.run(&["--json", "import-sheet", &xlsx, "--apply"]).expect(0).json();
+    assert_eq!(stale["changes"].as_array().unwrap().len(), 0);
+    school.run(&["import-sheet", &file("none.xlsx")]).expect(1);
+    school.run(&["import-sheet", &xlsx, "--session", "2"]).expect(1);
+}

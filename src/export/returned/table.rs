@@ -10,7 +10,7 @@ const ROLL_NO: Column = Column::optional("roll_no", &["roll number", "roll"]);
 const PRN: Column = Column::optional("prn", &[]);
 const STATUS: Column = Column::optional("status", &[]);
 const LABEL: Column = Column::optional("label", &[]);
-const NOTE: Column = Column::optional("note", &["remarks"]);
+const NOTE: Column = Column::free_text("note", &["remarks"]);
 const COLUMNS: [Column; 6] = [KEY, ROLL_NO, PRN, STATUS, LABEL, NOTE];
 
 /// Reads the columns that can be corrected and those that tell whose row it is; others are left alone.

@@ -13,6 +13,7 @@ mod pilot;
 mod proxy;
 mod roles;
 mod server;
+mod sheets;
 
 /// Compares with a file of the repository; `UPDATE_SNAPSHOTS=1 cargo test` writes it anew.
 fn snapshot(file: &str, now: &str) {

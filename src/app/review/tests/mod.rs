@@ -3,6 +3,7 @@
 mod confirmed;
 mod corrections;
 mod head_count;
+mod sheets;
 mod signing;
 
 use std::sync::Arc;
