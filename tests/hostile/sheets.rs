@@ -15,7 +15,7 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter};
 use crate::mutation::mutations;
 
 /// Mutations tried of each kind; a workbook takes some milliseconds.
-const CASES: u32 = 400;
+const CASES: u32 = 1500;
 
 fn sheet() -> SessionSheet {
     let row = |n: i64| SessionRow {
@@ -101,13 +101,14 @@ fn hold(seeds: Vec<Vec<u8>>, promise: impl Fn(&[u8])) {
 /// The parts of a workbook by name.
 fn parts(workbook: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut archive = ZipArchive::new(Cursor::new(workbook)).unwrap();
-    let mut part = |index| {
+    let count = archive.len();
+    let part = |index| {
         let mut part = archive.by_index(index).unwrap();
         let mut bytes = Vec::new();
         part.read_to_end(&mut bytes).unwrap();
         (part.name().unwrap().into_owned(), bytes)
     };
-    (0..archive.len()).map(&mut part).collect()
+    (0..count).map(part).collect()
 }
 
 fn packed<'a>(parts: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
