@@ -229,7 +229,7 @@ mod tests {
         let expected = format!(
             "class,section,term,subject,session,starts_at,time_zone,roll_no,prn,name,status,label,confidence,source,note,pilot,taken_by,taken_at,remark,record_key\r\n\
              CSE,A,2025-26,Machine Learning,Lecture 12,2025-03-03T09:30:00,Asia/Kolkata,R1,PRN0001,Student 1,present,P,0.9700,auto,,,,,,{}\r\n\
-             CSE,A,2025-26,Machine Learning,Lecture 12,2025-03-03T09:30:00,Asia/Kolkata,R2,PRN0002,\"O'Neil, \"\"Kit\"\"\nسارة 🎓\",unmarked,?@@\r\n",
+             CSE,A,2025-26,Machine Learning,Lecture 12,2025-03-03T09:30:00,Asia/Kolkata,R2,PRN0002,\"O'Neil, \"\"Kit\"\"\nسارة 🎓\",unmarked,?,,auto,\"'=HYPERLINK(\"\"x\"\")\",,,,,{}\r\n",
             key(0),
             key(1)
         );

@@ -50,6 +50,8 @@ fn sheet() -> SessionSheet {
         flags: Vec::new(),
         provenance: String::new(),
         rows: (1..=5).map(row).collect(),
+        taken: None,
+        remark: None,
     }
 }
 

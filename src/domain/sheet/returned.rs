@@ -269,7 +269,7 @@ fn wish(
         None => record.source == RecordSource::Manual,
     };
     let (member, roll_no, name) = (record.member, record.roll_no.clone(), record.name.clone());
-    let change = (!is_known).then(|| RowChange { row, member, roll_no, name, from: now, to, is_conflict });
+    let change = (!is_known).then_some(RowChange { row, member, roll_no, name, from: now, to, is_conflict });
     Wish { member, change }
 }
 

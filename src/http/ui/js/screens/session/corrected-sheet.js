@@ -34,10 +34,10 @@ export function importSheet(model) {
     );
   };
   const apply = async (conflicts) => {
-    const { applied } = await sent("apply", conflicts);
+    const { changes } = await sent("apply", conflicts);
     await model.load();
     opened.close();
-    say(t("sheet.applied", { count: applied }));
+    say(t("sheet.applied", { count: changes.filter((change) => change.applied).length }));
   };
   const look = button(t("sheet.preview"), preview);
   file.addEventListener("change", () => look.click());
@@ -68,7 +68,7 @@ const differenceOf = ({ changes, unchanged, problems }) => [
         {
           title: t("sheet.conflict"),
           cell: (change) =>
-            change.conflict && h("span", { class: "bad" }, t("sheet.changedBy", { name: change.conflict.by ?? "", when: when(change.conflict.at) })),
+            change.conflict && h("span", { class: "bad" }, t("sheet.changedBy", { name: change.conflict.by ?? t("record.auto"), when: change.conflict.at ? when(change.conflict.at) : "" })),
         },
       ],
     }),
