@@ -170,15 +170,18 @@ fn write_strangers(page: &mut Worksheet, first: u32, strangers: &[StrangerFace])
     if strangers.is_empty() {
         return Ok(first);
     }
-    for (col, title) in [(ROLL, "Person"), (NAME, "In photos"), (FACE, "Face"), (PHOTO, "Photo")] {
-        put(page, first + 1, col, title, &style::header().set_align(FormatAlign::Center))?;
-    }
+    let header = style::header().set_align(FormatAlign::Center);
+    put(page, first + 1, ROLL, "Person", &header)?;
+    put_across(page, Area(first + 1, NAME, first + 1, STATUS), "In photos", &header)?;
+    put(page, first + 1, FACE, "Face", &header)?;
+    put_across(page, Area(first + 1, FOUND, first + 1, CONFIDENCE), "Photo", &header)?;
     for (row, person) in (first + 2..).zip(strangers) {
         page.set_row_height(row, FACE_ROW.0)?;
         page.write_number_with_format(row, ROLL, f64::from(person.number), &style::centred())?;
+        page.merge_range(row, NAME, row, STATUS, "", &style::centred())?;
         page.write_number_with_format(row, NAME, f64::from(person.photos), &style::centred())?;
         write_picture(page, row, &person.picture, &format!("Face of person {}, nobody of the class", person.number))?;
-        put(page, row, PHOTO, &person.photo, &style::cell().set_font_size(9))?;
+        put_across(page, Area(row, FOUND, row, CONFIDENCE), &person.photo, &style::cell().set_font_size(9))?;
     }
     Ok(first + 1 + strangers.len() as u32)
 }
@@ -312,7 +315,7 @@ mod tests {
         let range = cells(&bytes, PAGE_NAME);
         assert_eq!(text_at(&range, "A8"), "2 people in the photos are nobody of the class");
         assert_eq!(
-            (number(&range, "A11"), number(&range, "B11"), text_at(&range, "K11")),
+            (number(&range, "A11"), number(&range, "B11"), text_at(&range, "E11")),
             (2.0, 2.0, "left.jpg".into())
         );
         assert_eq!(part(&bytes, "xl/drawings/drawing1.xml").matches("<xdr:pic>").count(), 2);
