@@ -149,7 +149,7 @@ mod tests {
         let defaults = Value::from(Serialized::defaults(Config::default()).data().unwrap()[&Profile::Default].clone());
         let mut empty = Vec::new();
         collect_empty(&defaults, "", &mut empty);
-        let numbers = ["memory_budget_mb", "photos.in_flight", "threads"];
+        let numbers = ["gpu.memory_limit_mb", "memory_budget_mb", "photos.in_flight", "threads"];
         let mut known: Vec<&str> = TEXT_WITHOUT_DEFAULT.iter().chain(&numbers).copied().collect();
         known.sort_unstable();
         empty.sort_unstable();

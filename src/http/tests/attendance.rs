@@ -271,8 +271,8 @@ async fn a_session_tells_who_took_it_and_what_was_remarked() {
     assert!(after["taken_by"]["user_id"].is_i64() && after["taken_at"] == after["confirmed_at"], "{after}");
     let sheet = scene.server.get(&format!("/api/v1{path}/sheet?format=csv")).bearer_auth(&scene.teacher);
     let sheet = sheet.send().await.unwrap().text().await.unwrap();
-    assert!(sheet.lines().next().unwrap().ends_with(",pilot,taken_by,taken_at,remark"), "{sheet}");
-    assert!(sheet.lines().nth(1).unwrap().ends_with(",fire drill"), "{sheet}");
+    assert!(sheet.lines().next().unwrap().ends_with(",pilot,taken_by,taken_at,remark,record_key"), "{sheet}");
+    assert!(sheet.lines().nth(1).unwrap().contains(",fire drill,"), "{sheet}");
     assert_eq!(scene.send(&scene.teacher, "POST", &format!("{path}/reopen"), &json!({})).await.status(), 200);
     assert_eq!(scene.get(&scene.teacher, &path).await["taken_by"], Value::Null);
 }
