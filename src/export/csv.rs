@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use chrono::NaiveDateTime;
 use csv::{ByteRecord, Terminator, WriterBuilder};
 
-use crate::domain::sheet::{RegisterSheet, RowKey, SessionSheet, SheetHeading, StatusCounts};
+use crate::domain::ids::SessionId;
+use crate::domain::sheet::{RegisterSheet, RowKey, SessionRow, SessionSheet, SheetHeading, StatusCounts};
 use crate::export::ExportError;
 
 /// Whether the text begins with the UTF-8 byte order mark. Excel needs it to read names beyond ASCII; most other
@@ -79,7 +80,7 @@ pub fn session_csv(sheet: &SessionSheet, bom: Bom) -> Result<Vec<u8>, ExportErro
             taken_by,
             &taken_at,
             sheet.remark.as_deref().unwrap_or_default(),
-            &RowKey::new(sheet.id, row, &unguarded(&guarded(row.note.as_deref().unwrap_or_default()))).to_string(),
+            &key_of(sheet.id, row),
         ]);
     }
     table.finish(heading)
@@ -159,6 +160,12 @@ impl Table {
         let bytes = self.outcome.and_then(|()| self.writer.into_inner().map_err(|e| e.into_error().into()));
         bytes.map_err(|source| ExportError::Csv { class: heading.class_and_section(), source })
     }
+}
+
+/// With the note as a reader will find it, who trims fields before the guards are taken off.
+fn key_of(session: SessionId, row: &SessionRow) -> String {
+    let note = unguarded(guarded(row.note.as_deref().unwrap_or_default()).trim());
+    RowKey::new(session, row, &note).to_string()
 }
 
 /// `text` with an apostrophe before everything that a spreadsheet would run as a formula.
