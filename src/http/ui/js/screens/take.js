@@ -3,9 +3,9 @@
 import * as api from "../api.js";
 import { fill, h } from "../dom.js";
 import { button } from "../parts/button.js";
+import { droppable, pictureField, picturesOf } from "../parts/files.js";
 import { field, input, select } from "../parts/form.js";
 import { icon } from "../parts/icon.js";
-import { say } from "../parts/toast.js";
 import { go } from "../router.js";
 import * as school from "../school.js";
 import { bytes, t } from "../text.js";
@@ -43,11 +43,8 @@ export async function show({ query, signal }) {
     fill(send, icon("upload"), h("span", {}, photos.length === 0 ? t("take.noPhotos") : t("take.send", { count: photos.length })));
   };
   const addPhotos = (files) => {
-    for (const file of files) {
-      // Some systems give HEIC files no type.
-      if (!/^image\//.test(file.type) && !/\.(heic|heif)$/i.test(file.name)) say(t("take.noPicture", { name: file.name }), { kind: "failure" });
-      else if (!photos.some((photo) => photo.file.name === file.name && photo.file.size === file.size)) photos.push({ file, address: URL.createObjectURL(file) });
-    }
+    const isNew = (file) => !photos.some((photo) => photo.file.name === file.name && photo.file.size === file.size);
+    photos.push(...files.filter(isNew).map((file) => ({ file, address: URL.createObjectURL(file) })));
     showPhotos();
   };
   const leaveOut = (photo) => {
@@ -106,47 +103,24 @@ function local(moment) {
   return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
-/** Camera, files, or photos dropped from another window. */
+/** Camera, files, or photos dropped from another window. @param {(files: File[]) => void} add */
 export function dropZone(add) {
-  const file = (attributes) =>
-    h("input", {
-      type: "file",
-      accept: "image/*,.heic,.heif",
-      class: "visually-hidden",
-      tabindex: "-1",
-      "aria-hidden": "true",
-      ...attributes,
-      on: {
-        change: (event) => {
-          add(event.target.files);
-          event.target.value = "";
-        },
-      },
-    });
-  const [camera, files] = [file({ capture: "environment" }), file({ multiple: true })];
-  const zone = h(
-    "div",
-    { class: "drop" },
-    camera,
-    files,
-    h("div", { class: "drop-buttons" }, [
-      button(t("take.shoot"), () => camera.click(), { kind: "primary", large: true, icon: "camera" }),
-      button(t("take.choose"), () => files.click(), { large: true, icon: "file" }),
-    ]),
-    h("p", { class: "quiet drop-hint" }, t("take.drop")),
-    h("p", { class: "small quiet" }, t("take.hint")),
+  const [camera, files] = [pictureField(add, { capture: "environment" }), pictureField(add, { multiple: true })];
+  return droppable(
+    h(
+      "div",
+      { class: "drop" },
+      camera,
+      files,
+      h("div", { class: "drop-buttons" }, [
+        button(t("take.shoot"), () => camera.click(), { kind: "primary", large: true, icon: "camera" }),
+        button(t("take.choose"), () => files.click(), { large: true, icon: "file" }),
+      ]),
+      h("p", { class: "quiet drop-hint" }, t("take.drop")),
+      h("p", { class: "small quiet" }, t("take.hint")),
+    ),
+    (dropped) => add(picturesOf(dropped)),
   );
-  const over = (is) => (event) => {
-    event.preventDefault();
-    zone.classList.toggle("drop-over", is);
-  };
-  zone.addEventListener("dragover", over(true));
-  zone.addEventListener("dragleave", over(false));
-  zone.addEventListener("drop", (event) => {
-    over(false)(event);
-    add(event.dataTransfer.files);
-  });
-  return zone;
 }
 
 const preview = (photo, i, leaveOut) =>

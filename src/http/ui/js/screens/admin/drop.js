@@ -2,6 +2,7 @@
 
 import { h } from "../../dom.js";
 import { button } from "../../parts/button.js";
+import { droppable } from "../../parts/files.js";
 import { say } from "../../parts/toast.js";
 import { t } from "../../text.js";
 
@@ -41,15 +42,6 @@ export function dropPlace({ action, kinds, name, choose }) {
     press,
     h("p", { class: "small quiet drop-hint" }, t("admin.drop")),
   );
-  const over = (on) => (event) => {
-    event.preventDefault();
-    element.classList.toggle("drop-over", on);
-  };
-  element.addEventListener("dragover", over(true));
-  element.addEventListener("dragleave", over(false));
-  element.addEventListener("drop", (event) => {
-    over(false)(event);
-    take([...event.dataTransfer.files]);
-  });
+  droppable(element, take);
   return { element, setText: (text) => (press.querySelector("span").textContent = text) };
 }

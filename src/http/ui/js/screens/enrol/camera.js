@@ -2,8 +2,8 @@
 
 import { fill, h } from "../../dom.js";
 import { button } from "../../parts/button.js";
+import { pictureField } from "../../parts/files.js";
 import { icon } from "../../parts/icon.js";
-import { say } from "../../parts/toast.js";
 import { t } from "../../text.js";
 
 const JPEG_QUALITY = 0.94;
@@ -122,25 +122,8 @@ function pictureOf(video, number) {
 
 /** @param {boolean} withCamera whether the device's own camera is offered */
 function filesPart(add, withCamera) {
-  const take = (event) => {
-    for (const file of event.target.files) {
-      // Some systems give HEIC files no type.
-      if (/^image\//.test(file.type) || /\.(heic|heif)$/i.test(file.name)) add(file);
-      else say(t("take.noPicture", { name: file.name }), { kind: "failure" });
-    }
-    event.target.value = "";
-  };
-  const chooser = (attributes) =>
-    h("input", {
-      type: "file",
-      accept: "image/*,.heic,.heif",
-      class: "visually-hidden",
-      tabindex: "-1",
-      "aria-hidden": "true",
-      ...attributes,
-      on: { change: take },
-    });
-  const [own, files] = [chooser({ capture: "environment" }), chooser({ multiple: true })];
+  const take = (files) => files.forEach((file) => add(file));
+  const [own, files] = [pictureField(take, { capture: "environment" }), pictureField(take, { multiple: true })];
   return h(
     "div",
     { class: "row camera-files" },
