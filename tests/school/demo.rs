@@ -21,7 +21,7 @@ fn demo_marks_every_row_right_and_can_be_repeated() {
     }
     let exports = dir.path().join("exports");
     let mut book: Xlsx<_> = open_workbook(exports.join("CSE-A_2026-11-16_to_2026-11-17.xlsx")).unwrap();
-    assert_eq!(book.sheet_names().len(), 3, "the register and two lessons");
+    assert_eq!(book.sheet_names().len(), 5, "the register, who is low, a chart, and two lessons");
     let register = book.worksheet_range("Register").unwrap();
     let text = |row: u32, col: u32| register.get_value((row, col)).unwrap().to_string();
     assert_eq!((text(5, 0).as_str(), text(5, 2).as_str()), ("CSE-A-01", "Aarav Nutmegson"));
