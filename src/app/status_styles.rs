@@ -25,7 +25,7 @@ pub(crate) fn read(conn: &mut AnyConnection, config: &Config) -> Result<StatusSt
 /// The same for whoever has no connection.
 ///
 /// # Errors
-/// As [`read`].
+/// Database failures; `PROCESSING_ERROR` when what is stored is damaged.
 pub async fn current(school: &School) -> Result<StatusStyles, Error> {
     let config = school.config.clone();
     school.read(move |conn| read(conn, &config)).await
