@@ -54,9 +54,7 @@ pub(crate) enum Part {
 impl Served {
     /// What is sent when the client has this version already.
     pub(crate) fn if_known(&self, headers: &HeaderMap) -> Option<Response> {
-        let known = header_text(headers, header::IF_NONE_MATCH)?;
-        let is_this = |tag: &str| matches!(tag.trim(), "*") || untagged(tag) == Some(self.version.as_str());
-        known.split(',').any(is_this).then(|| (StatusCode::NOT_MODIFIED, self.caching()).into_response())
+        is_known(headers, &self.version).then(|| (StatusCode::NOT_MODIFIED, self.caching()).into_response())
     }
 
     /// The whole file.
@@ -136,6 +134,12 @@ impl Served {
         let shown = format!("inline; filename=\"{}\"", self.file_name);
         [(header::CONTENT_TYPE, self.media_type.to_owned()), (header::CONTENT_DISPOSITION, shown)]
     }
+}
+
+/// Whether the client has this version already (`If-None-Match`; RFC 9110, section 13.1.2).
+pub(crate) fn is_known(headers: &HeaderMap, version: &str) -> bool {
+    let is_this = |tag: &str| matches!(tag.trim(), "*") || untagged(tag) == Some(version);
+    header_text(headers, header::IF_NONE_MATCH).is_some_and(|known| known.split(',').any(is_this))
 }
 
 /// What stands in an entity tag. For comparing only: weak ones count as strong (RFC 9110, section 8.8.3.2).

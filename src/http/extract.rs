@@ -165,6 +165,15 @@ impl Who {
         Err(Problem::new(Code::Forbidden, format!("{class} is not one of your classes")))
     }
 
+    /// The classes to list where one may be named: that one, otherwise the caller's.
+    ///
+    /// # Errors
+    /// `FORBIDDEN` when it is named and not one of the caller's.
+    pub(crate) fn among(&self, class: Option<i64>) -> Result<Option<Vec<crate::domain::ids::ClassId>>, Problem> {
+        let Some(class) = class.map(crate::domain::ids::ClassId) else { return Ok(self.classes()) };
+        self.require(class).map(|()| Some(vec![class]))
+    }
+
     /// The classes to list: `None` for all.
     pub(crate) fn classes(&self) -> Option<Vec<crate::domain::ids::ClassId>> {
         match &self.caller.reach {

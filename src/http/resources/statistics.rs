@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::app::attendance::{self, ClassStatistics, DayStatistics, ProcessingStatistics, Statistics};
-use crate::domain::ids::ClassId;
 use crate::http::extract::{Query, Who};
 use crate::http::problem::Problem;
 use crate::http::service::Service;
@@ -126,9 +125,6 @@ async fn get_statistics(
     Query(query): Query<StatisticsQuery>,
 ) -> Result<axum::Json<StatisticsResponse>, Problem> {
     let StatisticsQuery { from, to, class_id } = query;
-    let among = match class_id.map(ClassId) {
-        Some(class) => who.require(class).map(|()| Some(vec![class]))?,
-        None => who.classes(),
-    };
+    let among = who.among(class_id)?;
     Ok(axum::Json(attendance::statistics(&service.school, (from, to), among).await?.into()))
 }

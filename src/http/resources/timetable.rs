@@ -304,10 +304,7 @@ async fn list_planned_sessions(
     Query(query): Query<PlannedQuery>,
 ) -> Result<axum::Json<PlannedSessionsResponse>, Problem> {
     let PlannedQuery { from, to, class_id, taken } = query;
-    let among = match class_id.map(ClassId) {
-        Some(class) => who.require(class).map(|()| Some(vec![class]))?,
-        None => who.classes(),
-    };
+    let among = who.among(class_id)?;
     let registers = match taken {
         None => Registers::All,
         Some(true) => Registers::Taken,

@@ -102,6 +102,11 @@ const inTurn = (work) => (navigator.locks ? navigator.locks.request(KEPT, work) 
 
 // Requests --------------------------------------------------------------------------------------------------------------------
 
+/** A key that makes a repeated request harmless. (`crypto.randomUUID` is there with HTTPS only.) */
+export function freshKey() {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** Reads JSON. `query` may hold nulls, which are left out. */
 export const get = (path, query, signal) => request("GET", path, { query, signal });
 /** Sends JSON; `options.key` makes a repeated request harmless, `options.version` refuses it when somebody else was faster. */

@@ -34,7 +34,7 @@ export const waiting = (session) => queue.filter((photo) => session === undefine
 /** Takes photos of a session over; from here on they are safe. */
 export async function add(session, files) {
   for (const file of files) {
-    const photo = { session, owner, name: file.name || "photo.jpg", blob: file, key: freshKey() };
+    const photo = { session, owner, name: file.name || "photo.jpg", blob: file, key: api.freshKey() };
     photo.id = await kept((store) => store.add({ ...photo }));
     queue.push({ ...photo, state: "waiting", share: 0, error: null, tries: 0 });
   }
@@ -57,7 +57,7 @@ export async function resume(me) {
 export function again(photo) {
   photo.state = "waiting";
   photo.error = null;
-  photo.key = freshKey();
+  photo.key = api.freshKey();
   tell();
   work();
 }
@@ -130,11 +130,6 @@ async function rest(asked) {
   });
   wake = () => {};
   pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
-}
-
-/** `crypto.randomUUID` is there with HTTPS only. */
-function freshKey() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 let opened = null;

@@ -54,7 +54,7 @@ export async function show({ query, signal }) {
   };
   signal.addEventListener("abort", () => photos.forEach((photo) => URL.revokeObjectURL(photo.address)));
 
-  const key = crypto.getRandomValues(new Uint32Array(4)).join("-");
+  const key = api.freshKey();
   const create = async () => {
     if (!chosenClass.reportValidity()) throw new DOMException("no class", "AbortError");
     const session = await api.post(

@@ -81,7 +81,7 @@ class PortraitImport {
   }
 
   async send() {
-    this.key ??= crypto.getRandomValues(new Uint32Array(4)).join("-");
+    this.key ??= api.freshKey();
     const stop = new AbortController();
     this.signal.addEventListener("abort", () => stop.abort());
     this.form.inert = true;

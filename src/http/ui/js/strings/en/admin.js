@@ -160,7 +160,6 @@ export default {
       valid: "Valid",
       all: "All",
       columns: { name: "Token", scopes: "May", used: "Last used", ends: "Ends", state: "State" },
-      never: "never",
       notUsed: "not yet",
       unlimited: "never",
       madeOn: "made {day}",

@@ -37,10 +37,6 @@ export default {
     remove: "Remove",
     previous: "Previous",
     next: "Next",
-    show: "Show",
-    filter: "Filter",
-    search: "Search",
-    more: "More",
   },
   state: {
     loading: "Loading …",
