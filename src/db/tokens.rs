@@ -2,6 +2,7 @@
 //! (`refresh_tokens`). Both are kept as the SHA-256 of their text, in 64 hexadecimal digits.
 
 use chrono::NaiveDateTime;
+use diesel::dsl::exists;
 use diesel::prelude::*;
 
 use super::column::Json;
@@ -179,6 +180,31 @@ pub fn lock_refresh(conn: &mut AnyConnection, hash: &str) -> Result<Option<Refre
 pub fn use_refresh(conn: &mut AnyConnection, id: i64, now: NaiveDateTime) -> Result<(), DbError> {
     let token = refresh_tokens::table.find(id).filter(refresh_tokens::used_at.is_null());
     diesel::update(token).set(refresh_tokens::used_at.eq(now)).execute(conn)?.or_not_found("the refresh token")
+}
+
+/// Whether one that was given out after this one, in its family, was used or revoked.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn is_later_refresh_used(conn: &mut AnyConnection, token: &RefreshRow) -> Result<bool, DbError> {
+    let later = refresh_tokens::table
+        .filter(refresh_tokens::family.eq(&token.family))
+        .filter(refresh_tokens::id.gt(token.id))
+        .filter(refresh_tokens::used_at.is_not_null().or(refresh_tokens::revoked_at.is_not_null()));
+    Ok(diesel::select(exists(later)).get_result(conn)?)
+}
+
+/// Uses those up that were given out after this one, in its family: nobody has received them.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn use_later_refresh(conn: &mut AnyConnection, token: &RefreshRow, now: NaiveDateTime) -> Result<(), DbError> {
+    let later = refresh_tokens::table
+        .filter(refresh_tokens::family.eq(&token.family))
+        .filter(refresh_tokens::id.gt(token.id))
+        .filter(refresh_tokens::used_at.is_null());
+    diesel::update(later).set(refresh_tokens::used_at.eq(now)).execute(conn)?;
+    Ok(())
 }
 
 /// Ends all refresh tokens of a family; returns how many were still good.

@@ -1,7 +1,8 @@
 //! Going on without the password: a refresh token is given back for the next one and a new access token.
 //!
 //! Each is good once. One that comes a second time was copied by somebody, and nobody can tell who of the two is the right
-//! one: all that follow from the same login end (OAuth 2.0 Security BCP, RFC 9700, 4.14.2).
+//! one: all that follow from the same login end (OAuth 2.0 Security BCP, RFC 9700, 4.14.2). Unless it comes again at once and
+//! nobody has used what it was given for: then the answer was lost on its way, and there is another one in its place.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
@@ -18,6 +19,8 @@ use crate::db::users::{self, UserRow};
 use crate::db::{AnyConnection, DbError};
 use crate::domain::access::Actor;
 
+/// An answer that was lost is asked for again within so long.
+const LOST_WITHIN: TimeDelta = TimeDelta::seconds(60);
 const REUSED: &str = "auth.reuse";
 const LOGOUT: &str = "auth.logout";
 
@@ -81,13 +84,18 @@ pub async fn refresh(
     let settled = school.change(move |conn| {
         let Some(token) = tokens::lock_refresh(conn, &hash)? else { return Ok(Err(refused())) };
         let user = users::get(conn, token.user_id)?;
-        if token.used_at.is_some() && token.revoked_at.is_none() {
+        let is_lost = is_lost(conn, &token, now)?;
+        if token.used_at.is_some() && token.revoked_at.is_none() && !is_lost {
             return Ok(Err(end_family(conn, (&token, &user), by, now)?));
         }
         if token.revoked_at.is_some() || token.expires_at <= now.naive_utc() || !user.active {
             return Ok(Err(refused()));
         }
-        tokens::use_refresh(conn, token.id, now.naive_utc())?;
+        if is_lost {
+            tokens::use_later_refresh(conn, &token, now.naive_utc())?;
+        } else {
+            tokens::use_refresh(conn, token.id, now.naive_utc())?;
+        }
         grant(conn, &keys, (&user, token.family), lives, now).map(Ok)
     });
     settled.await?
@@ -131,6 +139,12 @@ fn grant(
     let access_token = access_token::issue(keys, user, lives.access, now)?;
     let expires_in = u32::try_from(lives.access.num_seconds()).expect("access tokens live a day at most");
     Ok(Grant { access_token, expires_in, refresh_token })
+}
+
+/// Whether a token was used a moment ago, for one that nobody has used since.
+fn is_lost(conn: &mut AnyConnection, token: &RefreshRow, now: DateTime<Utc>) -> Result<bool, DbError> {
+    let Some(used_at) = token.used_at else { return Ok(false) };
+    Ok(now.naive_utc() - used_at <= LOST_WITHIN && !tokens::is_later_refresh_used(conn, token)?)
 }
 
 fn end_family(
