@@ -87,6 +87,25 @@ pub fn find_or_insert(
     find(conn, name, section, term)?.ok_or(DbError::NotFound { what: "the class" })
 }
 
+/// Writes a class with another name and section (without outer blanks). Members and sessions stay with it.
+///
+/// # Errors
+/// [`DbError::NotFound`]; [`DbError::Duplicate`] when its term has a class of that name and section; [`DbError::Rule`] for
+/// an empty name.
+pub fn rename(conn: &mut AnyConnection, id: ClassId, name: &str, section: &str) -> Result<(), DbError> {
+    let written = (classes::name.eq(name.trim()), classes::name_key.eq(key(name)));
+    let section = (classes::section.eq(section.trim()), classes::section_key.eq(key(section)));
+    diesel::update(classes::table.find(id)).set((written, section)).execute(conn)?.or_not_found("the class")
+}
+
+/// Deletes a class that has neither members nor sessions, with its timetable and holidays.
+///
+/// # Errors
+/// [`DbError::NotFound`]; [`DbError::Reference`] when somebody was in it or a session is of it.
+pub fn delete(conn: &mut AnyConnection, id: ClassId) -> Result<(), DbError> {
+    diesel::delete(classes::table.find(id)).execute(conn)?.or_not_found("the class")
+}
+
 /// Begins (`Some`, UTC) or ends the pilot of a class. Sessions stay what they were made as.
 ///
 /// # Errors
@@ -179,6 +198,43 @@ mod tests {
                 assert_eq!(find(conn, "9", "C", "2025")?, None);
                 Ok(())
             }).unwrap();
+        }
+
+        fn a_class_keeps_all_it_has_under_another_name(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let (nine, ten) = (class(conn, "9")?, class(conn, "10")?);
+                let session = sessions::find_or_insert(conn, &new_session(nine, "2025-09-01 03:30:00"))?.id;
+                rename(conn, nine, " Nine ", " B")?;
+                let renamed = get(conn, nine)?;
+                assert_eq!((renamed.name.as_str(), renamed.section.as_str()), ("Nine", "B"));
+                assert_eq!(find(conn, "nine", "b", &renamed.term)?, Some(renamed.clone()));
+                assert_eq!(find(conn, "9", "A", &renamed.term)?, None);
+                assert_eq!(sessions::get(conn, session)?.class_id, nine);
+                // Its own name in another case is no second class.
+                rename(conn, nine, "NINE", "b")?;
+                assert!(matches!(rename(conn, ClassId(404), "x", ""), Err(DbError::NotFound { what: "the class" })));
+                let ten = get(conn, ten)?;
+                assert_eq!(ten.name, "10");
+                Ok(())
+            }).unwrap();
+            let taken = db.run_blocking(|conn| {
+                let (nine, ten) = (find(conn, "nine", "b", "2025-26")?.unwrap(), find(conn, "10", "A", "2025-26")?.unwrap());
+                rename(conn, ten.id, &nine.name, &nine.section)
+            });
+            assert!(matches!(taken, Err(DbError::Duplicate { .. })), "{taken:?}");
+        }
+
+        fn only_a_class_that_nothing_is_known_of_goes(db) {
+            let (used, empty) = db.run_blocking::<_, DbError>(|conn| {
+                let (used, empty) = (class(conn, "9")?, class(conn, "10")?);
+                sessions::find_or_insert(conn, &new_session(used, "2025-09-01 03:30:00"))?;
+                Ok((used, empty))
+            }).unwrap();
+            let kept = db.run_blocking(move |conn| delete(conn, used));
+            assert!(matches!(kept, Err(DbError::Reference)), "{kept:?}");
+            db.run_blocking(move |conn| delete(conn, empty)).unwrap();
+            let gone = db.run_blocking(move |conn| delete(conn, empty));
+            assert!(matches!(gone, Err(DbError::NotFound { what: "the class" })), "{gone:?}");
         }
 
         fn a_session_is_of_the_pilot_for_good_when_it_was_made_in_one(db) {

@@ -274,6 +274,14 @@ pub fn set_subject_of_name(conn: &mut AnyConnection, subject: SubjectId, name: &
     Ok(diesel::update(called).set(sessions::subject_id.eq(subject)).execute(conn)?)
 }
 
+/// How many sessions are of a subject.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn count_of_subject(conn: &mut AnyConnection, subject: SubjectId) -> Result<i64, DbError> {
+    Ok(sessions::table.filter(sessions::subject_id.eq(subject)).count().get_result(conn)?)
+}
+
 /// Every session that was settled at least once, by class and then in order of time.
 ///
 /// # Errors
@@ -417,6 +425,7 @@ mod tests {
                 let subject = crate::db::subjects::find_or_insert(conn, "Algebra")?.id;
                 assert_eq!(set_subject_of_name(conn, subject, "Algebra ")?, 1);
                 assert_eq!(set_subject_of_name(conn, subject, "Algebra")?, 0);
+                assert_eq!(count_of_subject(conn, subject)?, 1);
                 assert_eq!((get(conn, algebra)?.subject_id, get(conn, other)?.subject_id), (Some(subject), None));
                 assert_eq!(settled(conn)?, []);
                 let change = SessionChange {

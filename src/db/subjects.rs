@@ -38,6 +38,25 @@ pub fn find_or_insert(conn: &mut AnyConnection, name: &str) -> Result<SubjectRow
     find(conn, name)?.ok_or(DbError::NotFound { what: "the subject" })
 }
 
+/// Writes a subject otherwise (without outer blanks). Its sessions stay its own, under the names that they have.
+///
+/// # Errors
+/// [`DbError::NotFound`]; [`DbError::Duplicate`] when another is called so; [`DbError::Rule`] for an empty name.
+pub fn rename(conn: &mut AnyConnection, id: SubjectId, name: &str) -> Result<(), DbError> {
+    diesel::update(subjects::table.find(id))
+        .set((subjects::name.eq(name.trim()), subjects::name_key.eq(key(name))))
+        .execute(conn)?
+        .or_not_found("the subject")
+}
+
+/// Deletes a subject. Sessions of it become sessions of none.
+///
+/// # Errors
+/// [`DbError::NotFound`]; [`DbError::Reference`] while a timetable has it.
+pub fn delete(conn: &mut AnyConnection, id: SubjectId) -> Result<(), DbError> {
+    diesel::delete(subjects::table.find(id)).execute(conn)?.or_not_found("the subject")
+}
+
 /// All subjects, by name.
 ///
 /// # Errors
@@ -74,6 +93,21 @@ mod tests {
                 assert!(matches!(get(conn, SubjectId(404)), Err(DbError::NotFound { what: "the subject" })));
                 Ok(())
             }).unwrap();
+        }
+
+        fn a_subject_is_renamed_unless_another_is_called_so(db) {
+            let (maths, physics) = db.run_blocking::<_, DbError>(|conn| {
+                let (maths, physics) = (find_or_insert(conn, "Mathematics")?, find_or_insert(conn, "Physics")?);
+                rename(conn, maths.id, " Maths ")?;
+                assert_eq!(find(conn, "maths")?, Some(SubjectRow { id: maths.id, name: "Maths".into() }));
+                assert_eq!(find(conn, "Mathematics")?, None);
+                delete(conn, maths.id)?;
+                assert!(matches!(delete(conn, maths.id), Err(DbError::NotFound { what: "the subject" })));
+                assert!(matches!(rename(conn, maths.id, "x"), Err(DbError::NotFound { what: "the subject" })));
+                Ok((find_or_insert(conn, "Mathematics")?, physics))
+            }).unwrap();
+            let taken = db.run_blocking(move |conn| rename(conn, physics.id, &maths.name));
+            assert!(matches!(taken, Err(DbError::Duplicate { .. })), "{taken:?}");
         }
     }
 }

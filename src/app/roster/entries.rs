@@ -10,7 +10,7 @@ use crate::db::members::{MemberRow, NewMember};
 use crate::db::students::{NewStudent, StudentChange, StudentRow};
 use crate::db::subjects::SubjectRow;
 use crate::db::{classes, members, samples, sessions, students, subjects};
-use crate::domain::ids::{ClassId, MemberId, StudentId};
+use crate::domain::ids::{ClassId, MemberId, StudentId, SubjectId};
 use crate::domain::status::Consent;
 
 /// A class to be made.
@@ -79,6 +79,39 @@ pub async fn create_class(school: &School, entry: ClassEntry) -> Result<ClassRow
         .await
 }
 
+/// What changes about a class; `None` leaves it.
+#[derive(Debug, Clone, Default)]
+pub struct ClassEdit {
+    pub name: Option<String>,
+    pub section: Option<String>,
+}
+
+/// Writes a class otherwise. All it has stays with it; folders and files that name it must name it anew.
+///
+/// # Errors
+/// `CLASS_NOT_FOUND`, `INVALID_REQUEST` for an empty name, `ALREADY_EXISTS` when its term has such a class.
+pub async fn change_class(school: &School, id: ClassId, edit: ClassEdit) -> Result<ClassRow, Error> {
+    if let Some(name) = &edit.name {
+        require_text("a class", name)?;
+    }
+    school
+        .change(move |conn| {
+            let before = classes::get(conn, id)?;
+            let (name, section) = (edit.name.unwrap_or(before.name), edit.section.unwrap_or(before.section));
+            classes::rename(conn, id, &name, &section)?;
+            Ok(classes::get(conn, id)?)
+        })
+        .await
+}
+
+/// Deletes a class that nobody was ever in, with its timetable and holidays.
+///
+/// # Errors
+/// `CLASS_NOT_FOUND`; `IN_USE` when there are members, past ones too, or sessions.
+pub async fn delete_class(school: &School, id: ClassId) -> Result<(), Error> {
+    school.change(move |conn| Ok(classes::delete(conn, id)?)).await
+}
+
 /// Makes a subject; sessions called like it become sessions of it.
 ///
 /// # Errors
@@ -93,6 +126,39 @@ pub async fn create_subject(school: &School, name: String) -> Result<SubjectRow,
             let subject = subjects::find_or_insert(conn, &name)?;
             sessions::set_subject_of_name(conn, subject.id, &subject.name)?;
             Ok(subject)
+        })
+        .await
+}
+
+/// Writes a subject otherwise; sessions without a subject that are called like it become sessions of it.
+///
+/// # Errors
+/// `SUBJECT_NOT_FOUND`, `INVALID_REQUEST` without a name, `ALREADY_EXISTS` when another is called so.
+pub async fn rename_subject(school: &School, id: SubjectId, name: String) -> Result<SubjectRow, Error> {
+    require_text("a subject", &name)?;
+    school
+        .change(move |conn| {
+            subjects::rename(conn, id, &name)?;
+            let subject = subjects::get(conn, id)?;
+            sessions::set_subject_of_name(conn, id, &subject.name)?;
+            Ok(subject)
+        })
+        .await
+}
+
+/// Deletes a subject that no session and no timetable has.
+///
+/// # Errors
+/// `SUBJECT_NOT_FOUND`; `IN_USE`, with how many sessions there are.
+pub async fn delete_subject(school: &School, id: SubjectId) -> Result<(), Error> {
+    school
+        .change(move |conn| {
+            let subject = subjects::get(conn, id)?;
+            match sessions::count_of_subject(conn, id)? {
+                0 => Ok(subjects::delete(conn, id)?),
+                1 => Err(Error::new(Code::InUse, format!("a session is of {}", subject.name))),
+                sessions => Err(Error::new(Code::InUse, format!("{sessions} sessions are of {}", subject.name))),
+            }
         })
         .await
 }

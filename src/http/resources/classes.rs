@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::app::audit::By;
 use crate::app::pilot::{self, Switch};
-use crate::app::roster::{self, ClassEntry};
+use crate::app::roster::{self, ClassEdit, ClassEntry};
 use crate::db::classes::{self, ClassFilter, ClassRow};
 use crate::domain::ids::ClassId;
 use crate::http::extract::{Json, Path, Query, Who};
@@ -25,6 +25,7 @@ pub(super) fn rows() -> Vec<Row> {
         row!(CHANGE_ROSTER, create_class),
         row!(READ_ROSTER, get_class),
         row!(CHANGE_ROSTER, change_class),
+        row!(CHANGE_ROSTER, delete_class),
     ]
 }
 
@@ -77,6 +78,12 @@ pub(super) struct CreateClassRequest {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangeClassRequest {
+    /// Folders and files of photos that name the class must name it so from then on.
+    #[schema(min_length = 1, example = "CSE")]
+    name: Option<String>,
+    /// Empty for a class without sections.
+    #[schema(example = "A")]
+    section: Option<String>,
     /// Whether sessions made from now on are of the pilot. Those that are there stay what they are.
     pilot: Option<bool>,
 }
@@ -126,7 +133,7 @@ async fn get_class(State(service): State<Service>, Path(id): Path<i64>) -> Resul
     Ok(axum::Json(row.into()))
 }
 
-/// Begins or ends the pilot of a class: while it lasts, sessions are worked as any other and do not count.
+/// Writes a class otherwise, begins or ends its pilot: while it lasts, sessions are worked as any other and do not count.
 #[utoipa::path(patch, path = "/classes/{class_id}", tag = "classes", params(("class_id" = i64, Path)),
     request_body = ChangeClassRequest, responses((status = 200, body = ClassResponse)))]
 async fn change_class(
@@ -135,10 +142,20 @@ async fn change_class(
     Path(id): Path<i64>,
     Json(request): Json<ChangeClassRequest>,
 ) -> Result<axum::Json<ClassResponse>, Problem> {
+    let ChangeClassRequest { name, section, pilot } = request;
     let class = ClassId(id);
-    let row = match request.pilot.map(|pilot| if pilot { Switch::Begin } else { Switch::End }) {
-        None => service.read(move |conn| classes::get(conn, class)).await?,
-        Some(to) => pilot::switch(&service.school, class, to, By::from(who.actor().clone()), Utc::now()).await?,
-    };
+    let mut row = roster::change_class(&service.school, class, ClassEdit { name, section }).await?;
+    if let Some(pilot) = pilot {
+        let to = if pilot { Switch::Begin } else { Switch::End };
+        row = pilot::switch(&service.school, class, to, By::from(who.actor().clone()), Utc::now()).await?;
+    }
     Ok(axum::Json(row.into()))
+}
+
+/// Deletes a class that nobody was ever in, with its timetable and holidays; 409 `IN_USE` for any other.
+#[utoipa::path(delete, path = "/classes/{class_id}", tag = "classes", params(("class_id" = i64, Path)),
+    responses((status = 204)))]
+async fn delete_class(State(service): State<Service>, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
+    roster::delete_class(&service.school, ClassId(id)).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
