@@ -44,6 +44,7 @@ pub mod roster;
 pub mod session;
 pub mod status_styles;
 pub mod storage_check;
+pub mod storage_figures;
 pub mod term;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -1,11 +1,12 @@
-//! What can be said of a database's health, and counts of what is in it. For `rollcall doctor`; changes nothing.
+//! What can be said of a database's health, and counts of what is in it. For `rollcall doctor` and administrators; changes
+//! nothing.
 
-use chrono::{DateTime, Utc};
-use diesel::dsl::exists;
+use chrono::{DateTime, NaiveDateTime, Utc};
+use diesel::dsl::{count, count_star, exists, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
-use super::schema::{face_samples, session_photos, students};
+use super::schema::{face_samples, leaves, session_photos, students};
 use super::{AnyConnection, DbError, backup, transaction};
 use crate::domain::status::{Consent, Origin, PhotoState};
 
@@ -30,6 +31,27 @@ pub struct Census {
     pub enrolled: i64,
     /// Consenting ones with samples of other packs only.
     pub enrolled_otherwise: i64,
+}
+
+/// How many of something are stored, and what they take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Queryable)]
+pub struct Amount {
+    pub count: i64,
+    pub bytes: i64,
+}
+
+/// What is kept of a school, by what the database knows of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    pub photos: Amount,
+    /// Those of them that came since a moment.
+    pub recent_photos: Amount,
+    /// Portraits and faces learned, each counted once however many packs have a sample of it.
+    pub samples: i64,
+    /// What leaves were excused with.
+    pub documents: Amount,
+    /// The database itself.
+    pub database_bytes: i64,
 }
 
 #[derive(QueryableByName)]
@@ -97,6 +119,30 @@ pub fn census(conn: &mut AnyConnection, pack_id: &str, pack_version: &str) -> Re
     })
 }
 
+/// Adds up what is stored; of photos also those since `recent`, UTC.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn stored(conn: &mut AnyConnection, recent: NaiveDateTime) -> Result<Stored, DbError> {
+    // What was refused for its kind or size is noted and not stored.
+    let photos = || session_photos::table.filter(session_photos::state.ne(PhotoState::Failed));
+    let amount = (count_star(), sql::<BigInt>("CAST(coalesce(sum(bytes), 0) AS BIGINT)"));
+    let of_documents = (count_star(), sql::<BigInt>("CAST(coalesce(sum(document_bytes), 0) AS BIGINT)"));
+    let size = match conn {
+        AnyConnection::Sqlite(_) => {
+            "SELECT page_count * page_size AS number FROM pragma_page_count(), pragma_page_size()"
+        }
+        AnyConnection::Postgres(_) => "SELECT pg_database_size(current_database()) AS number",
+    };
+    Ok(Stored {
+        photos: photos().select(amount.clone()).first(conn)?,
+        recent_photos: photos().filter(session_photos::created_at.ge(recent)).select(amount).first(conn)?,
+        samples: face_samples::table.select(count(face_samples::object_key).aggregate_distinct()).first(conn)?,
+        documents: leaves::table.filter(leaves::document_key.is_not_null()).select(of_documents).first(conn)?,
+        database_bytes: diesel::sql_query(size).get_result::<NumberRow>(conn)?.number,
+    })
+}
+
 /// Keys of objects that must be in the store: of the newest `each` photos that were processed or wait to be, and of the
 /// newest `each` samples.
 ///
@@ -116,9 +162,10 @@ pub fn object_keys(conn: &mut AnyConnection, each: i64) -> Result<Vec<String>, D
 mod tests {
     use super::*;
     use crate::db::Json;
+    use crate::db::photos;
     use crate::db::samples::{self, NewSample};
     use crate::db::students as people;
-    use crate::db::testing::{at, new_student, on_each_database, quality, sha256};
+    use crate::db::testing::{at, new_photo, new_student, on_each_database, quality, session, sha256};
     use crate::domain::embedding::Embedding;
 
     fn sample(conn: &mut AnyConnection, prn: &str, pack_id: &str) -> Result<(), DbError> {
@@ -157,6 +204,26 @@ mod tests {
             });
             let expected = Census { active: 5, consenting: 3, enrolled: 1, enrolled_otherwise: 1 };
             assert_eq!(census.unwrap(), expected);
+        }
+
+        fn what_is_stored_is_added_up(db) {
+            let (stored, bytes) = db.run_blocking::<_, DbError>(|conn| {
+                let session = session(conn)?;
+                let kept = [photos::insert(conn, &new_photo(session, 1))?, photos::insert(conn, &new_photo(session, 2))?];
+                let refused = photos::insert(conn, &new_photo(session, 3))?;
+                photos::fail(conn, refused, "UNSUPPORTED_FORMAT", "no picture", at("2025-09-01 09:00:00"))?;
+                let bytes = kept.iter().map(|id| Ok(photos::get(conn, *id)?.bytes)).sum::<Result<i64, DbError>>()?;
+                people::insert(conn, &new_student("P1", Consent::Given))?;
+                for pack in ["ours", "theirs"] {
+                    sample(conn, "P1", pack)?;
+                }
+                Ok((stored(conn, at("2100-01-01 00:00:00"))?, bytes))
+            }).unwrap();
+            assert_eq!(stored.photos, Amount { count: 2, bytes });
+            assert_eq!(stored.recent_photos, Amount { count: 0, bytes: 0 });
+            assert_eq!(stored.samples, 1, "one picture, two packs");
+            assert_eq!(stored.documents, Amount { count: 0, bytes: 0 });
+            assert!(stored.database_bytes > 10_000, "{stored:?}");
         }
 
         fn a_sound_database_is_found_sound(db) {

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use chrono::Utc;
 
 use super::{Check, State, shown};
 use crate::app::recogniser::PackKey;
 use crate::app::session::Matching;
+use crate::app::storage_figures::free_bytes;
 use crate::app::{School, blocking};
 use crate::config::{Config, StorageKind};
 use crate::db::{Db, DbError, SchemaState, health};
@@ -20,8 +20,8 @@ const LARGE_WAL_BYTES: u64 = 256 << 20;
 /// A server's clock that differs by more gives sessions and jobs wrong times.
 const MOST_CLOCK_DIFFERENCE_SECS: i64 = 10;
 /// A class photo has 3 to 6 MB: below the first figure a week of them does not fit, below the second hardly one.
-const LITTLE_SPACE_KB: u64 = 2 << 20;
-const NO_SPACE_KB: u64 = 100 << 10;
+const LITTLE_SPACE: u64 = 2 << 30;
+const NO_SPACE: u64 = 100 << 20;
 /// Newest photos and samples whose objects are looked for.
 const OBJECTS: i64 = 200;
 
@@ -167,18 +167,14 @@ fn not_writable(folder: &Path) -> Option<String> {
 
 /// Free space where photos are kept.
 pub(super) fn disk(config: &Config) -> Check {
-    // POSIX fixes the form of `df -Pk`: a heading, then one line whose fourth word is what is free.
-    let told = Command::new("df").arg("-Pk").arg(&config.data_dir).output();
-    let free_kb = told.ok().and_then(|told| {
-        let text = String::from_utf8_lossy(&told.stdout).into_owned();
-        text.lines().nth(1)?.split_whitespace().nth(3)?.parse::<u64>().ok()
-    });
-    let Some(free_kb) = free_kb else { return Check::ok("disk", "free space unknown: `df` does not tell") };
-    let found = format!("{} free", megabytes(free_kb << 10));
+    let Some(free) = free_bytes(&config.data_dir) else {
+        return Check::ok("disk", "free space unknown: `df` does not tell");
+    };
+    let found = format!("{} free", megabytes(free));
     let remedy = "make room, or move the data folder to a larger disk";
-    match free_kb {
-        0..NO_SPACE_KB => Check::fail("disk", found, remedy),
-        NO_SPACE_KB..LITTLE_SPACE_KB => Check::warn("disk", found, remedy),
+    match free {
+        0..NO_SPACE => Check::fail("disk", found, remedy),
+        NO_SPACE..LITTLE_SPACE => Check::warn("disk", found, remedy),
         _ => Check::ok("disk", found),
     }
 }

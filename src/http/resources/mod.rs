@@ -24,6 +24,7 @@ mod sheet_imports;
 mod sheets;
 mod statistics;
 mod status_styles;
+mod storage;
 mod students;
 mod subjects;
 mod timetable;
@@ -69,6 +70,7 @@ pub(super) fn rows() -> Vec<Row> {
         tools::rows(),
         model::rows(),
         packs::rows(),
+        storage::rows(),
     ]
     .into_iter()
     .flatten()

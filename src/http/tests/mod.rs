@@ -14,6 +14,7 @@ mod proxy;
 mod roles;
 mod server;
 mod sheets;
+mod upkeep;
 
 /// Compares with a file of the repository; `UPDATE_SNAPSHOTS=1 cargo test` writes it anew.
 fn snapshot(file: &str, now: &str) {
