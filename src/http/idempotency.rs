@@ -1,7 +1,9 @@
 //! `Idempotency-Key`: a POST that comes twice, because an answer was lost on its way, is done once.
 //!
 //! The key belongs to its caller and to one request: the same key with another address or body is refused. Answers of 400 and
-//! more that may change by waiting are not kept, so that the same request can be sent again.
+//! more that may change by waiting are not kept, so that the same request can be sent again; of forms, only what was done.
+
+use std::panic::{AssertUnwindSafe, resume_unwind};
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -9,13 +11,16 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chrono::Utc;
+use futures_util::FutureExt as _;
 use http_body_util::BodyExt;
 
 use super::extract::header_text;
+use super::observe;
 use super::problem::Problem;
 use super::service::Service;
+use crate::app::School;
 use crate::app::error::Code;
-use crate::app::idempotency::{self, Begun, StoredAnswer};
+use crate::app::idempotency::{self, Begun, Claim, StoredAnswer};
 use crate::domain::access::Caller;
 
 pub(super) const KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -47,13 +52,35 @@ pub(super) async fn once(
             return Err(Problem::with_status(StatusCode::UNPROCESSABLE_ENTITY, Code::IdempotencyConflict, text));
         }
     };
-    let (parts, body) = next.run(request).await.into_parts();
+    // Goes on when its client has gone away or was told to come again: what is done then has its answer under the key, and what
+    // is not done has let go of it.
+    let work = under_claim(school.clone(), claim, request, next);
+    match tokio::spawn(observe::for_this_request(work)).await {
+        Ok(answer) => answer,
+        Err(stopped) => match stopped.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_) => Err(Problem::new(Code::Busy, "the server is stopping").retry_after(2)),
+        },
+    }
+}
+
+async fn under_claim(school: School, claim: Claim, request: Request, next: Next) -> Result<Response, Problem> {
+    let is_whole = is_json(request.headers());
+    let response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+        Ok(response) => response,
+        Err(panic) => {
+            idempotency::abandon(&school, claim).await?;
+            resume_unwind(panic);
+        }
+    };
+    let (parts, body) = response.into_parts();
     let body = body.collect().await.map(|whole| whole.to_bytes()).unwrap_or_default();
-    if is_lasting(parts.status) {
+    // A form may be refused because its end got lost on the way.
+    if is_lasting(parts.status) && (is_whole || parts.status.is_success()) {
         let stored = StoredAnswer { status: parts.status.as_u16(), headers: kept(&parts.headers), body: body.to_vec() };
-        idempotency::complete(school, claim, stored).await?;
+        idempotency::complete(&school, claim, stored).await?;
     } else {
-        idempotency::abandon(school, claim).await?;
+        idempotency::abandon(&school, claim).await?;
     }
     Ok(Response::from_parts(parts, Body::from(body)))
 }
@@ -68,9 +95,7 @@ fn key_of(request: &Request) -> Result<Option<String>, Problem> {
 /// handler's own limit.
 async fn fingerprint(request: Request, max_bytes: usize) -> Result<(Request, String), Problem> {
     let (parts, body) = request.into_parts();
-    let is_json =
-        header_text(&parts.headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"));
-    let (hashed, body) = if is_json {
+    let (hashed, body) = if is_json(&parts.headers) {
         let read = axum::body::to_bytes(body, max_bytes).await;
         let bytes: Bytes = read.map_err(|_| Problem::new(Code::RequestTooLarge, "the body is too large"))?;
         (bytes.clone(), Body::from(bytes))
@@ -80,6 +105,10 @@ async fn fingerprint(request: Request, max_bytes: usize) -> Result<(Request, Str
     let (method, uri) = (parts.method.as_str(), parts.uri.to_string());
     let fingerprint = idempotency::fingerprint(&[method.as_bytes(), uri.as_bytes(), &hashed]);
     Ok((Request::from_parts(parts, body), fingerprint))
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    header_text(headers, header::CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/json"))
 }
 
 /// Whether the same request would be answered the same tomorrow.

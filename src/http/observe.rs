@@ -8,6 +8,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
+use tracing::Instrument as _;
 
 use crate::telemetry::metric;
 
@@ -23,6 +24,11 @@ tokio::task_local! {
 /// Id of the request that this task answers; empty outside of one.
 pub(super) fn request_id() -> String {
     CURRENT.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// The same work for the same request, in a task of its own.
+pub(super) fn for_this_request<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    CURRENT.scope(request_id(), work).in_current_span()
 }
 
 /// Gives a request its id, and notes how it went.

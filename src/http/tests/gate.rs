@@ -1,5 +1,7 @@
 //! What the gate and the layers around it promise to every client.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::server::{PASSWORD, TestServer, problem};
@@ -61,6 +63,35 @@ async fn a_post_with_a_key_is_done_once() {
     let other = server.user("bob", Role::Admin, &[]).await;
     let request = server.post("/api/v1/classes").bearer_auth(&other).header("Idempotency-Key", "k1");
     assert_eq!(request.json(&json!({ "name": "11" })).send().await.unwrap().status(), 201);
+}
+
+/// A phone whose connection breaks in the middle of a photo sends it again with the same key.
+#[tokio::test]
+async fn a_form_that_was_cut_off_can_be_sent_again_with_its_key() {
+    let server = TestServer::start().await;
+    let token = server.user("ann", Role::Admin, &[]).await;
+    let session = server.school.change(|conn| Ok(crate::db::testing::session(conn)?)).await.unwrap().0;
+    let path = format!("/api/v1/sessions/{session}/photos");
+    let post = || server.post(&path).bearer_auth(&token).header("Idempotency-Key", "k1");
+
+    let begin = "--x\r\nContent-Disposition: form-data; name=\"photo\"; filename=\"a.png\"\r\n\r\n";
+    let pieces = futures_util::stream::iter([Ok(begin), Err(std::io::Error::other("the Wi-Fi is gone"))]);
+    let cut = post().header("content-type", "multipart/form-data; boundary=x").body(reqwest::Body::wrap_stream(pieces));
+    assert!(cut.send().await.is_err());
+
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let part = reqwest::multipart::Part::bytes(picture(1)).file_name("a.png");
+        let form = reqwest::multipart::Form::new().part("photo", part);
+        let answer = post().multipart(form).send().await.unwrap();
+        if answer.status() == 202 {
+            break;
+        }
+        // The first one may take a moment to find out.
+        assert_eq!(problem(answer).await, (409, "IDEMPOTENCY_CONFLICT".into()));
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }
 
 #[tokio::test]
