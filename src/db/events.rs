@@ -4,6 +4,7 @@
 //! commits, and who has seen one id never misses an event with a smaller one. Written by `app` and `queue`.
 
 use chrono::NaiveDateTime;
+use diesel::dsl::max;
 use diesel::prelude::*;
 use serde_json::Value;
 
@@ -73,6 +74,19 @@ pub fn after(conn: &mut AnyConnection, topic: Topic, last_id: i64, limit: u32) -
     }?)
 }
 
+/// Id of the newest event of a topic; 0 without any. What is read afterwards holds all that events up to it tell.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn last_id(conn: &mut AnyConnection, topic: Topic) -> Result<i64, DbError> {
+    let newest = events::table.select(max(events::id)).into_boxed();
+    let newest = match topic {
+        Topic::Session(id) => newest.filter(events::session_id.eq(id)),
+        Topic::Job(id) => newest.filter(events::job_id.eq(id)),
+    };
+    Ok(newest.first::<Option<i64>>(conn)?.unwrap_or(0))
+}
+
 /// Deletes up to `count` events from before a time (UTC), the oldest first; returns how many.
 ///
 /// # Errors
@@ -124,6 +138,8 @@ mod tests {
                 assert_eq!(kinds(&after(conn, topic, first, 1)?), ["photo.done"]);
                 assert_eq!(kinds(&after(conn, Topic::Job(1), 0, 9)?), ["job.done"]);
                 assert_eq!(after(conn, Topic::Job(2), 0, 9)?, []);
+                assert_eq!(last_id(conn, topic)?, all[2].id);
+                assert_eq!(last_id(conn, Topic::Job(2))?, 0);
                 Ok(())
             }).unwrap();
         }

@@ -88,6 +88,9 @@ pub(super) struct MeResponse {
     scopes: Vec<ScopeName>,
     /// The only classes a teacher sees; `null` for everybody who sees all.
     class_ids: Option<Vec<i64>>,
+    /// Of the school's clocks and calendar, by its IANA name.
+    #[schema(example = "Asia/Kolkata")]
+    time_zone: String,
 }
 
 /// Signs in.
@@ -104,7 +107,8 @@ async fn login(
 }
 
 /// Gives a new access token, and a new refresh token in place of the one that is sent. One that is sent twice ends the whole
-/// sign-in: somebody has stolen it.
+/// sign-in: somebody has stolen it. Within a minute it may be sent again, as long as nobody has used its successor: an answer can
+/// be lost.
 #[utoipa::path(post, path = "/auth/refresh", tag = "auth", request_body = RefreshRequest,
     responses((status = 200, body = GrantResponse)))]
 async fn refresh(
@@ -129,7 +133,7 @@ async fn logout(
 
 /// Who the caller is.
 #[utoipa::path(get, path = "/auth/me", tag = "auth", responses((status = 200, body = MeResponse)))]
-async fn get_me(who: Who) -> axum::Json<MeResponse> {
+async fn get_me(State(service): State<Service>, who: Who) -> axum::Json<MeResponse> {
     let caller = who.caller;
     axum::Json(MeResponse {
         id: caller.actor.id.unwrap_or_default(),
@@ -140,6 +144,7 @@ async fn get_me(who: Who) -> axum::Json<MeResponse> {
             Reach::All => None,
             Reach::Only(classes) => Some(classes.into_iter().map(|class| class.0).collect()),
         },
+        time_zone: service.config().time_zone.to_string(),
     })
 }
 

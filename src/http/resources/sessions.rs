@@ -10,8 +10,9 @@ use utoipa::{IntoParams, ToSchema};
 use super::students::said;
 use super::words::SessionProgress;
 use crate::app::session::{self, Created, SessionEdit, SessionEntry, StartsAt};
+use crate::db::events::Topic;
 use crate::db::sessions::{self, Reconciled, SessionFilter, SessionRow};
-use crate::db::{photos, records};
+use crate::db::{events, photos, records};
 use crate::domain::ids::{ClassId, SessionId, SubjectId};
 use crate::domain::sheet::StatusCounts as Counts;
 use crate::domain::status::SessionState;
@@ -131,6 +132,10 @@ pub(super) struct SessionOverview {
     session: SessionResponse,
     photos: PhotoCountsResponse,
     statuses: StatusCounts,
+    /// Newest of its events; what is read after this answer holds all that they tell. For `after` of its events; 0 before the
+    /// first.
+    #[schema(minimum = 0)]
+    last_event_id: i64,
 }
 
 /// Photos of a session by how far they have come.
@@ -265,14 +270,15 @@ async fn get_session(
     Path(id): Path<i64>,
 ) -> Result<axum::Json<SessionOverview>, Problem> {
     let read = service.read(move |conn| {
+        let last_event = events::last_id(conn, Topic::Session(SessionId(id)))?;
         let session = sessions::get(conn, SessionId(id))?;
-        Ok((session, photos::counts(conn, SessionId(id))?, records::list(conn, SessionId(id))?))
+        Ok((last_event, session, photos::counts(conn, SessionId(id))?, records::list(conn, SessionId(id))?))
     });
-    let (session, photos, records) = read.await?;
+    let (last_event_id, session, photos, records) = read.await?;
     let statuses = records.iter().map(|record| record.status).collect::<Counts>().into();
     let photos =
         PhotoCountsResponse { waiting: photos.queued + photos.processing, done: photos.done, failed: photos.failed };
-    Ok(axum::Json(SessionOverview { session: session.into(), photos, statuses }))
+    Ok(axum::Json(SessionOverview { session: session.into(), photos, statuses, last_event_id }))
 }
 
 /// Changes name, subject or remark of a session that is not confirmed.
