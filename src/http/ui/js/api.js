@@ -4,6 +4,11 @@ const ROOT = "/api/v1";
 const KEPT = "rollcall.sign-in";
 /** A token is renewed so long before it ends. */
 const EARLY_MS = 30_000;
+/** An upload whose bytes do not move for so long is given up, and an answer that does not come. */
+const STALLED_MS = 30_000;
+const UNANSWERED_MS = 180_000;
+/** The service says something on a stream at least every 15 seconds. */
+const QUIET_MS = 45_000;
 
 /** What the service refuses, with its stable code (RFC 9457). */
 export class Problem extends Error {
@@ -41,8 +46,28 @@ function keep(grant, place) {
     refresh: grant.refresh_token,
     until: Date.now() + grant.expires_in * 1000,
     place,
+    user: tokens?.user ?? null,
   };
-  (place === "browser" ? localStorage : sessionStorage).setItem(KEPT, JSON.stringify(tokens));
+  store();
+}
+
+const store = () => (tokens.place === "browser" ? localStorage : sessionStorage).setItem(KEPT, JSON.stringify(tokens));
+
+/** Who it is that is signed in: another tab must not go on with tokens of somebody else. */
+export function belongTo(user) {
+  tokens.user = user;
+  store();
+}
+
+/** Tells when the person has signed out in another tab, or somebody else has signed in there. */
+export function onSignedOutElsewhere(hear) {
+  window.addEventListener("storage", (event) => {
+    if (event.key !== KEPT || event.storageArea !== localStorage || tokens?.place !== "browser") return;
+    const other = event.newValue === null ? null : JSON.parse(event.newValue);
+    if (other !== null && (other.user === null || other.user === tokens.user)) return;
+    tokens = null;
+    hear();
+  });
 }
 
 function forget() {
@@ -56,6 +81,7 @@ export const isSignedIn = () => tokens !== null;
 /** @param {boolean} stay whether the browser remembers it when the tab is closed */
 export async function signIn(name, password, stay) {
   const grant = await answered(await plain("POST", "/auth/login", { json: { name, password } }));
+  // Nothing of whoever was here before.
   forget();
   keep(grant, stay ? "browser" : "tab");
 }
@@ -85,8 +111,8 @@ async function access() {
 
 async function renew() {
   const other = kept();
-  // Another tab was faster.
-  if (other !== null && other.refresh !== tokens?.refresh) tokens = other;
+  // Another tab was faster; or it has somebody else by now.
+  if (other !== null && other.refresh !== tokens?.refresh) tokens = other.user === tokens?.user ? other : null;
   if (tokens !== null && Date.now() < tokens.until - EARLY_MS) return;
   if (tokens === null) throw new SignedOut();
   const response = await plain("POST", "/auth/refresh", { json: { refresh_token: tokens.refresh } });
@@ -117,9 +143,21 @@ export const remove = (path, options) => request("DELETE", path, options);
 /** Sends a form with files. */
 export const send = (path, form, options) => request(options?.method ?? "POST", path, { body: form, ...options });
 
+/** How the service is; one that is not well answers too. */
+export async function health(signal) {
+  const response = await authorised("GET", "/health", { signal });
+  const said = await response.clone().json().catch(() => null);
+  return said?.status && (response.ok || response.status === 503) ? said : answered(response);
+}
+
 /** A file as a blob, with the name that the service gives it. */
-export async function file(path, query, signal) {
-  const response = await authorised("GET", path, { query, signal });
+export const file = async (path, query, signal) => asFile(await authorised("GET", path, { query, signal }));
+
+/** Sends a form with files, and gets a file for it. */
+export const sendForFile = async (path, form, { query, signal } = {}) =>
+  asFile(await authorised("POST", path, { body: form, query, signal }));
+
+async function asFile(response) {
   if (!response.ok) await answered(response);
   const said = /filename\*?=(?:UTF-8'')?"?([^";]+)"?/.exec(response.headers.get("content-disposition") ?? "");
   return { blob: await response.blob(), name: said ? decodeURIComponent(said[1]) : null };
@@ -195,21 +233,45 @@ async function answered(response) {
  * @param {(share: number) => void} progress 0 to 1
  */
 export async function upload(path, form, { key, progress, signal }) {
-  const token = await access();
+  const send = async () => sendForm(path, form, { key, progress, signal, token: await access() });
+  let answer = await send();
+  if (answer.status === 401) {
+    tokens.until = 0;
+    answer = await send();
+  }
+  if (answer.status === 401) {
+    forget();
+    throw new SignedOut();
+  }
+  if (answer.status >= 300) throw new Problem(answer.status, answer.body ?? {});
+  // A page of some other server, such as that of a Wi-Fi that wants to be signed in to.
+  if (answer.body === null) throw new Unreachable("the answer is not the service's");
+  return answer.body;
+}
+
+function sendForm(path, form, { key, progress, signal, token }) {
   return new Promise((done, fail) => {
     const call = new XMLHttpRequest();
+    let watch;
+    const within = (time) => {
+      clearTimeout(watch);
+      watch = setTimeout(() => (fail(new Unreachable("no answer")), call.abort()), time);
+    };
     call.open("POST", address(path));
     call.responseType = "json";
     call.setRequestHeader("authorization", `Bearer ${token}`);
     call.setRequestHeader("idempotency-key", key);
-    call.upload.addEventListener("progress", (event) => event.lengthComputable && progress(event.loaded / event.total));
-    call.addEventListener("load", () =>
-      call.status < 300 ? done(call.response) : fail(new Problem(call.status, call.response ?? {})),
-    );
+    call.upload.addEventListener("progress", (event) => {
+      within(STALLED_MS);
+      if (event.lengthComputable) progress(event.loaded / event.total);
+    });
+    call.upload.addEventListener("load", () => within(UNANSWERED_MS));
+    call.addEventListener("load", () => done({ status: call.status, body: call.response }));
     call.addEventListener("error", () => fail(new Unreachable("the connection broke")));
-    call.addEventListener("timeout", () => fail(new Unreachable("no answer")));
     call.addEventListener("abort", () => fail(new DOMException("cancelled", "AbortError")));
+    call.addEventListener("loadend", () => clearTimeout(watch));
     signal?.addEventListener("abort", () => call.abort());
+    within(STALLED_MS);
     call.send(form);
   });
 }
@@ -220,38 +282,66 @@ export async function upload(path, form, { key, progress, signal }) {
  * @param {string} path
  * @param {(event: {id: number, kind: string, data: object}) => void} hear
  * @param {(connected: boolean) => void} [link] told when the connection comes and goes
+ * @param {number} [after] the last event that is known
  */
-export async function follow(path, hear, signal, link = () => {}) {
-  let after = null;
+export async function follow(path, hear, signal, link = () => {}, after = 0) {
   let pause = 1000;
   while (!signal.aborted) {
+    const attempt = new AbortController();
+    const end = () => attempt.abort();
+    signal.addEventListener("abort", end);
+    let quiet = setTimeout(end, QUIET_MS);
+    // A connection may be dead without anybody saying so, as after a phone has slept.
+    const heard = () => {
+      clearTimeout(quiet);
+      quiet = setTimeout(end, QUIET_MS);
+    };
     try {
-      const headers = after === null ? {} : { "last-event-id": String(after) };
-      const response = await authorised("GET", path, { signal, headers });
+      const response = await authorised("GET", path, { signal: attempt.signal, headers: { "last-event-id": String(after) } });
       if (response.status === 204) return;
       if (!response.ok) await answered(response);
       link(true);
       pause = 1000;
-      for await (const event of events(response.body)) {
+      for await (const event of events(response.body, heard)) {
         after = event.id;
         hear(event);
       }
     } catch (error) {
-      if (signal.aborted || error instanceof SignedOut) return;
+      if (signal.aborted) return;
+      if (error instanceof SignedOut) throw error;
       if (error instanceof Problem && error.status < 500 && error.status !== 429) throw error;
       link(false);
+    } finally {
+      clearTimeout(quiet);
+      signal.removeEventListener("abort", end);
     }
-    await new Promise((done) => setTimeout(done, pause));
+    await sleep(pause, signal);
     pause = Math.min(pause * 2, 15_000);
   }
 }
 
-async function* events(body) {
+/** Until the time is over, the network is back, or the signal. */
+export function sleep(time, signal) {
+  return new Promise((done) => {
+    const wake = () => {
+      clearTimeout(timer);
+      window.removeEventListener("online", wake);
+      signal?.removeEventListener("abort", wake);
+      done();
+    };
+    const timer = setTimeout(wake, time);
+    window.addEventListener("online", wake);
+    signal?.addEventListener("abort", wake);
+  });
+}
+
+async function* events(body, heard) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
   for (;;) {
     const { value, done } = await reader.read();
     if (done) return;
+    heard();
     text += value;
     const blocks = text.split("\n\n");
     text = blocks.pop();

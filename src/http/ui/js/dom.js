@@ -26,6 +26,20 @@ export function fill(element, ...children) {
 }
 
 /**
+ * Puts children in the place of those that are there. When what had the focus is gone, the element has it, and who uses the
+ * keyboard goes on from there. Gives whether the focus was inside.
+ */
+export function replace(element, ...children) {
+  const focused = document.activeElement;
+  const held = element.contains(focused);
+  fill(element, ...children);
+  if (!held) return false;
+  if (!element.contains(focused)) element.tabIndex = -1;
+  (element.contains(focused) ? focused : element).focus({ preventScroll: true });
+  return true;
+}
+
+/**
  * Puts children in the place of those that are there, and the focus where it was: on the control of the same place in the part
  * with the same `data-key`.
  */
@@ -38,6 +52,22 @@ export function refill(element, ...children) {
   const again = [...element.querySelectorAll("[data-key]")].find((other) => other.dataset.key === part.dataset.key);
   if (again) (controls(again)[at] ?? controls(again)[0])?.focus({ preventScroll: true });
   return element;
+}
+
+/**
+ * Remembers what has the focus. What it gives puts the focus back, when that is gone meanwhile: on the control of the same place in
+ * the part with the same `data-key`, else on the name of the screen.
+ */
+export function rememberFocus() {
+  const focused = document.activeElement;
+  const part = focused?.closest?.("[data-key]");
+  const at = part ? controls(part).indexOf(focused) : -1;
+  return () => {
+    if (focused?.isConnected || document.activeElement !== document.body) return;
+    const again = part && document.querySelector(`[data-key="${CSS.escape(part.dataset.key)}"]`);
+    const found = again ? (controls(again)[at] ?? controls(again)[0]) : document.querySelector("main h1");
+    found?.focus({ preventScroll: true });
+  };
 }
 
 const controls = (part) => {

@@ -1,9 +1,10 @@
 // What stands around every screen: the name, the ways to go, photos that still wait to be sent.
 
-import { fill, h } from "./dom.js";
+import { fill, h, hidden } from "./dom.js";
 import { button } from "./parts/button.js";
 import { icon } from "./parts/icon.js";
 import { applyTheme, onTheme, theme } from "./parts/theme.js";
+import { hush } from "./parts/toast.js";
 import { onUploads, waiting } from "./uploads.js";
 import { t } from "./text.js";
 
@@ -15,8 +16,8 @@ const PLACES = [
 ];
 const ADMIN = ["#/admin", "gear", "nav.admin", /^\/admin/];
 
-/** @returns {{element: Node[], outlet: Element}} */
-export function frame(me, leave) {
+/** @param {AbortSignal} signal ends what it listens to @returns {{element: Node[], outlet: Element}} */
+export function frame(me, leave, signal) {
   const outlet = h("main", { id: "main", class: "main" });
   const places = me.role === "admin" ? [...PLACES, ADMIN] : PLACES;
   const links = places.map(([href, drawing, key, belongs]) => ({
@@ -29,7 +30,8 @@ export function frame(me, leave) {
       else link.removeAttribute("aria-current");
     }
   };
-  window.addEventListener("place", (event) => mark(event.detail.path));
+  signal.addEventListener("abort", hush);
+  window.addEventListener("place", (event) => mark(event.detail.path), { signal });
   const skip = h("a", { class: "skip", href: "#main", on: { click: (event) => skipTo(event, outlet) } }, t("nav.skip"));
   return {
     outlet,
@@ -38,9 +40,9 @@ export function frame(me, leave) {
       h(
         "header",
         { class: "bar" },
-        h("a", { class: "brand", href: "#/" }, h("img", { src: "/ui/icon.svg", alt: "", width: 28, height: 28 }), "rollcall"),
+        h("a", { class: "brand", href: "#/" }, h("img", { src: "/ui/icon.svg", alt: "", width: 28, height: 28 }), h("span", {}, "rollcall")),
         h("nav", { class: "nav", "aria-label": t("nav.label") }, links.map(({ link }) => link)),
-        h("div", { class: "bar-end" }, sending(), themeButton(), account(me), button("", leave, { icon: "out", kind: "plain", label: t("nav.signOut") })),
+        h("div", { class: "bar-end" }, sending(signal), themeButton(signal), account(me), button("", leave, { icon: "out", kind: "plain", label: t("nav.signOut") })),
       ),
       outlet,
     ],
@@ -53,9 +55,9 @@ function skipTo(event, outlet) {
   outlet.querySelector("h1")?.focus();
 }
 
-const account = (me) => h("a", { class: "bar-name", href: "#/account" }, me.name);
+const account = (me) => h("a", { class: "bar-name", href: "#/account", title: me.name }, icon("face"), h("span", {}, me.name));
 
-function themeButton() {
+function themeButton(signal) {
   const next = { system: "dark", dark: "light", light: "system" };
   const press = () => applyTheme(next[theme()]);
   const element = button("", press, { kind: "plain", icon: "sun", label: "" });
@@ -64,21 +66,31 @@ function themeButton() {
     element.setAttribute("aria-label", t(`theme.${theme()}`));
     element.title = t(`theme.${theme()}`);
   };
-  onTheme(show);
+  onTheme(show, signal);
   show();
   return element;
 }
 
 /** Photos that are not sent yet, wherever the person is in the page. */
-function sending() {
-  const element = h("a", { class: "sending", role: "status" });
+function sending(signal) {
+  const number = h("span", { class: "sending-count", "aria-hidden": "true" });
+  const text = h("span", { class: "sending-text" });
+  const link = h("a", { class: "sending" }, icon("upload"), number, text);
+  const spoken = hidden("");
+  spoken.setAttribute("role", "status");
+  let told = 0;
   const show = () => {
     const open = waiting();
-    element.hidden = open.length === 0;
-    if (open.length > 0) element.href = `#/sessions/${open[0].session}`;
-    fill(element, icon("upload"), h("span", { class: "sending-count", "aria-hidden": "true" }, open.length), h("span", {}, t("upload.waiting", { count: open.length })));
+    link.hidden = open.length === 0;
+    if (open.length > 0) link.href = `#/sessions/${open[0].session}`;
+    // A photo on its way tells how far it is many times a second.
+    if (open.length === told) return;
+    told = open.length;
+    number.textContent = String(told);
+    text.textContent = t("upload.waiting", { count: told });
+    spoken.textContent = told > 0 ? text.textContent : t("upload.none");
   };
-  onUploads(show);
+  signal.addEventListener("abort", onUploads(show));
   show();
-  return element;
+  return [link, spoken];
 }

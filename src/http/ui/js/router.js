@@ -1,8 +1,9 @@
 // Which screen is shown: the part of the address after `#`, such as `#/sessions/12?photo=3`.
 
 import { fill, h } from "./dom.js";
+import { closeAll } from "./parts/dialog.js";
 import { failure, loading } from "./parts/states.js";
-import { SignedOut } from "./api.js";
+import { SignedOut, Unreachable } from "./api.js";
 import { t } from "./text.js";
 
 /** Before a screen says that it is loading: quick answers do not flicker. */
@@ -22,12 +23,12 @@ export function start(table, element, onSignedOut) {
   routes = table.map(([pattern, load]) => ({ pattern, parts: pattern.split("/"), load }));
   outlet = element;
   signedOut = onSignedOut;
-  window.addEventListener("hashchange", showCurrent);
+  window.addEventListener("hashchange", showOther);
   showCurrent();
 }
 
 export function stop() {
-  window.removeEventListener("hashchange", showCurrent);
+  window.removeEventListener("hashchange", showOther);
   current.abort();
 }
 
@@ -72,6 +73,12 @@ function match(path) {
   return null;
 }
 
+/** What is open belongs to the screen that is left. */
+function showOther() {
+  closeAll();
+  showCurrent();
+}
+
 async function showCurrent() {
   current.abort();
   current = new AbortController();
@@ -82,7 +89,9 @@ async function showCurrent() {
   if (found === null) return put(failure(new Error(t("state.noSuchScreen")), () => go("/")), t("state.notFound"));
   const late = setTimeout(() => signal.aborted || fill(outlet, loading()), PATIENCE_MS);
   try {
-    const module = await found.route.load();
+    const module = await found.route.load().catch((error) => {
+      throw new Unreachable(error.message);
+    });
     const screen = await module.show({ params: found.params, query, signal });
     if (!signal.aborted) put(screen.body, screen.title);
   } catch (error) {

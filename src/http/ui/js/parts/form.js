@@ -55,6 +55,16 @@ export function segments(legend, name, options, chosen, onChange = () => {}) {
   );
 }
 
+/** Fields that are sent before others of the same form. */
+export const part = (...fields) => h("fieldset", { class: "form" }, fields);
+
+/** What stands in a part is sent; what comes after it was refused and is sent again alone. */
+export function settle(part, text) {
+  if (part.disabled) return;
+  part.disabled = true;
+  part.append(h("p", { class: "notice notice-good", role: "status" }, text));
+}
+
 /** What stands in a form: text by name, null where it is empty, true and false of boxes. */
 export function values(form) {
   const said = {};
@@ -64,7 +74,8 @@ export function values(form) {
     else if (element.type === "radio") {
       if (element.checked) said[element.name] = element.value;
     } else if (element.type === "file") said[element.name] = [...element.files];
-    else said[element.name] = element.value.trim() === "" ? null : element.value.trim();
+    // Of a password every letter counts.
+    else said[element.name] = (element.type === "password" ? element.value : element.value.trim()) || null;
   }
   return said;
 }
@@ -101,17 +112,38 @@ export function form(fields, actionText, send, { kind = "primary", extra = [] } 
   return element;
 }
 
-/** Asks for a few values in a dialog; `send` does the work and may refuse it. Gives whether it was done. */
+/**
+ * Asks for a few values in a dialog; `send` does the work and may refuse it. Gives what it gave, or true; nothing when the person
+ * went away before.
+ */
 export async function ask({ title, fields, action = t("action.save"), send, kind, wide, text }) {
+  let sent = null;
+  const cancel = button(t("action.cancel"), () => opened.close());
+  const hold = (is) => {
+    opened.hold(is);
+    cancel.disabled = is;
+  };
+  const done = async (said) => (await send(said)) ?? true;
   const body = form(
     fields,
     action,
     async (said) => {
-      const answer = await send(said);
-      opened.close(answer ?? true);
+      hold(true);
+      sent = done(said);
+      try {
+        opened.close(await sent);
+      } catch (error) {
+        // Shown in the form, unless that is gone.
+        if (opened.element.open) sent = null;
+        throw error;
+      } finally {
+        hold(false);
+      }
     },
-    { kind, extra: [button(t("action.cancel"), () => opened.close())] },
+    { kind, extra: [cancel] },
   );
   const opened = dialog.open({ title, body: [text && h("p", {}, text), body], wide });
-  return opened.closed;
+  const answer = await opened.closed;
+  // What was sent is done, whatever closed the dialog meanwhile.
+  return answer === undefined && sent !== null ? sent : answer;
 }

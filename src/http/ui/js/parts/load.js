@@ -1,7 +1,7 @@
 // A part of a screen that is asked for by itself: grey bars first, then what came, or why it did not.
 
 import { SignedOut } from "../api.js";
-import { fill, h } from "../dom.js";
+import { fill, h, replace } from "../dom.js";
 import { failure, skeleton } from "./states.js";
 
 /** The newest request of a place; an answer that comes late is not shown. */
@@ -19,18 +19,12 @@ export const placeFor = () => h("div", { class: "place" });
 export async function load(place, work, { rows = 5 } = {}) {
   const turn = Symbol("turn");
   newest.set(place, turn);
-  const focused = place.contains(document.activeElement);
   place.setAttribute("aria-busy", "true");
   if (place.childElementCount === 0) fill(place, skeleton(rows));
   const put = (content) => {
     if (newest.get(place) !== turn) return;
     place.removeAttribute("aria-busy");
-    fill(place, content);
-    if (!focused) return;
-    // What had the focus is gone: go on from here.
-    place.tabIndex = -1;
-    place.focus({ preventScroll: true });
-    place.scrollIntoView({ block: "nearest" });
+    if (replace(place, content)) place.scrollIntoView({ block: "nearest" });
   };
   try {
     put(await work());

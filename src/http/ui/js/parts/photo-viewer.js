@@ -66,12 +66,15 @@ export function photoViewer({ width, height, address, label, choose }) {
     button("", () => zoom(1 / 1.5), { icon: "minus", kind: "plain", label: t("viewer.zoomOut") }),
     button(t("viewer.whole"), whole, { kind: "plain" }),
   ]);
-  const element = h("div", { class: "viewer" }, stage, h("div", { class: "viewer-foot" }, legend(), names));
+  const uncompared = legendLine("none");
+  const legend = h("ul", { class: "legend" }, ["match", "doubt", "stranger"].map(legendLine), uncompared);
+  const element = h("div", { class: "viewer" }, stage, h("div", { class: "viewer-foot" }, legend, names));
 
   return {
     element,
     show(faces) {
       shown = faces;
+      uncompared.hidden = !faces.some(({ tone }) => tone === "none");
       refill(layer, faces.map((face) => frameOf(face, width, height, () => choose(face), () => view.scale > 1 && look(face.box))));
     },
     mark(id) {
@@ -100,12 +103,7 @@ function frameOf(face, width, height, choose, focus) {
   );
 }
 
-const legend = () =>
-  h(
-    "ul",
-    { class: "legend" },
-    ["match", "doubt", "stranger"].map((tone) => h("li", { class: `legend-${tone}` }, t(`viewer.legend.${tone}`))),
-  );
+const legendLine = (tone) => h("li", { class: `legend-${tone}` }, t(`viewer.legend.${tone}`));
 
 /** Wheel, drag, pinch, double tap and keys. */
 function move(stage, view, { zoom, place }) {
@@ -149,8 +147,12 @@ function move(stage, view, { zoom, place }) {
   for (const end of ["pointerup", "pointercancel", "pointerleave"]) {
     stage.addEventListener(end, (event) => fingers.delete(event.pointerId));
   }
-  // What was dragged is not also pressed.
-  stage.addEventListener("click", (event) => moved > TAP_PX && event.stopPropagation(), { capture: true });
+  // What was dragged is not also pressed. A press of a key is no click of a pointer: its count is 0.
+  const dragged = (event) => {
+    if (moved > TAP_PX && event.detail > 0) event.stopPropagation();
+    moved = 0;
+  };
+  stage.addEventListener("click", dragged, { capture: true });
   stage.addEventListener("dblclick", (event) => zoom(view.scale > 1 ? 1 / view.scale : 2.5, ...at(event)));
   stage.addEventListener("keydown", (event) => {
     const step = 60;

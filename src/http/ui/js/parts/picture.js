@@ -1,5 +1,6 @@
 // Pictures that only somebody who is signed in may see: fetched with the token, shown from memory, of a size known before.
 
+import { Answers } from "../answers.js";
 import * as api from "../api.js";
 import { h } from "../dom.js";
 import { icon } from "./icon.js";
@@ -29,7 +30,7 @@ const letGo = (picture) => picture.then(({ address }) => URL.revokeObjectURL(add
 export function forgetPictures() {
   fetched.forEach(letGo);
   fetched.clear();
-  portraits.clear();
+  portraits.forget();
 }
 
 const seen = new IntersectionObserver(
@@ -74,22 +75,19 @@ export function portrait(studentId, text, size) {
   return picture(() => portraitPath(studentId), text, size);
 }
 
-const portraits = new Map();
+const portraits = new Answers();
 
-function portraitPath(studentId) {
-  if (!portraits.has(studentId)) {
-    const path = api
-      .get(`/students/${studentId}/samples`)
-      .then(({ items }) => items.filter((sample) => sample.has_image).at(-1))
-      .then((sample) => (sample ? `/samples/${sample.id}/image` : null));
-    path.catch(() => portraits.delete(studentId));
-    portraits.set(studentId, path);
-  }
-  return portraits.get(studentId);
-}
+const portraitPath = (studentId) =>
+  portraits.once(studentId, async () => {
+    const { items } = await api.get(`/students/${studentId}/samples`);
+    const newest = items.filter((sample) => sample.has_image).at(-1);
+    return newest ? `/samples/${newest.id}/image` : null;
+  });
 
-/** After samples were added or deleted. */
-export const forgetPortrait = (studentId) => portraits.delete(studentId);
+/** After samples of a student were added or deleted, */
+export const forgetPortrait = (studentId) => portraits.forget(studentId);
+/** or of many. */
+export const forgetPortraits = () => portraits.forget();
 
 /** The part of a class photo with a face. */
 export const faceCrop = (faceId, text, size) => picture(`/faces/${faceId}/crop`, text, size);

@@ -1,16 +1,15 @@
 // From one day to another: usual ranges to choose, and two days of one's own.
 
-import { dayIn, t, today } from "../text.js";
+import { dayAfter, t, today } from "../text.js";
 import { field, input, select } from "./form.js";
 
 const isDay = (text) => /^\d{4}-\d{2}-\d{2}$/.test(text ?? "");
 
 /** First and last day of a month, so many months from this one. */
 function month(offset) {
-  const now = new Date();
-  const first = new Date(now.getFullYear(), now.getMonth() + offset, 1);
-  const last = new Date(now.getFullYear(), now.getMonth() + offset + 1, 0);
-  return { from: dayIn(first), to: dayIn(last) };
+  const [year, now] = today().split("-").map(Number);
+  const first = (months) => new Date(Date.UTC(year, now - 1 + months, 1)).toISOString().slice(0, 10);
+  return { from: first(offset), to: dayAfter(first(offset + 1), -1) };
 }
 
 const PRESETS = {

@@ -13,7 +13,7 @@ export function applyTheme(chosen = theme()) {
   window.dispatchEvent(new Event("theme"));
 }
 
-/** Calls back when somebody chose another one. */
-export const onTheme = (listener) => window.addEventListener("theme", listener);
+/** Calls back when somebody chose another one, until the signal. */
+export const onTheme = (listener, signal) => window.addEventListener("theme", listener, { signal });
 
 device.addEventListener("change", () => applyTheme());

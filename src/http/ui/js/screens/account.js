@@ -9,7 +9,7 @@ import { say } from "../parts/toast.js";
 import { refresh, to } from "../router.js";
 import * as school from "../school.js";
 import { t } from "../text.js";
-import { me } from "../viewer.js";
+import { leave, me } from "../viewer.js";
 
 const LEAST_LETTERS = 10;
 
@@ -101,10 +101,4 @@ function passwordForm(viewer) {
       refresh();
     },
   );
-}
-
-async function leave() {
-  await api.signOut();
-  location.hash = "";
-  location.reload();
 }

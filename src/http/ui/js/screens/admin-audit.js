@@ -5,7 +5,7 @@ import { h } from "../dom.js";
 import { field, input, select } from "../parts/form.js";
 import { empty } from "../parts/states.js";
 import * as school from "../school.js";
-import { t } from "../text.js";
+import { dayAfter, momentIn, t } from "../text.js";
 import { ACTIONS, actionName, auditLines } from "./admin/audit-lines.js";
 import { head } from "./admin/head.js";
 import { listing } from "./admin/listing.js";
@@ -88,16 +88,9 @@ function asked({ actor, object_kind: kind, object_id: id, from, until, ...said }
     object_kind: kind,
     // A number alone would be refused.
     object_id: kind ? id : null,
-    from: from && startOf(from),
-    until: until && startOf(until, 1),
+    from: from && momentIn(from),
+    until: until && momentIn(dayAfter(until, 1)),
   };
-}
-
-/** The moment at which a day begins here, or one so many days later. */
-function startOf(day, later = 0) {
-  const start = new Date(`${day}T00:00:00`);
-  start.setDate(start.getDate() + later);
-  return start.toISOString();
 }
 
 const option = ([value, text]) => h("option", { value }, text);

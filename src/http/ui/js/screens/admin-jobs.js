@@ -1,7 +1,7 @@
 // Work that goes on by itself: what failed and why, what runs and how far it is, what waits.
 
 import * as api from "../api.js";
-import { fill, h } from "../dom.js";
+import { fill, h, replace } from "../dom.js";
 import { button } from "../parts/button.js";
 import { field, segments, select } from "../parts/form.js";
 import { pager } from "../parts/pager.js";
@@ -126,7 +126,7 @@ class JobList {
       if (error.name === "AbortError" || turn !== this.turn) return;
       if (error instanceof api.SignedOut) throw error;
       // What is shown stays while the network is away; it is asked for again below.
-      if (this.rows.size === 0) fill(this.place, failure(error, this.load));
+      if (this.rows.size === 0) replace(this.place, failure(error, this.load));
     }
     const busy = this.counts.running > 0 || this.counts.queued > 0;
     this.timer = setTimeout(() => (document.hidden ? this.wait() : this.load()), busy ? BUSY_MS : QUIET_MS);
@@ -142,7 +142,7 @@ class JobList {
     if (items.length === 0) {
       this.rows.clear();
       const text = this.state === "failed" ? t("admin.jobs.noneText.failed") : null;
-      return fill(this.place, empty(t(`admin.jobs.none.${this.state}`), text));
+      return replace(this.place, empty(t(`admin.jobs.none.${this.state}`), text));
     }
     const fresh = new Map(items.map((job) => [job.id, this.rows.get(job.id) ?? new JobRow(this.classes, this.load)]));
     items.forEach((job) => fresh.get(job.id).show(job));
@@ -151,7 +151,7 @@ class JobList {
     // Rows that are there keep their place, and the focus in them.
     if (same && this.total === answer.total && this.place.querySelector(".list")) return;
     this.total = answer.total;
-    fill(
+    replace(
       this.place,
       this.state === "failed" && items.length > 1 && h("p", { class: "job-all" }, this.retryAllButton(items)),
       h(

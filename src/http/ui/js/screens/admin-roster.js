@@ -1,6 +1,5 @@
 // Students from the school's list, and their portraits: seen before they are taken over.
 
-import { h } from "../dom.js";
 import * as school from "../school.js";
 import { t } from "../text.js";
 import { head } from "./admin/head.js";

@@ -7,17 +7,18 @@ import { icon } from "../parts/icon.js";
 import { empty, failure } from "../parts/states.js";
 import { table } from "../parts/table.js";
 import { refresh } from "../router.js";
-import { dayOf, number, t } from "../text.js";
+import { bytes, dayOf, number, t } from "../text.js";
 import { providerName } from "./admin/attention.js";
 import { facts } from "./admin/facts.js";
 import { head } from "./admin/head.js";
 
 export async function show({ signal }) {
   const title = t("admin.system.title");
-  const [health, model, packs] = await Promise.allSettled(
-    ["/health", "/model-info", "/packs"].map((path) => api.get(path, null, signal)),
-  );
-  const over = [health, model, packs].find(({ reason }) => reason instanceof api.SignedOut);
+  const [health, model, packs, storage] = await Promise.allSettled([
+    api.health(signal),
+    ...["/model-info", "/packs", "/storage"].map((path) => api.get(path, null, signal)),
+  ]);
+  const over = [health, model, packs, storage].find(({ reason }) => reason instanceof api.SignedOut);
   if (over) throw over.reason;
   return {
     title,
@@ -27,7 +28,7 @@ export async function show({ signal }) {
       part(t("admin.system.model"), model, modelFacts),
       model.status === "fulfilled" && part(t("admin.system.lines"), model, lineFacts),
       part(t("admin.system.packs"), packs, packTable),
-      part(t("admin.system.storage"), { status: "fulfilled" }, () => h("p", {}, t("admin.system.storageText"))),
+      part(t("admin.system.storage"), storage, storageFacts),
     ],
   };
 }
@@ -156,3 +157,34 @@ const packTags = (pack) => [
   pack.calibrated === false && tag(false, t("admin.system.pack.uncalibrated")),
   pack.commercial_use === false && tag(false, t("admin.system.pack.noncommercial")),
 ];
+
+/** Less room than photos of so long would take is worth a warning, days. */
+const SHORT_DAYS = 60;
+const MONTH_DAYS = 30;
+
+const storageFacts = (storage) => {
+  const days = storage.kind === "local" ? daysLeft(storage) : null;
+  return [
+    days !== null &&
+      days < SHORT_DAYS &&
+      h("p", { class: "notice notice-warn" }, icon("alert"), t("admin.system.fullSoon", { count: days })),
+    facts([
+      fact("place", t(`admin.system.place.${storage.kind}`)),
+      fact("photos", amount(storage.photos)),
+      fact("recent", amount(storage.photos_last_30_days)),
+      fact("samples", number(storage.samples)),
+      fact("documents", amount(storage.documents)),
+      fact("database", bytes(storage.database_bytes)),
+      fact("free", storage.free_bytes === null ? t("admin.system.freeUnknown") : bytes(storage.free_bytes)),
+      days !== null && fact("enough", t("admin.system.enough", { count: Math.min(days, 9999) })),
+    ]),
+    h("p", { class: "small quiet" }, t("admin.system.storageText")),
+  ];
+};
+
+const amount = ({ count, bytes: size }) => t("admin.system.amount", { count, size: bytes(size) });
+
+/** How long the free space lasts when photos go on coming as they did; null when none came, or nothing is known. */
+function daysLeft({ free_bytes: free, photos_last_30_days: { bytes: month } }) {
+  return free === null || month === 0 ? null : Math.floor((free / month) * MONTH_DAYS);
+}

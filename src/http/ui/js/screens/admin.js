@@ -38,7 +38,7 @@ export async function show({ signal }) {
 async function ask(signal) {
   const jobs = (state) => api.get("/jobs", { state, per_page: 1 }, signal).then(({ total }) => total);
   const questions = {
-    health: api.get("/health", null, signal),
+    health: api.health(signal),
     model: api.get("/model-info", null, signal),
     packs: api.get("/packs", null, signal).then(({ items }) => items),
     failed: jobs("failed"),

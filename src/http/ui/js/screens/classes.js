@@ -70,6 +70,7 @@ export async function show({ query, signal }) {
     clearTimeout(pause);
     pause = setTimeout(() => change("search", search.value.trim()), PAUSE_MS);
   });
+  signal.addEventListener("abort", () => clearTimeout(pause));
   const term = select("term", [["", t("classes.allTerms")], ...terms.map((item) => [item, item])], said.term);
   term.addEventListener("change", () => change("term", term.value));
   showClasses();

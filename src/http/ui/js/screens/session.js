@@ -12,14 +12,16 @@ import * as school from "../school.js";
 import { has, t, when } from "../text.js";
 import { onUploads, waiting } from "../uploads.js";
 import { mayRecord } from "../viewer.js";
+import { changeSession } from "./session/change.js";
 import { confirmSession, reopenSession } from "./session/confirm.js";
 import { importSheet } from "./session/corrected-sheet.js";
+import { otherSheet } from "./session/download.js";
 import { forgetFaces } from "./session/faces.js";
 import { SessionModel } from "./session/model.js";
 import { photosPart } from "./session/photos.js";
 import { studentsPart } from "./session/students.js";
 
-export async function show({ params, signal }) {
+export async function show({ params, query, signal }) {
   const model = await new SessionModel(Number(params.session), signal).load();
   model.follow();
   signal.addEventListener("abort", forgetFaces);
@@ -27,19 +29,20 @@ export async function show({ params, signal }) {
   let open = waiting(model.id).length;
   const stop = onUploads(() => {
     const now = waiting(model.id).length;
-    if (now < open) model.load().catch(() => {});
+    if (now < open) model.gather();
     else if (now > open) model.tell();
     open = now;
   });
   signal.addEventListener("abort", stop);
 
-  const photos = photosPart(model);
-  const head = h("div", { class: "head" });
+  const photos = photosPart(model, Number(query.get("photo")) || null);
+  const title = t("session.title", { class: school.className(model.class), when: when(model.session.starts_at) });
+  const [state, actions] = [h("div", { class: "session-state-line" }), h("div", { class: "head-actions" })];
   const notices = h("div", { class: "notices", "aria-live": "polite" });
   const foot = h("div", { class: "session-foot" });
-  const title = t("session.title", { class: school.className(model.class), when: when(model.session.starts_at) });
   const showAround = () => {
-    refill(head, headOf(model, title));
+    refill(state, stateOf(model));
+    refill(actions, h("div", { class: "head-actions", data: { key: "actions" } }, actionsOf(model)));
     refill(notices, noticesOf(model));
     refill(foot, footOf(model));
   };
@@ -49,7 +52,8 @@ export async function show({ params, signal }) {
     title,
     body: [
       backLink(t("session.back"), "#/sessions"),
-      head,
+      // The name stays when what is known of the session changes: the focus may be on it.
+      h("div", { class: "head" }, h("div", {}, h("h1", {}, title), state), actions),
       notices,
       h("div", { class: "session" }, photos.element, studentsPart(model, photos.look)),
       foot,
@@ -57,39 +61,64 @@ export async function show({ params, signal }) {
   };
 }
 
-function headOf(model, title) {
+/** How it stands, what it is of, and how it was signed. */
+function stateOf(model) {
   const { session } = model;
-  const sheet = (format) => () => api.file(`/sessions/${model.id}/sheet`, { format });
+  const { confirmation } = session;
+  const subject = model.subjects.find((item) => item.id === session.subject_id)?.name;
   return [
     h(
-      "div",
-      {},
-      h("h1", {}, title),
+      "p",
+      { class: "row quiet" },
+      sessionTag(session),
+      [...new Set([subject, session.name])].filter(Boolean).map((text) => h("span", {}, text)),
+      session.confirmed_by &&
+        h("span", {}, t("session.confirmed", { name: session.confirmed_by, when: when(session.confirmed_at) })),
+    ),
+    session.remark && h("p", { class: "small note" }, session.remark),
+    confirmation?.reason &&
       h(
         "p",
-        { class: "row quiet" },
-        sessionTag(session),
-        session.name && h("span", {}, session.name),
-        session.confirmed_by && h("span", {}, t("session.confirmed", { name: session.confirmed_by, when: when(session.confirmed_at) })),
+        { class: "small quiet" },
+        t("session.confirmedWhy", {
+          differences: confirmation.differences.map((item) => item.text).join("; "),
+          reason: confirmation.reason,
+        }),
       ),
-    ),
-    h("div", { class: "head-actions", data: { key: "actions" } }, [
-      downloadButton(t("session.download"), sheet("xlsx")),
-      downloadButton(t("session.downloadCsv"), sheet("csv"), { kind: "plain" }),
-      mayRecord() && session.state !== "confirmed" && button(t("sheet.action"), () => importSheet(model), { icon: "upload", kind: "plain" }),
-      mayRecord() && session.state !== "confirmed" && button("", () => removeSession(model), { icon: "trash", kind: "plain", label: t("session.delete") }),
-    ]),
   ];
 }
 
+function actionsOf(model) {
+  const mayChange = mayRecord() && !model.isConfirmed;
+  // The service keeps what somebody has said, and asks for photos to be removed one by one.
+  const isEmpty = model.photos.length === 0 && waiting(model.id).length === 0 && model.records.every(({ source }) => source === "auto");
+  return [
+    downloadButton(t("session.download"), () => api.file(`/sessions/${model.id}/sheet`, { format: "xlsx" })),
+    button(t("session.otherForms"), () => otherSheet(model.id), { kind: "plain" }),
+    mayChange && button(t("sheet.action"), () => importSheet(model), { icon: "upload", kind: "plain" }),
+    mayChange && button(t("action.change"), () => changeSession(model), { kind: "plain", label: t("session.changeTitle") }),
+    mayChange && isEmpty && button("", () => removeSession(model), { icon: "trash", kind: "plain", label: t("session.delete") }),
+  ];
+}
+
+/** Flags of what the photo and the list beside it show. */
+const SEEN_ANYWAY = ["doubts", "strangers"];
+
+/** A flag that is new to the page is shown as the service writes it: it is there to be seen. */
+const flagText = (flag) => (has(`session.flag.${flag}`) ? t(`session.flag.${flag}`) : flag);
+
 /** What the session should be read with: its flags, and how the next photo would be better. */
 function noticesOf(model) {
-  const flags = model.session.flags.filter((flag) => has(`session.flag.${flag}`) && !["doubts", "strangers"].includes(flag));
+  const flags = model.session.flags.filter((flag) => !SEEN_ANYWAY.includes(flag));
   const advice = model.isConfirmed ? [] : model.photos.flatMap((photo) => photo.advice);
   const texts = [...new Map(advice.map((item) => [item.code, item.text])).values()];
+  const leftOut = model.photos.reduce((sum, photo) => sum + (photo.faces_left_out ?? 0), 0);
   return [
     !model.connected && h("p", { class: "notice notice-warn" }, icon("alert"), t("session.offline")),
-    flags.map((flag) => h("p", { class: "notice notice-warn" }, icon("alert"), t(`session.flag.${flag}`))),
+    flags.map((flag) => h("p", { class: "notice notice-warn" }, icon("alert"), flagText(flag))),
+    leftOut > 0 && h("p", { class: "notice notice-warn" }, icon("alert"), t("session.leftOut", { count: leftOut })),
+    // What the service says of single photos, such as which other session has the same picture.
+    [...new Set(model.photos.flatMap((photo) => photo.warnings))].map((text) => h("p", { class: "notice notice-warn" }, icon("alert"), text)),
     texts.map((text) => h("p", { class: "notice" }, icon("camera"), `${t("session.retake")}: ${text}`)),
   ];
 }

@@ -14,7 +14,7 @@ export function signInScreen(done, message) {
     message && h("p", { class: "notice", role: "status" }, message),
     form(
       [
-        field(t("signIn.name"), input("name", { autocomplete: "username", autocapitalize: "none", spellcheck: "false", required: true, autofocus: true })),
+        field(t("signIn.name"), input("name", { autocomplete: "username", autocapitalize: "none", spellcheck: "false", required: true })),
         field(t("signIn.password"), input("password", { type: "password", autocomplete: "current-password", required: true })),
         field(t("signIn.stay"), input("stay", { type: "checkbox" }), t("signIn.stayHint")),
       ],

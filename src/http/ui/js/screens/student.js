@@ -4,7 +4,7 @@ import * as api from "../api.js";
 import { h } from "../dom.js";
 import { backLink, button, linkButton } from "../parts/button.js";
 import { ask, field, input, select } from "../parts/form.js";
-import { portrait } from "../parts/picture.js";
+import { forgetPortrait, portrait } from "../parts/picture.js";
 import { tabs } from "../parts/tabs.js";
 import { say } from "../parts/toast.js";
 import { note, refresh, to } from "../router.js";
@@ -13,7 +13,7 @@ import { dayOf, t, today, when } from "../text.js";
 import { isAdmin, mayRecord } from "../viewer.js";
 import { attendanceTab } from "./student/attendance.js";
 import { calendarTab } from "./student/calendar.js";
-import { consentTag } from "./student/consent.js";
+import { consentTag, withdrawalConfirmed } from "./student/consent.js";
 import { leaveTab } from "./student/leaves.js";
 import { picturesTab } from "./student/pictures.js";
 
@@ -105,10 +105,16 @@ async function change(student) {
         t("student.activeHint"),
       ),
     ],
-    send: (said) => api.patch(`/students/${student.id}`, changed(student, said)),
+    send: async (said) => {
+      const different = changed(student, said);
+      if (different.consent === "withdrawn") await withdrawalConfirmed(student.name);
+      return api.patch(`/students/${student.id}`, different);
+    },
   });
   if (!did) return;
   school.forget();
+  // With the consent the pictures go.
+  forgetPortrait(student.id);
   say(t("state.saved", { name: student.name }));
   refresh();
 }

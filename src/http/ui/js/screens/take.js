@@ -6,9 +6,10 @@ import { button } from "../parts/button.js";
 import { droppable, pictureField, picturesOf } from "../parts/files.js";
 import { field, input, select } from "../parts/form.js";
 import { icon } from "../parts/icon.js";
+import { say } from "../parts/toast.js";
 import { go } from "../router.js";
 import * as school from "../school.js";
-import { bytes, t } from "../text.js";
+import { bytes, localInput, momentIn, t } from "../text.js";
 import * as uploads from "../uploads.js";
 
 /** The subject that was taken last with a class. */
@@ -32,7 +33,7 @@ export async function show({ query, signal }) {
   chosenClass.addEventListener("change", () => {
     if (!query.get("subject")) chosenSubject.value = lastSubject();
   });
-  const startsAt = input("starts_at", { type: "datetime-local", value: query.get("at") ? local(query.get("at")) : null });
+  const startsAt = input("starts_at", { type: "datetime-local", value: query.get("at") ? localInput(query.get("at")) : null });
   const name = input("name", { maxlength: 100 });
 
   const previews = h("ul", { class: "previews" });
@@ -54,29 +55,39 @@ export async function show({ query, signal }) {
   };
   signal.addEventListener("abort", () => photos.forEach((photo) => URL.revokeObjectURL(photo.address)));
 
-  const key = api.freshKey();
-  const create = async () => {
+  let wish = null;
+  let began = null;
+  /** What is asked for; the same key as long as it is the same, so that it is made once. */
+  const wished = () => {
     if (!chosenClass.reportValidity()) throw new DOMException("no class", "AbortError");
-    const session = await api.post(
-      "/sessions",
-      {
-        class_id: Number(chosenClass.value),
-        subject_id: chosenSubject.value ? Number(chosenSubject.value) : null,
-        name: name.value.trim() || null,
-        starts_at: startsAt.value ? new Date(startsAt.value).toISOString() : query.get("at"),
-      },
-      { key },
-    );
+    // Said now, because it may be sent later.
+    began ??= new Date().toISOString();
+    const body = {
+      class_id: Number(chosenClass.value),
+      subject_id: chosenSubject.value ? Number(chosenSubject.value) : null,
+      name: name.value.trim() || null,
+      starts_at: startsAt.value ? momentIn(...startsAt.value.split("T")) : (query.get("at") ?? began),
+    };
+    if (JSON.stringify(body) !== JSON.stringify(wish?.body)) wish = { key: api.freshKey(), body };
+    return wish;
+  };
+  const remember = () => {
     const last = JSON.parse(localStorage.getItem(LAST) ?? "{}");
     localStorage.setItem(LAST, JSON.stringify({ ...last, [chosenClass.value]: chosenSubject.value }));
-    return session;
   };
   const sendAll = async () => {
-    const session = await create();
-    await uploads.add(session.id, photos.map((photo) => photo.file));
+    const session = await uploads.addNew(wished(), photos.map((photo) => photo.file));
+    remember();
+    if (session !== null) return go(`/sessions/${session.id}`);
+    say(t("take.kept", { count: photos.length }));
+    go("/");
+  };
+  const withoutPhotos = async () => {
+    const { key, body } = wished();
+    const session = await api.post("/sessions", body, { key });
+    remember();
     go(`/sessions/${session.id}`);
   };
-  const withoutPhotos = async () => go(`/sessions/${(await create()).id}`);
 
   showPhotos();
   const title = t("take.title");
@@ -95,12 +106,6 @@ export async function show({ query, signal }) {
       ),
     ],
   };
-}
-
-/** A moment as a field for local time wants it. */
-function local(moment) {
-  const at = new Date(moment);
-  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
 /** Camera, files, or photos dropped from another window. @param {(files: File[]) => void} add */

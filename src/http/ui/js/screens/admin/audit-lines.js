@@ -21,7 +21,10 @@ export const ACTIONS = {
     "create_student",
     "change_student",
     "import_roster",
+    "delete_class",
     "create_subject",
+    "change_subject",
+    "delete_subject",
     "replace_timetable",
   ],
   enrol: ["import_enrolments", "add_samples", "delete_sample", "forget_learned"],
@@ -41,6 +44,7 @@ export const ACTIONS = {
     "session.confirm",
     "reopen_session",
     "session.reopen",
+    "import_session_sheet",
     "add_leave",
     "delete_leave",
     "set_leave_document",
@@ -75,12 +79,29 @@ export const auditLines = (lines, known) =>
   h(
     "ul",
     { class: "list audit" },
-    lines.map((line) => lineRow(line, known)),
+    runs(lines).map((run) => runRow(run, known)),
   );
 
-function lineRow(line, known) {
+/** Lines of the same kind on end, such as every face of a photo that somebody opens: one row for all. */
+function runs(lines) {
+  const found = [];
+  for (const line of lines) {
+    const last = found.at(-1);
+    if (last && goesWith(last[0], line)) last.push(line);
+    else found.push([line]);
+  }
+  return found;
+}
+
+const goesWith = (one, other) =>
+  ACTIONS.seen.includes(one.action) &&
+  ["action", "actor_kind", "actor_id", "actor", "class_id"].every((name) => one[name] === other[name]) &&
+  one.detail?.refused === other.detail?.refused;
+
+/** @param {any[]} run newest first */
+function runRow(run, known) {
   const id = freshId("line");
-  const about = objectOf(line, known);
+  const [line] = run;
   const refused = line.detail?.refused;
   const body = h("div", { id, class: "audit-detail", hidden: true });
   const press = h(
@@ -98,13 +119,17 @@ function lineRow(line, known) {
       h("strong", {}, actionName(line.action)),
       refused && h("span", { class: "tag tag-bad" }, t("admin.audit.refused", { status: String(refused) })),
     ),
-    h("span", { class: "small quiet audit-object" }, about),
+    h(
+      "span",
+      { class: "small quiet audit-object" },
+      run.length > 1 ? t("admin.audit.times", { count: run.length }) : objectOf(line, known),
+    ),
     h("span", { class: "audit-open" }, icon("back")),
   );
   press.addEventListener("click", () => {
     const open = body.hidden;
     // Most lines are never opened.
-    if (open && !body.firstChild) body.append(detailsOf(line, known));
+    if (open && !body.firstChild) body.append(...run.map((one) => detailsOf(one, known)));
     body.hidden = !open;
     press.setAttribute("aria-expanded", String(open));
   });
@@ -129,7 +154,7 @@ function detailsOf(line, known) {
   const screen = OBJECT_SCREENS[line.object_kind];
   const about = objectOf(line, known);
   return facts([
-    [t("admin.audit.at"), `${when(line.at, "date")}, ${exactTime(line.at)}`],
+    [t("admin.audit.at"), `${when(line.at, "date")}, ${when(line.at, "exact")}`],
     [
       t("admin.audit.columns.who"),
       [line.actor, t(`admin.audit.actorKind.${line.actor_kind}`)].filter(Boolean).join(", "),
@@ -143,9 +168,6 @@ function detailsOf(line, known) {
     [t("admin.audit.lineNo"), String(line.id)],
   ]);
 }
-
-/** To the second: lines of one minute have an order. */
-const exactTime = (at) => new Date(at).toTimeString().slice(0, 8);
 
 const words = (name) => (name.charAt(0).toUpperCase() + name.slice(1)).replaceAll("_", " ");
 

@@ -3,6 +3,7 @@
 import * as api from "../../api.js";
 import { freshId, h } from "../../dom.js";
 import { button, linkButton } from "../../parts/button.js";
+import { confirmed } from "../../parts/dialog.js";
 import { ask, field, input, select } from "../../parts/form.js";
 import { empty } from "../../parts/states.js";
 import { say } from "../../parts/toast.js";
@@ -23,7 +24,12 @@ export async function classesPart({ query, signal }) {
       ),
     ],
     ask: (said) => api.get("/classes", said, signal),
-    show: (items) => h("ul", { class: "list" }, items.map(classRow)),
+    show: (items) =>
+      h(
+        "ul",
+        { class: "list" },
+        items.map((item) => classRow(item, () => (school.forget(), list.load()))),
+      ),
     none: () =>
       empty(
         t("admin.settings.noClasses"),
@@ -45,18 +51,50 @@ export async function classesPart({ query, signal }) {
 
 const termsOf = (classes) => [...new Set(classes.map((item) => item.term))].sort().reverse();
 
-const classRow = (item) =>
-  h(
+function classRow(item, after) {
+  const name = school.className(item);
+  const rename = async () => {
+    const renamed = await ask({
+      title: t("admin.settings.rename", { name }),
+      text: t("admin.settings.renameClassText"),
+      fields: [
+        field(
+          t("admin.settings.className"),
+          input("name", { required: true, maxlength: 50, autofocus: true, value: item.name }),
+        ),
+        field(
+          t("admin.settings.section"),
+          input("section", { maxlength: 50, value: item.section }),
+          t("admin.settings.sectionHint"),
+        ),
+      ],
+      send: (said) => api.patch(`/classes/${item.id}`, { name: said.name, section: said.section ?? "" }),
+    });
+    if (!renamed) return;
+    say(t("admin.settings.renamed", { name, to: school.className(renamed) }));
+    await after();
+  };
+  const remove = async () => {
+    const sure = await confirmed(
+      t("admin.settings.deleteThis", { name }),
+      t("admin.settings.deleteClassText"),
+      t("action.delete"),
+    );
+    if (!sure) return;
+    await api.remove(`/classes/${item.id}`);
+    say(t("admin.settings.deleted", { name }));
+    await after();
+  };
+  return h(
     "li",
-    {},
-    h(
-      "a",
-      { class: "list-item", href: `#/classes/${item.id}` },
-      h("strong", { class: "grow" }, school.className(item)),
-      item.pilot_since && h("span", { class: "tag tag-warn" }, t("admin.settings.pilot")),
-      h("span", { class: "small quiet" }, item.term),
-    ),
+    { class: "list-item" },
+    h("a", { class: "grow strong", href: `#/classes/${item.id}` }, name),
+    item.pilot_since && h("span", { class: "tag tag-warn" }, t("admin.settings.pilot")),
+    h("span", { class: "small quiet" }, item.term),
+    button(t("admin.settings.renameAction"), rename, { kind: "plain", label: t("admin.settings.rename", { name }) }),
+    button("", remove, { kind: "plain", icon: "trash", label: t("admin.settings.deleteLabel", { name }) }),
   );
+}
 
 async function addClass(terms, after) {
   const known = freshId("terms");

@@ -1,7 +1,7 @@
 // Days without attendance: of the whole school, or of one class.
 
 import * as api from "../../api.js";
-import { fill, h } from "../../dom.js";
+import { h, replace } from "../../dom.js";
 import { button } from "../../parts/button.js";
 import { confirmed } from "../../parts/dialog.js";
 import { ask, field, input, segments, select } from "../../parts/form.js";
@@ -27,7 +27,7 @@ export async function holidaysPart({ query, signal }) {
       if (asked !== which) return;
       const order = which === "past" ? -1 : 1;
       const sorted = [...items].sort((a, b) => order * a.from.localeCompare(b.from));
-      fill(
+      replace(
         place,
         sorted.length === 0
           ? none(which)
@@ -39,13 +39,13 @@ export async function holidaysPart({ query, signal }) {
       );
     } catch (error) {
       if (error instanceof api.SignedOut) throw error;
-      if (error.name !== "AbortError") fill(place, failure(error, load));
+      if (error.name !== "AbortError") replace(place, failure(error, load));
     }
   };
   const choose = (value) => {
     which = value;
     note({ which });
-    fill(place, skeleton(3));
+    replace(place, skeleton(3));
     load();
   };
   load();
@@ -71,14 +71,14 @@ function holidayRow(holiday, classes, after) {
   const remove = async () => {
     if (
       !(await confirmed(
-        t("admin.settings.deleteHoliday", { name }),
+        t("admin.settings.deleteThis", { name }),
         t("admin.settings.deleteHolidayText"),
         t("action.delete"),
       ))
     )
       return;
     await api.remove(`/holidays/${holiday.holiday_id}`);
-    say(t("admin.settings.holidayDeleted", { name }));
+    say(t("admin.settings.deleted", { name }));
     await after();
   };
   return h(
@@ -94,7 +94,7 @@ function holidayRow(holiday, classes, after) {
         `${rangeOf(holiday)} · ${t("admin.settings.days", { count })} · ${found ? school.className(found) : t("admin.settings.wholeSchool")}`,
       ),
     ),
-    button("", remove, { icon: "trash", kind: "plain", label: t("admin.settings.deleteHolidayLabel", { name }) }),
+    button("", remove, { icon: "trash", kind: "plain", label: t("admin.settings.deleteLabel", { name }) }),
   );
 }
 

@@ -1,7 +1,7 @@
 // One job in the list: what it is, how it stands, why it failed, what can be done.
 
 import * as api from "../../api.js";
-import { fill, h } from "../../dom.js";
+import { fill, h, replace } from "../../dom.js";
 import { button, downloadButton, linkButton } from "../../parts/button.js";
 import { confirmed, open } from "../../parts/dialog.js";
 import { say } from "../../parts/toast.js";
@@ -34,11 +34,12 @@ export class JobRow {
     const wasOpen = this.text.querySelector("details")?.open;
     fill(this.text, headOf(job, this.classes), job.state === "running" && progressOf(job), errorsOf(job, wasOpen));
     // Buttons that are the same keep the focus.
-    if (before.state !== job.state) fill(this.actions, this.buttons(job));
+    if (before.state !== job.state) replace(this.actions, this.buttons(job));
   }
 
   buttons(job) {
-    const { id } = job;
+    // As a text: a number would be written in groups of three.
+    const id = String(job.id);
     return [
       resultButton(job),
       job.photo_id !== null && button(t("admin.jobs.showPhoto"), () => showPhoto(job.photo_id), { kind: "plain" }),
@@ -78,7 +79,7 @@ const kindName = (kind) => (has(`admin.jobs.kind.${kind}`) ? t(`admin.jobs.kind.
 function headOf(job, classes) {
   const found = classes.find((item) => item.id === job.class_id);
   const more = [
-    t("admin.jobs.number", { id: job.id }),
+    t("admin.jobs.number", { id: String(job.id) }),
     job.finished_at
       ? t("admin.jobs.finished", { when: when(job.finished_at) })
       : t("admin.jobs.made", { when: when(job.created_at) }),

@@ -5,6 +5,7 @@ import { fill, freshId, h } from "../../dom.js";
 import { button, linkButton, save } from "../../parts/button.js";
 import { field, input } from "../../parts/form.js";
 import { icon } from "../../parts/icon.js";
+import { forgetPortraits } from "../../parts/picture.js";
 import { failure, loading } from "../../parts/states.js";
 import { table } from "../../parts/table.js";
 import { say } from "../../parts/toast.js";
@@ -122,6 +123,8 @@ class ListImport {
     try {
       const answer = await this.send("apply");
       school.forget();
+      // Whose consent is withdrawn has no pictures any more.
+      forgetPortraits();
       say(t("admin.roster.applied", { count }));
       this.showApplied(answer, changesOf(answer));
     } catch (error) {

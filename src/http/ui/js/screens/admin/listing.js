@@ -1,7 +1,7 @@
 // A list with filters and pages: what the lists of the administration have in common.
 
 import { SignedOut } from "../../api.js";
-import { fill, h } from "../../dom.js";
+import { h, replace } from "../../dom.js";
 import { button } from "../../parts/button.js";
 import { values } from "../../parts/form.js";
 import { pager } from "../../parts/pager.js";
@@ -39,11 +39,11 @@ export function listing({ signal, query, filters, ask, show, none, usual = {} })
       const answer = await ask({ ...said, page, per_page: PER_PAGE }, signal);
       if (turn !== latest || signal.aborted) return;
       if (answer.items.length === 0 && page > 1) return turnTo(1);
-      fill(place, answer.total === 0 ? nothing(said) : [show(answer.items), pager(answer, turnTo)]);
+      replace(place, answer.total === 0 ? nothing(said) : [show(answer.items), pager(answer, turnTo)]);
     } catch (error) {
       if (error instanceof SignedOut) throw error;
       if (error.name === "AbortError" || turn !== latest) return;
-      fill(place, failure(error, load));
+      replace(place, failure(error, load));
     } finally {
       if (turn === latest) place.removeAttribute("aria-busy");
     }

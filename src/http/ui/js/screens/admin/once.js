@@ -30,10 +30,8 @@ export function showOnce({ title, text, label, secret, done, copyLabel, more }) 
       copyField(label, element, { copyLabel }),
     ],
     actions: [button(done, () => opened.close(true), { kind: "primary" })],
+    stays: true,
   });
-  const stay = (event) => event.target === opened.element && event.stopImmediatePropagation();
-  opened.element.addEventListener("click", stay, { capture: true });
-  opened.element.addEventListener("cancel", (event) => event.preventDefault());
   return opened.closed;
 }
 

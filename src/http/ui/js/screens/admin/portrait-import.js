@@ -5,6 +5,7 @@ import { fill, h } from "../../dom.js";
 import { button, linkButton } from "../../parts/button.js";
 import { field, select } from "../../parts/form.js";
 import { icon } from "../../parts/icon.js";
+import { forgetPortraits } from "../../parts/picture.js";
 import { failure, why } from "../../parts/states.js";
 import { say } from "../../parts/toast.js";
 import { refresh, to } from "../../router.js";
@@ -163,6 +164,9 @@ class PortraitImport {
   }
 
   showResult(job) {
+    // Some may have been taken before it failed.
+    school.forget();
+    forgetPortraits();
     if (job.state !== "done") {
       const error = job.errors.at(-1);
       return fill(

@@ -1,8 +1,9 @@
 // What is taught in sessions.
 
 import * as api from "../../api.js";
-import { fill, h } from "../../dom.js";
+import { h, replace } from "../../dom.js";
 import { button } from "../../parts/button.js";
+import { confirmed } from "../../parts/dialog.js";
 import { ask, field, input } from "../../parts/form.js";
 import { pager } from "../../parts/pager.js";
 import { empty } from "../../parts/states.js";
@@ -22,20 +23,25 @@ export async function subjectsPart() {
     const found = subjects.filter(({ name }) => name.toLowerCase().includes(words));
     const list = { page, per_page: PER_PAGE, total: found.length };
     if (subjects.length === 0)
-      return fill(place, empty(t("admin.settings.noSubjects"), t("admin.settings.noSubjectsText")));
-    if (found.length === 0) return fill(place, empty(t("admin.list.nothingFits"), t("admin.list.nothingFitsText")));
+      return replace(place, empty(t("admin.settings.noSubjects"), t("admin.settings.noSubjectsText")));
+    if (found.length === 0) return replace(place, empty(t("admin.list.nothingFits"), t("admin.list.nothingFitsText")));
     const shown = found.slice((page - 1) * PER_PAGE, page * PER_PAGE);
-    fill(
+    replace(
       place,
       h(
         "ul",
         { class: "list" },
-        shown.map(({ name }) => h("li", { class: "list-item" }, name)),
+        shown.map((subject) => subjectRow(subject, again)),
       ),
       pager(list, (to) => ((page = to), show())),
     );
   };
   search.addEventListener("input", () => ((page = 1), show()));
+  const again = async () => {
+    school.forget();
+    subjects = await school.subjects();
+    show();
+  };
   const add = async () => {
     const made = await ask({
       title: t("admin.settings.addSubject"),
@@ -46,9 +52,7 @@ export async function subjectsPart() {
       send: ({ name }) => api.post("/subjects", { name }),
     });
     if (!made) return;
-    school.forget();
-    subjects = await school.subjects();
-    show();
+    await again();
     say(t("admin.settings.subjectAdded", { name: made.name }));
   };
   show();
@@ -62,4 +66,36 @@ export async function subjectsPart() {
     ),
     place,
   ];
+}
+
+function subjectRow({ id, name }, after) {
+  const rename = async () => {
+    const text = input("name", { required: true, maxlength: 100, autofocus: true, value: name });
+    const renamed = await ask({
+      title: t("admin.settings.rename", { name }),
+      fields: [field(t("admin.settings.subjectName"), text)],
+      send: (said) => api.patch(`/subjects/${id}`, said),
+    });
+    if (!renamed) return;
+    say(t("admin.settings.renamed", { name, to: renamed.name }));
+    await after();
+  };
+  const remove = async () => {
+    const sure = await confirmed(
+      t("admin.settings.deleteThis", { name }),
+      t("admin.settings.deleteSubjectText"),
+      t("action.delete"),
+    );
+    if (!sure) return;
+    await api.remove(`/subjects/${id}`);
+    say(t("admin.settings.deleted", { name }));
+    await after();
+  };
+  return h(
+    "li",
+    { class: "list-item" },
+    h("strong", { class: "grow" }, name),
+    button(t("admin.settings.renameAction"), rename, { kind: "plain", label: t("admin.settings.rename", { name }) }),
+    button("", remove, { kind: "plain", icon: "trash", label: t("admin.settings.deleteLabel", { name }) }),
+  );
 }

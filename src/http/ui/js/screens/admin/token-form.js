@@ -3,7 +3,7 @@
 import * as api from "../../api.js";
 import { freshId, h } from "../../dom.js";
 import { ask, field, input, select } from "../../parts/form.js";
-import { t, today } from "../../text.js";
+import { dayAfter, momentIn, t, today } from "../../text.js";
 import { showOnce } from "./once.js";
 
 const SCOPES = ["roster", "enrol", "attendance", "record", "recognise", "manage"];
@@ -75,12 +75,10 @@ function endFields() {
   return [field(t("admin.tokens.ends"), ends), dayRow, warning];
 }
 
-/** The moment from which it is not valid: the end of its last day, here. */
+/** The moment from which it is not valid: the end of its last day, at the school. */
 function endOf({ ends, day }) {
   if (ends === "never") return null;
   if (ends !== "date") return new Date(Date.now() + Number(ends) * DAY_MS).toISOString();
   if (!day) throw new Error(t("admin.tokens.dayNeeded"));
-  const end = new Date(`${day}T00:00:00`);
-  end.setDate(end.getDate() + 1);
-  return end.toISOString();
+  return momentIn(dayAfter(day, 1));
 }

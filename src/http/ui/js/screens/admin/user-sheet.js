@@ -63,8 +63,6 @@ export function openUser(user, after) {
     ].filter(Boolean),
     actions,
   });
-  // A link inside leads away.
-  sheet.element.addEventListener("click", (event) => event.target.closest("a") && sheet.close());
 }
 
 const classLinks = ({ classes }) =>

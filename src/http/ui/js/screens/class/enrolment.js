@@ -2,24 +2,23 @@
 
 import * as api from "../../api.js";
 import { h } from "../../dom.js";
-import { button, linkButton } from "../../parts/button.js";
-import { confirmed } from "../../parts/dialog.js";
+import { linkButton } from "../../parts/button.js";
 import { field, select } from "../../parts/form.js";
 import { load, placeFor } from "../../parts/load.js";
 import { pager } from "../../parts/pager.js";
 import { portrait } from "../../parts/picture.js";
 import { empty } from "../../parts/states.js";
-import { say } from "../../parts/toast.js";
-import { note, refresh, to } from "../../router.js";
-import * as school from "../../school.js";
+import { note, to } from "../../router.js";
 import { number, t } from "../../text.js";
-import { isAdmin, mayRecord } from "../../viewer.js";
+import { mayRecord } from "../../viewer.js";
 import { suggestionList } from "../student/health.js";
+import { pilotPart } from "./pilot.js";
 
 const PER_PAGE = 30;
 const ORDERS = ["urgency", "missed", "roll_no"];
 
-export function enrolmentTab({ id, item, query, signal }) {
+export function enrolmentTab(context) {
+  const { id, query, signal } = context;
   const place = placeFor();
   let page = 1;
   const order = select(
@@ -55,26 +54,7 @@ export function enrolmentTab({ id, item, query, signal }) {
     show();
   });
   show();
-  return [h("div", { class: "filters" }, field(t("enrolment.orderBy"), order)), place, isAdmin() && pilotPart(item)];
-}
-
-/** Trying the recognition out before it counts. */
-function pilotPart(item) {
-  const key = item.pilot_since ? "endPilot" : "beginPilot";
-  const change = async () => {
-    if (!(await confirmed(t(`class.${key}`), t(`class.${key}Text`), t(`class.${key}`), { danger: false }))) return;
-    await api.patch(`/classes/${item.id}`, { pilot: !item.pilot_since });
-    school.forget();
-    say(t(`class.${key}Done`));
-    refresh();
-  };
-  return h(
-    "section",
-    { class: "card" },
-    h("h2", {}, t("class.pilot")),
-    h("p", { class: "small quiet" }, t(`class.${key}Text`)),
-    h("div", { class: "row bar-above" }, button(t(`class.${key}`), change)),
-  );
+  return [h("div", { class: "filters" }, field(t("enrolment.orderBy"), order)), place, pilotPart(context)];
 }
 
 const figures = ({ summary, sessions }) =>

@@ -161,20 +161,14 @@ const legend = () =>
     h("li", { class: "register-open-sign" }, t("register.open")),
   );
 
-function downloads({ id, subjects }, { from, to: until, subject }) {
+function downloads({ id, subjects, signal }, { from, to: until, subject }) {
   const name = subjects.find((item) => String(item.id) === String(subject))?.name ?? null;
-  const register = (format) => () => api.file(`/classes/${id}/register`, { from, to: until, subject: name, format });
+  const register = (format) => () =>
+    api.file(`/classes/${id}/register`, { from, to: until, subject: name, format }, signal);
   const workbook = async () => {
-    const made = await finished(
-      await api.post(`/exports?wait=${WAIT_S}`, {
-        what: "workbook",
-        class_id: id,
-        from,
-        to: until,
-        subject: name,
-      }),
-    );
-    const { blob } = await api.file(`/exports/${made.id}/file`);
+    const wish = { what: "workbook", class_id: id, from, to: until, subject: name };
+    const made = await finished(await api.post(`/exports?wait=${WAIT_S}`, wish, { signal }), signal);
+    const { blob } = await api.file(`/exports/${made.id}/file`, null, signal);
     save(blob, made.file_name);
     say(t("state.saved", { name: made.file_name }));
   };
@@ -185,11 +179,11 @@ function downloads({ id, subjects }, { from, to: until, subject }) {
   ]);
 }
 
-/** A large workbook may take longer than one answer waits. */
-async function finished(made) {
+/** A large workbook may take longer than one answer waits. Whoever has left the screen does not want it any more. */
+async function finished(made, signal) {
   while (made.state === "queued" || made.state === "running") {
     await new Promise((done) => setTimeout(done, 1500));
-    made = await api.get(`/exports/${made.id}`);
+    made = await api.get(`/exports/${made.id}`, null, signal);
   }
   if (made.state !== "done") throw new Error(made.error?.message ?? t("register.workbookFailed"));
   return made;

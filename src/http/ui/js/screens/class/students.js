@@ -3,7 +3,7 @@
 import * as api from "../../api.js";
 import { fill, h } from "../../dom.js";
 import { button, linkButton } from "../../parts/button.js";
-import { ask, field, input, select } from "../../parts/form.js";
+import { ask, field, input, part, select, settle } from "../../parts/form.js";
 import { load, placeFor } from "../../parts/load.js";
 import { portrait } from "../../parts/picture.js";
 import { empty } from "../../parts/states.js";
@@ -195,31 +195,37 @@ async function addMember(id, members, done) {
 
 async function newStudent(id, members, done) {
   let made = null;
+  const who = part(
+    field(t("student.name"), input("name", { required: true, maxlength: 200, autofocus: true })),
+    field(t("student.prn"), input("prn", { required: true, maxlength: 60 }), t("student.prnHint")),
+    field(t("student.email"), input("email", { type: "email", maxlength: 200 })),
+    field(
+      t("student.consent"),
+      select(
+        "consent",
+        ["unknown", "given"].map((state) => [state, t(`student.consentState.${state}`)]),
+        "unknown",
+      ),
+      t("student.consentHint"),
+    ),
+  );
   const did = await ask({
     title: t("students.new"),
-    fields: [
-      field(t("student.name"), input("name", { required: true, maxlength: 200, autofocus: true })),
-      field(t("student.prn"), input("prn", { required: true, maxlength: 60 }), t("student.prnHint")),
-      rollField(nextRoll(members)),
-      field(t("student.email"), input("email", { type: "email", maxlength: 200 })),
-      field(
-        t("student.consent"),
-        select(
-          "consent",
-          ["unknown", "given"].map((state) => [state, t(`student.consentState.${state}`)]),
-          "unknown",
-        ),
-        t("student.consentHint"),
-      ),
-    ],
+    fields: [who, rollField(nextRoll(members))],
     action: t("action.add"),
     send: async ({ name, prn, email, consent, roll_no: roll }) => {
       // Asked again after the roll number was refused, the student is there already.
       made ??= await api.post("/students", { name, prn, email, consent });
-      return api.post(`/classes/${id}/members`, { student_id: made.id, roll_no: roll });
+      try {
+        return await api.post(`/classes/${id}/members`, { student_id: made.id, roll_no: roll });
+      } catch (error) {
+        settle(who, t("students.madeAlready"));
+        throw error;
+      }
     },
   });
   if (did) finish(t("students.added"), done);
+  else if (made) say(t("students.madeOnly", { name: made.name }));
 }
 
 async function changeMember(member, done) {

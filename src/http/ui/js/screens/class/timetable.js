@@ -8,7 +8,7 @@ import { ask, field, input, select } from "../../parts/form.js";
 import { load, placeFor } from "../../parts/load.js";
 import { table } from "../../parts/table.js";
 import { say } from "../../parts/toast.js";
-import { dayIn, dayOf, t, today } from "../../text.js";
+import { dayAfter, dayIn, dayOf, mondayOf, t, today } from "../../text.js";
 import { isAdmin } from "../../viewer.js";
 import { notTaken, notTakenList, plannedRow } from "../planned.js";
 
@@ -21,11 +21,11 @@ export function timetableTab(context) {
   const name = h("strong", { class: "week-name", "aria-live": "polite" });
   let monday = mondayOf(today());
   const showWeek = () => {
-    name.textContent = `${dayOf(monday, "short")} – ${dayOf(shifted(monday, 6), "date")}`;
+    name.textContent = `${dayOf(monday, "short")} – ${dayOf(dayAfter(monday, 6), "date")}`;
     load(week, () => weekPart(context, monday), { rows: 4 });
   };
   const move = (days) => {
-    monday = shifted(monday, days);
+    monday = dayAfter(monday, days);
     showWeek();
   };
   const showAll = () => {
@@ -43,17 +43,8 @@ export function timetableTab(context) {
   return [section("week", bar, week), section("missing", missing), section("slots", slots)];
 }
 
-/** Days of the calendar are counted in UTC: no hour is lost or won there. */
-function shifted(day, days) {
-  const at = new Date(`${day}T00:00:00Z`);
-  at.setUTCDate(at.getUTCDate() + days);
-  return at.toISOString().slice(0, 10);
-}
-
-const mondayOf = (day) => shifted(day, -((new Date(`${day}T00:00:00Z`).getUTCDay() + 6) % 7));
-
 async function weekPart({ id, signal }, monday) {
-  const { items } = await api.get("/planned-sessions", { from: monday, to: shifted(monday, 6), class_id: id }, signal);
+  const { items } = await api.get("/planned-sessions", { from: monday, to: dayAfter(monday, 6), class_id: id }, signal);
   const days = [...new Set(items.map((lesson) => dayIn(lesson.starts_at)))].sort();
   if (days.length === 0) return h("p", { class: "quiet" }, t("timetable.emptyWeek"));
   const lessonsOf = (day) => items.filter((lesson) => dayIn(lesson.starts_at) === day);

@@ -1,13 +1,13 @@
 // The statistics of a range as tiles, charts and a table.
 
-import { h } from "../../dom.js";
+import { freshId, h } from "../../dom.js";
 import { chart } from "../../parts/chart.js";
 import { empty } from "../../parts/states.js";
 import { STATUSES, labelOf, styleOf } from "../../parts/status.js";
-import { table } from "../../parts/table.js";
+import { scrollable, table } from "../../parts/table.js";
 import { to } from "../../router.js";
 import * as school from "../../school.js";
-import { dayOf, number, ofHundred, percent, t } from "../../text.js";
+import { dayOf, mondayOf, number, ofHundred, percent, t } from "../../text.js";
 
 /** More days than this are drawn week by week. */
 const MOST_DAYS = 45;
@@ -34,6 +34,7 @@ export function figuresOf({ days, classes, processing }) {
         format: ofHundred,
         most: 100,
       }),
+      classes.length > 1 && classBars(classes),
       chart({
         level: 2,
         title: t("dashboard.statuses"),
@@ -99,9 +100,7 @@ function added(parts) {
 function byWeek(days) {
   const weeks = new Map();
   for (const day of days) {
-    const at = new Date(`${day.date}T00:00:00Z`);
-    at.setUTCDate(at.getUTCDate() - ((at.getUTCDay() + 6) % 7));
-    const monday = at.toISOString().slice(0, 10);
+    const monday = mondayOf(day.date);
     weeks.set(monday, [...(weeks.get(monday) ?? []), day]);
   }
   return [...weeks].map(([date, parts]) => ({ date, ...added(parts) }));
@@ -131,36 +130,46 @@ function tiles(days, classes, processing) {
   );
 }
 
+/** The lowest first; those without figures last. */
+const inOrder = (classes) => [...classes].sort((a, b) => (a.percent ?? 101) - (b.percent ?? 101));
+
+const classLink = (item) =>
+  h(
+    "a",
+    { class: "member-link", href: to(`/classes/${item.class_id}`, { tab: "attendance" }) },
+    school.className({ name: item.class, section: item.section }),
+  );
+
+/** Bars below each other, with the number beside each: there may be many classes, with long names. */
+function classBars(classes) {
+  const id = freshId("bars");
+  const bar = ({ percent: value }) =>
+    h(
+      "span",
+      { class: "bar-track", "aria-hidden": "true" },
+      h("span", { class: "bar-fill", css: { "--share": `${value ?? 0}%` } }),
+    );
+  const rows = inOrder(classes).map((item) =>
+    h("li", {}, classLink(item), bar(item), h("span", { class: "number" }, ofHundred(item.percent))),
+  );
+  return h(
+    "section",
+    { class: "card chart-card", "aria-labelledby": id },
+    h("h2", { id, class: "chart-title" }, t("dashboard.byClass")),
+    h("p", { class: "small quiet" }, t("dashboard.byClassHint")),
+    scrollable(t("dashboard.byClass"), h("ol", { class: "bar-list" }, rows), "bar-frame"),
+  );
+}
+
 const classTable = (classes) =>
   table({
     caption: t("dashboard.classes"),
     empty: t("dashboard.noClasses"),
-    rows: [...classes].sort((a, b) => (a.percent ?? 101) - (b.percent ?? 101)),
+    rows: inOrder(classes),
     columns: [
-      {
-        title: t("sessions.class"),
-        head: true,
-        cell: (item) =>
-          h(
-            "a",
-            { class: "member-link", href: to(`/classes/${item.class_id}`, { tab: "attendance" }) },
-            school.className({ name: item.class, section: item.section }),
-          ),
-      },
+      { title: t("sessions.class"), head: true, cell: classLink },
       { title: t("dashboard.sessions"), number: true, cell: (item) => number(item.sessions) },
-      {
-        title: t("summary.percent"),
-        number: true,
-        cell: (item) => [
-          ofHundred(item.percent),
-          item.percent !== null &&
-            h(
-              "span",
-              { class: "bar-track small-bar", "aria-hidden": "true" },
-              h("span", { class: "bar-fill", css: { "--share": `${item.percent}%` } }),
-            ),
-        ],
-      },
+      { title: t("summary.percent"), number: true, cell: (item) => ofHundred(item.percent) },
       { title: t("dashboard.faces"), number: true, wide: true, cell: (item) => number(item.faces) },
       {
         title: t("dashboard.doubts"),

@@ -3,6 +3,7 @@
 import * as api from "../../api.js";
 import { fill, h } from "../../dom.js";
 import { area, ask, field, input } from "../../parts/form.js";
+import { why } from "../../parts/states.js";
 import { say } from "../../parts/toast.js";
 import { t } from "../../text.js";
 
@@ -17,13 +18,21 @@ export async function confirmSession(model) {
   const reasonField = field(t("session.reason"), reason, t("session.reasonHint"));
   const undecided = model.records.some((record) => record.status === "unmarked");
 
+  /** Of several questions on their way only the newest is shown. */
+  let turn = 0;
   const check = async () => {
-    const count = await api.get(`/sessions/${model.id}/head-count`, {
-      head_count: toNumber(heads.value),
-      guests: toNumber(guests.value),
-      unmarked: keep.checked ? "keep" : null,
-    });
-    showDifferences(count.differences);
+    const mine = (turn += 1);
+    try {
+      const count = await api.get(`/sessions/${model.id}/head-count`, {
+        head_count: toNumber(heads.value),
+        guests: toNumber(guests.value),
+        unmarked: keep.checked ? "keep" : null,
+      });
+      if (mine === turn) showDifferences(count.differences);
+    } catch (error) {
+      if (error instanceof api.SignedOut) throw error;
+      if (mine === turn) fill(differences, h("p", { class: "notice notice-bad" }, why(error)));
+    }
   };
   const showDifferences = (items) => {
     reasonField.hidden = items.length === 0;
@@ -56,6 +65,7 @@ export async function confirmSession(model) {
           { version: model.version },
         );
       } catch (error) {
+        turn += 1;
         if (error.differences?.length > 0) showDifferences(error.differences);
         if (error.code === "VERSION_CONFLICT") await model.load();
         throw error;

@@ -35,7 +35,7 @@ export function importSheet(model) {
   };
   const apply = async (conflicts) => {
     const { changes } = await sent("apply", conflicts);
-    await model.load();
+    await model.refresh();
     opened.close();
     say(t("sheet.applied", { count: changes.filter((change) => change.applied).length }));
   };

@@ -7,6 +7,7 @@ import { waiting } from "../../uploads.js";
 
 /** Events come in bursts; one look is enough for all of them. */
 const GATHER_MS = 250;
+const LONGEST_WAIT_MS = 15_000;
 
 export class SessionModel {
   /** @param {number} id @param {AbortSignal} signal ends everything */
@@ -26,16 +27,28 @@ export class SessionModel {
     if (!this.signal.aborted) this.listeners.forEach((listener) => listener(this));
   }
 
+  /**
+   * Reads everything anew. Of several at a time the one that began last counts: an older one knows less.
+   */
   async load() {
     const { id, signal } = this;
-    const [session, photos, records, count] = await Promise.all([
-      api.get(`/sessions/${id}`, {}, signal),
+    this.turn = (this.turn ?? 0) + 1;
+    const { turn } = this;
+    // First, so that whatever events tell up to here is in what is read next.
+    const session = await api.get(`/sessions/${id}`, {}, signal);
+    const [photos, records, count, of, members, subjects] = await Promise.all([
       api.get(`/sessions/${id}/photos`, {}, signal),
       api.get(`/sessions/${id}/records`, {}, signal),
       api.get(`/sessions/${id}/head-count`, {}, signal),
+      this.class ?? api.get(`/classes/${session.class_id}`, {}, signal),
+      school.members(session.class_id, dayIn(session.starts_at)),
+      school.subjects(),
     ]);
     const looked = photos.items.filter((photo) => photo.state === "done");
     const faces = await Promise.all(looked.map((photo) => api.get(`/photos/${photo.id}/faces`, {}, signal)));
+    if (turn !== this.turn) return this;
+    this.class = of;
+    this.subjects = subjects;
     this.session = session;
     this.photos = photos.items;
     this.faces = new Map(faces.map(({ photo_id, items }) => [photo_id, items]));
@@ -43,30 +56,53 @@ export class SessionModel {
     this.version = records.version;
     this.rollPrefix = commonPrefix(this.records.map((record) => record.roll_no));
     this.count = count;
-    this.class ??= await api.get(`/classes/${session.class_id}`, {}, signal);
-    const members = await school.members(session.class_id, dayIn(session.starts_at));
     this.students = new Map(members.map((member) => [member.id, member.student_id]));
     // Many events change nothing that is shown.
-    const now = JSON.stringify([session, this.photos, [...this.faces], this.records, count]);
+    const { last_event_id: seen, ...rest } = session;
+    const now = JSON.stringify([rest, this.photos, [...this.faces], this.records, count]);
+    this.seen = seen;
     if (now !== this.told) this.tell();
     this.told = now;
     return this;
   }
 
+  /** After something that somebody did here: what it changed comes soon, even when reading it fails now. */
+  async refresh() {
+    try {
+      await this.load();
+    } catch (error) {
+      if (error instanceof api.SignedOut) throw error;
+      // Nothing comes of it when the screen was left.
+      this.gather();
+    }
+  }
+
+  /** Reads soon, and again until it went well. */
+  gather(wait = GATHER_MS) {
+    this.gathering ??= setTimeout(async () => {
+      this.gathering = null;
+      if (this.signal.aborted) return;
+      try {
+        await this.load();
+      } catch (error) {
+        if (error instanceof api.SignedOut) throw error;
+        this.gather(Math.min(wait * 2, LONGEST_WAIT_MS));
+      }
+    }, wait);
+  }
+
   /** Listens until the screen is left. */
   async follow() {
-    const hear = () => {
-      this.gathering ??= setTimeout(() => {
-        this.gathering = null;
-        this.load().catch(() => {});
-      }, GATHER_MS);
+    const hear = (event) => {
+      if (event.id > this.seen) this.gather();
     };
     const link = (connected) => {
-      if (connected && !this.connected) hear();
+      if (connected === this.connected) return;
+      if (connected) this.gather();
       this.connected = connected;
       this.tell();
     };
-    await api.follow(`/sessions/${this.id}/events`, hear, this.signal, link).catch(() => {});
+    await api.follow(`/sessions/${this.id}/events`, hear, this.signal, link, this.seen);
   }
 
   get isConfirmed() {
@@ -117,7 +153,7 @@ export class SessionModel {
   async decide(face, said) {
     const before = face.decision?.said ?? null;
     await api.put(`/faces/${face.id}/decision`, said);
-    await this.load();
+    await this.refresh();
     return () => this.restoreDecision(face.id, before);
   }
 
@@ -129,41 +165,44 @@ export class SessionModel {
 
   async restoreDecision(id, said) {
     await (said === null ? api.remove(`/faces/${id}/decision`) : api.put(`/faces/${id}/decision`, said));
-    await this.load();
+    await this.refresh();
   }
 
   /** Sets a status by hand. Gives how to take it back. */
   async correct(record, status, reason) {
     await this.sendCorrection(record, { status, reason }, record.version);
-    return () => this.restoreRecord(record);
+    await this.refresh();
+    return () => this.restoreAll([record]);
   }
 
   /** Many at once. */
   async correctAll(records, status) {
     const items = records.map(({ member_id, version }) => ({ member_id, status, version }));
     await api.post(`/sessions/${this.id}/records`, { items });
-    await this.load();
-    return async () => {
-      for (const record of records) await this.restoreRecord(record, { load: false });
-      await this.load();
-    };
+    await this.refresh();
+    return () => this.restoreAll(records);
   }
 
   async withdraw(record) {
     await api.remove(`/sessions/${this.id}/records/${record.member_id}/correction`, { version: record.version });
-    await this.load();
-    return () => this.sendCorrection(record, { status: record.status, reason: record.note });
+    await this.refresh();
+    return () => this.restoreAll([record]);
   }
 
-  async restoreRecord(before, { load = true } = {}) {
-    if (before.source === "manual") return this.sendCorrection(before, { status: before.status, reason: before.note });
-    await api.remove(`/sessions/${this.id}/records/${before.member_id}/correction`);
-    if (load) await this.load();
+  /** Makes records what they were. */
+  async restoreAll(before) {
+    try {
+      for (const record of before) {
+        if (record.source === "manual") await this.sendCorrection(record, { status: record.status, reason: record.note });
+        else await api.remove(`/sessions/${this.id}/records/${record.member_id}/correction`);
+      }
+    } finally {
+      await this.refresh();
+    }
   }
 
-  async sendCorrection(record, said, version) {
-    await api.patch(`/sessions/${this.id}/records/${record.member_id}`, said, { version });
-    await this.load();
+  sendCorrection(record, said, version) {
+    return api.patch(`/sessions/${this.id}/records/${record.member_id}`, said, { version });
   }
 }
 

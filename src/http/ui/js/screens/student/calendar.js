@@ -7,7 +7,7 @@ import * as dialog from "../../parts/dialog.js";
 import { load, placeFor } from "../../parts/load.js";
 import { STATUSES, labelOf, statusBadge } from "../../parts/status.js";
 import { note, to } from "../../router.js";
-import { dayOf, language, t, today, when } from "../../text.js";
+import { dayAfter, dayOf, language, t, today, when } from "../../text.js";
 import { mayRecord } from "../../viewer.js";
 
 const SHOWN_WIDE = 3;
@@ -47,10 +47,7 @@ function shiftedMonth(month, step) {
   return at.toISOString().slice(0, 7);
 }
 
-const lastDay = (month) => {
-  const at = new Date(`${shiftedMonth(month, 1)}-01T00:00:00Z`);
-  return new Date(at - 86_400_000).toISOString().slice(0, 10);
-};
+const lastDay = (month) => dayAfter(`${shiftedMonth(month, 1)}-01`, -1);
 
 async function months(id, student, last, count, signal) {
   const shown = Array.from({ length: count }, (_, i) => shiftedMonth(last, i - count + 1));
@@ -181,11 +178,7 @@ function dayCell(date, dayOn) {
   );
 }
 
-function openDay(date, records) {
-  const opened = dialog.open({ title: dayOf(date, "day"), body: lessons(records) });
-  // A link inside leads away.
-  opened.element.addEventListener("click", (event) => event.target.closest("a") && opened.close());
-}
+const openDay = (date, records) => dialog.open({ title: dayOf(date, "day"), body: lessons(records) });
 
 const lessons = (records) =>
   h(

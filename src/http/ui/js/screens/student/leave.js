@@ -4,11 +4,11 @@ import * as api from "../../api.js";
 import { h } from "../../dom.js";
 import { button, downloadButton } from "../../parts/button.js";
 import { confirmed } from "../../parts/dialog.js";
-import { area, ask, field, input, select } from "../../parts/form.js";
+import { area, ask, field, input, part, select, settle } from "../../parts/form.js";
 import { portrait } from "../../parts/picture.js";
 import { say } from "../../parts/toast.js";
 import { to } from "../../router.js";
-import { bytes, dayOf, t, today } from "../../text.js";
+import { bytes, dayOf, t, today, when } from "../../text.js";
 
 const KINDS = ["leave", "sick", "duty"];
 const DOCUMENTS = "application/pdf,image/jpeg,image/png";
@@ -31,35 +31,35 @@ export async function askLeave({ studentId, members }) {
   until.addEventListener("change", order);
   const file = documentField();
   let added = null;
+  const what = part(
+    members &&
+      field(
+        t("register.student"),
+        select(
+          "student",
+          [
+            ["", t("leave.choose")],
+            ...members.map((member) => [member.student_id, `${member.roll_no} ${member.name}`]),
+          ],
+          "",
+          { required: true },
+        ),
+      ),
+    h("div", { class: "take-what" }, field(t("leave.from"), from), field(t("leave.to"), until)),
+    field(
+      t("leave.kind"),
+      select(
+        "kind",
+        KINDS.map((kind) => [kind, t(`leave.kinds.${kind}`)]),
+        KINDS[0],
+      ),
+    ),
+    field(t("leave.remark"), area("remark", "", { rows: 2, maxlength: 500 })),
+  );
   const did = await ask({
     title: t("leave.add"),
     text: t("leave.addText"),
-    fields: [
-      members &&
-        field(
-          t("register.student"),
-          select(
-            "student",
-            [
-              ["", t("leave.choose")],
-              ...members.map((member) => [member.student_id, `${member.roll_no} ${member.name}`]),
-            ],
-            "",
-            { required: true },
-          ),
-        ),
-      h("div", { class: "take-what" }, field(t("leave.from"), from), field(t("leave.to"), until)),
-      field(
-        t("leave.kind"),
-        select(
-          "kind",
-          KINDS.map((kind) => [kind, t(`leave.kinds.${kind}`)]),
-          KINDS[0],
-        ),
-      ),
-      field(t("leave.remark"), area("remark", "", { rows: 2, maxlength: 500 })),
-      field(t("leave.document"), file, t("leave.documentHint")),
-    ],
+    fields: [what, field(t("leave.document"), file, t("leave.documentHint"))],
     action: t("action.add"),
     send: async ({ student, from: first, to: last, kind, remark }) => {
       // Asked again after the document was refused, the leave is noted already.
@@ -69,7 +69,9 @@ export async function askLeave({ studentId, members }) {
         kind,
         remark,
       });
-      if (file.files.length > 0) await sendDocument(added.leave_id, file.files[0]);
+      if (file.files.length === 0) return;
+      settle(what, t("leave.notedAlready"));
+      await sendDocument(added.leave_id, file.files[0]);
     },
   });
   if (added) tellEffect(t("leave.added"), added);
@@ -146,7 +148,7 @@ export function leaveRow(leave, changed, { named = false } = {}) {
       h(
         "p",
         { class: "small quiet" },
-        t("leave.by", { name: leave.created_by, when: dayOf(leave.created_at.slice(0, 10), "date") }),
+        t("leave.by", { name: leave.created_by, when: when(leave.created_at, "date") }),
       ),
     ),
     h("div", { class: "row" }, [

@@ -59,6 +59,10 @@ export default {
   },
   upload: {
     waiting: { one: "{count} photo waits", other: "{count} photos wait" },
+    leave: { one: "{count} photo is not sent yet", other: "{count} photos are not sent yet" },
+    leaveText: "They stay on this device and are sent when you sign in here again. On a device that others use, send them first.",
+    leaveAnyway: "Sign out all the same",
+    none: "No photo waits any more.",
   },
   problem: {
     INVALID_CREDENTIALS: "This name and password do not belong together.",

@@ -1,0 +1,41 @@
+// The sheet of a session in other forms than the usual one.
+
+import * as api from "../../api.js";
+import { h } from "../../dom.js";
+import { save } from "../../parts/button.js";
+import { ask, field, select } from "../../parts/form.js";
+import { say } from "../../parts/toast.js";
+import { t } from "../../text.js";
+
+/** What the service is asked for, by what the person chooses. */
+const FORMS = {
+  plain: { format: "xlsx", evidence: false },
+  strangers: { format: "xlsx", strangers: true },
+  csv: { format: "csv" },
+  moodlePrn: { format: "moodle", identifier: "prn" },
+  moodleEmail: { format: "moodle", identifier: "email" },
+};
+
+export async function otherSheet(session) {
+  const chosen = select(
+    "form",
+    Object.keys(FORMS).map((form) => [form, t(`session.form.${form}`)]),
+    "csv",
+    { autofocus: true },
+  );
+  const hint = h("p", { class: "hint", "aria-live": "polite" });
+  const explain = () => (hint.textContent = t(`session.formHint.${chosen.value}`));
+  chosen.addEventListener("change", explain);
+  explain();
+  const name = await ask({
+    title: t("session.otherForms"),
+    action: t("session.downloadIt"),
+    fields: [field(t("session.formName"), chosen), hint],
+    send: async ({ form }) => {
+      const file = await api.file(`/sessions/${session}/sheet`, FORMS[form]);
+      save(file.blob, file.name ?? "rollcall");
+      return file.name ?? "";
+    },
+  });
+  if (name !== undefined) say(t("state.saved", { name }));
+}
