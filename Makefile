@@ -5,7 +5,7 @@ PYTHON ?= python3
 export CARGO PYTHON WHEEL
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test fuzz lint lint-deploy check-api bench peers deny dist
+.PHONY: help setup build demo test screenshots fuzz lint lint-deploy check-api bench peers deny dist
 
 help: ## list what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
@@ -28,6 +28,9 @@ test: setup ## every test
 	@sh deploy/prerequisites.sh tests
 	$(CARGO) test --doc
 	$(CARGO) test --lib --bins --tests
+
+screenshots: setup ## every screen of the page, on phone and desk, light and dark: screenshots/
+	SCREENSHOTS=screenshots $(CARGO) test --test school -- page::every_screen_is_fit_for_everybody
 
 # SECONDS=N for each target, TARGETS="decode csv" to choose, SANITIZER=address to look for memory errors too.
 SECONDS ?= 30

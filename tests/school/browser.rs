@@ -1,13 +1,20 @@
 //! A real browser: Chromium, driven through chromedriver. Where there is none, tests say loudly that they were skipped.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use fantoccini::elements::Element;
+use fantoccini::key::Key;
+use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
+use reqwest::{Method, Url};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::support::repository;
 
@@ -25,6 +32,25 @@ pub(crate) enum Screen {
 pub(crate) struct Browser {
     driver: Child,
     pub(crate) window: Client,
+    /// Where it puts what is downloaded.
+    downloads: TempDir,
+}
+
+/// A request to chromedriver beyond the WebDriver standard.
+#[derive(Debug)]
+struct Chromedriver {
+    path: &'static str,
+    body: Value,
+}
+
+impl WebDriverCompatibleCommand for Chromedriver {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, <Url as FromStr>::Err> {
+        base.join(&format!("session/{}/{}", session.unwrap_or_default(), self.path))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(self.body.to_string()))
+    }
 }
 
 impl Browser {
@@ -42,9 +68,79 @@ impl Browser {
         std::thread::spawn(move || lines.for_each(drop));
         let address = format!("http://127.0.0.1:{}", port.expect("chromedriver says where it listens"));
         let mut builder = ClientBuilder::new(hyper_util::client::legacy::connect::HttpConnector::new());
-        builder.capabilities(capabilities(screen, scheme));
+        let downloads = tempfile::tempdir().unwrap();
+        builder.capabilities(capabilities(screen, scheme, downloads.path()));
         let window = builder.connect(&address).await.unwrap_or_else(|e| panic!("Chromium does not start: {e}"));
-        Some(Self { driver, window })
+        Some(Self { driver, window, downloads })
+    }
+
+    async fn chromedriver(&self, path: &'static str, body: Value) -> Value {
+        self.window.issue_cmd(Chromedriver { path, body }).await.unwrap()
+    }
+
+    /// A network such as a phone has at the edge of the school's Wi-Fi.
+    pub(crate) async fn slow_network(&self) {
+        let slow =
+            json!({ "offline": false, "latency": 300, "download_throughput": 150_000, "upload_throughput": 50_000 });
+        self.chromedriver("chromium/network_conditions", json!({ "network_conditions": slow })).await;
+    }
+
+    /// What the browser complained of since it was last asked.
+    pub(crate) async fn complaints(&self) -> Vec<String> {
+        let log = self.chromedriver("se/log", json!({ "type": "browser" })).await;
+        let severe = log.as_array().unwrap().iter().filter(|entry| entry["level"] == "SEVERE");
+        severe.map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The file that was downloaded, once it is whole.
+    pub(crate) async fn downloaded(&self, extension: &str) -> PathBuf {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let files = std::fs::read_dir(self.downloads.path()).unwrap().map(|file| file.unwrap().path());
+            if let Some(file) = files.into_iter().find(|file| file.extension().is_some_and(|ext| ext == extension)) {
+                return file;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "no .{extension} was downloaded");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Keeps what the window shows, all of its length, as `folder/name.png`.
+    pub(crate) async fn picture(&self, folder: &Path, name: &str) {
+        std::fs::create_dir_all(folder).unwrap();
+        let metrics = json!({ "cmd": "Page.getLayoutMetrics", "params": {} });
+        let size = &self.chromedriver("goog/cdp/execute", metrics).await["cssContentSize"];
+        let whole = json!({ "x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1 });
+        let shot = json!({ "captureBeyondViewport": true, "clip": whole });
+        let shot = json!({ "cmd": "Page.captureScreenshot", "params": shot });
+        let shown = self.chromedriver("goog/cdp/execute", shot).await;
+        let png = BASE64.decode(shown["data"].as_str().unwrap()).unwrap();
+        std::fs::write(folder.join(format!("{name}.png")), png).unwrap();
+    }
+
+    /// Types into whatever has the focus.
+    pub(crate) async fn type_keys(&self, keys: &str) {
+        self.window.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    }
+
+    pub(crate) async fn press_key(&self, key: Key) {
+        self.type_keys(&char::from(key).to_string()).await;
+    }
+
+    /// Goes on with Tab until what has the focus is called so.
+    pub(crate) async fn tab_to(&self, text: &str) {
+        let name = "const { activeElement: at } = document; if (at === document.body) return ''; \
+                    return at.getAttribute('aria-label') ?? at.labels?.[0]?.innerText ?? at.innerText ?? ''";
+        let mut passed = Vec::new();
+        for _ in 0..200 {
+            self.press_key(Key::Tab).await;
+            let named = self.script(name).await.as_str().unwrap_or_default().replace('\n', " ");
+            if named.contains(text) {
+                return;
+            }
+            passed.push(named);
+        }
+        panic!("Tab does not come to {text:?}, but to {passed:?}");
     }
 
     /// Opens a screen of the page and waits for its name.
@@ -135,6 +231,17 @@ impl Browser {
         }
     }
 
+    /// Waits until no element of these has `part` in its text.
+    pub(crate) async fn wait_until_gone(&self, css: &str, part: &str) {
+        let script =
+            format!("return [...document.querySelectorAll({css:?})].some((e) => e.innerText.includes({part:?}))");
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while self.script(&script).await != Value::Bool(false) {
+            assert!(tokio::time::Instant::now() < deadline, "{css} goes on saying {part:?}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// The text of the elements; empty without any.
     pub(crate) async fn text(&self, css: &str) -> String {
         let script = format!("return [...document.querySelectorAll({css:?})].map((e) => e.innerText).join('\\n')");
@@ -165,8 +272,11 @@ impl Browser {
         if self.count("main .state-failure").await > 0 {
             faults.push(format!("it failed: {}", self.text("main .state-failure").await));
         }
+        faults.extend(self.complaints().await);
         if let Some(axe) = axe {
             self.script(axe).await;
+            // What is under the bar at the bottom can be scrolled up.
+            self.script("document.querySelector('.session-foot')?.style.setProperty('position', 'static')").await;
             // Faces are as large as they are in the photo; each is in the list of students as well.
             let script = "const done = arguments[arguments.length - 1]; axe.run({exclude: [['.viewer-faces']]}, {runOnly: ['wcag2a', 'wcag2aa', \
                  'wcag21a', 'wcag21aa', 'wcag22aa']}).then((found) => done(found.violations.map((violation) => \
@@ -187,7 +297,7 @@ impl Drop for Browser {
     }
 }
 
-fn capabilities(screen: Screen, scheme: &str) -> fantoccini::wd::Capabilities {
+fn capabilities(screen: Screen, scheme: &str, downloads: &Path) -> fantoccini::wd::Capabilities {
     let mut arguments = vec![
         "--headless=new".to_owned(),
         // Containers have neither a display nor user namespaces.
@@ -203,12 +313,16 @@ fn capabilities(screen: Screen, scheme: &str) -> fantoccini::wd::Capabilities {
     if scheme == "dark" {
         arguments.push("--blink-settings=preferredColorScheme=0".to_owned());
     }
-    let mut options = json!({ "args": arguments });
+    let mut options = json!({ "args": arguments, "prefs": { "download.default_directory": downloads } });
     if screen == Screen::Phone {
         options["mobileEmulation"] =
             json!({ "deviceMetrics": { "width": 390, "height": 844, "pixelRatio": 2.0, "touch": true } });
     }
-    let Value::Object(capabilities) = json!({ "browserName": "chrome", "goog:chromeOptions": options }) else {
+    let Value::Object(capabilities) = json!({
+        "browserName": "chrome",
+        "goog:chromeOptions": options,
+        "goog:loggingPrefs": { "browser": "ALL" },
+    }) else {
         unreachable!()
     };
     capabilities
