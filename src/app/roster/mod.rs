@@ -14,7 +14,7 @@ use serde::Serialize;
 
 pub use entries::{
     ClassEntry, MemberEdit, MemberEntry, StudentEdit, StudentEntry, add_member, change_member, change_student,
-    create_class, create_student, create_subject, today,
+    create_class, create_student, create_subject, day_or_today, today,
 };
 pub use import::{RosterOutcome, import};
 pub use listing::{ListedMember, RosterList, add_subject, list, set_term, subjects, terms};
