@@ -334,6 +334,25 @@ mod tests {
             }).unwrap();
         }
 
+        fn a_stay_touches_the_days_that_the_database_finds_it_on(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let class = class(conn, "9")?;
+                let stays = [(None, None), (Some("2025-09-02"), None), (None, Some("2025-09-03")), (Some("2025-09-02"), Some("2025-09-03"))];
+                for (number, (from, to)) in (1..).zip(stays) {
+                    let (valid_from, valid_to) = (from.map(day), to.map(day));
+                    let new = new_member(class, student(conn, &format!("P{number}"))?, &number.to_string());
+                    insert(conn, &NewMember { valid_from, valid_to, ..new })?;
+                }
+                let everybody = all(conn, class)?;
+                let days = ["2025-09-01", "2025-09-02", "2025-09-03", "2025-09-04"].map(day);
+                for (first, last) in days.iter().flat_map(|first| days.iter().map(move |last| (*first, *last))).filter(|(a, b)| a <= b) {
+                    let touched: Vec<_> = everybody.iter().filter(|row| row.member.touches((first, last))).cloned().collect();
+                    assert_eq!(between(conn, class, first, last)?, touched, "{first} to {last}");
+                }
+                Ok(())
+            }).unwrap();
+        }
+
         fn a_stay_cannot_end_before_it_begins_and_needs_both_ends(db) {
             db.run_blocking::<_, DbError>(|conn| {
                 let (class, student) = (class(conn, "9")?, student(conn, "P1")?);
