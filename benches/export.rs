@@ -53,9 +53,11 @@ fn register(students: u32, sessions: u32) -> RegisterSheet {
     };
     let column = |n: u32| RegisterColumn {
         id: SessionId(n.into()),
+        at: (first_day() + Days::new(n.into())).and_hms_opt(4, 0, 0).unwrap(),
         starts_at: (first_day() + Days::new(n.into())).and_hms_opt(9, 30, 0).unwrap(),
         name: Some(format!("Lecture {n}")),
         subject: None,
+        was_held: true,
         taken: None,
     };
     let record = |student: u32, session: u32| RegisterRecord {

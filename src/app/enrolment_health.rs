@@ -19,6 +19,7 @@ use crate::db::sightings::{self, NamedFace};
 use crate::db::students::{self, StudentRow};
 use crate::db::{AnyConnection, classes, members};
 use crate::domain::assign::Reason;
+use crate::domain::days::require_possible;
 use crate::domain::enrolment_health::{
     EnrolmentHealth, FaceSaid, Facts, Found, Nearest, SampleFacts, Sighting, Suggestion, judge, look_alike_line,
 };
@@ -162,13 +163,14 @@ pub struct Advice {
 /// How well the members of a class on a day are enrolled.
 ///
 /// # Errors
-/// `CLASS_NOT_FOUND`, `AMBIGUOUS_NAME`; database failures.
+/// `CLASS_NOT_FOUND`, `AMBIGUOUS_NAME`; `INVALID_REQUEST` for a day that is too far away; database failures.
 pub async fn of_class(
     school: &School,
     matching: &Matching,
     class: WhichClass,
     wish: Wish,
 ) -> Result<ClassHealth, Error> {
+    wish.on.map_or(Ok(()), require_possible)?;
     let (matching, config) = (matching.clone(), school.config.clone());
     school
         .read(move |conn| {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::db::DbError;
 use crate::domain::csv_table::CsvProblems;
+use crate::domain::days::DaysError;
 use crate::domain::folder_name::FolderNameError;
 use crate::domain::photo_name::NameError;
 use crate::domain::sheet::WrongSheet;
@@ -352,6 +353,12 @@ impl From<TermError> for Error {
             TermError::NoneHolds { .. } | TermError::Several { .. } => Code::AmbiguousName,
         };
         Self::wrapping(code, error)
+    }
+}
+
+impl From<DaysError> for Error {
+    fn from(error: DaysError) -> Self {
+        Self::wrapping(Code::InvalidRequest, error)
     }
 }
 

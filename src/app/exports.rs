@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::attendance::require_range;
 use super::error::{Code, Error};
 use super::photo::failure;
 use super::report::{self, RegisterOf, SheetFormat};
@@ -91,8 +92,8 @@ impl ExportWish {
     /// The class it is about.
     ///
     /// # Errors
-    /// `SESSION_NOT_FOUND`, `CLASS_NOT_FOUND`, `SUBJECT_NOT_FOUND`; `INVALID_REQUEST` for days in the wrong order and for a
-    /// workbook as CSV.
+    /// `SESSION_NOT_FOUND`, `CLASS_NOT_FOUND`, `SUBJECT_NOT_FOUND`; `INVALID_REQUEST` for days in the wrong order, too far away,
+    /// or more than three years, and for a workbook as CSV.
     fn class(&self, conn: &mut AnyConnection) -> Result<ClassId, Error> {
         match &self.sheet {
             Sheet::Session(session) => Ok(sessions::get(conn, *session)?.class_id),
@@ -100,7 +101,7 @@ impl ExportWish {
                 Err(Error::new(Code::InvalidRequest, "a workbook has pages, which CSV has not: ask for xlsx"))
             }
             Sheet::Register(register) | Sheet::Workbook(register) => {
-                register.require_order()?;
+                require_range(register.days)?;
                 if let Some(subject) = &register.subject {
                     report::find_subject(conn, subject)?;
                 }

@@ -17,6 +17,7 @@ use crate::db::leaves::{self, LeaveRow, NewLeave, StoredDocument};
 use crate::db::members::EnrolledRow;
 use crate::db::{AnyConnection, DbError, classes, members, sessions, students};
 use crate::domain::access::Actor;
+use crate::domain::days;
 use crate::domain::ids::{ClassId, LeaveId, MemberId, SessionId, StudentId};
 use crate::domain::leave::{Leave, LeaveKind, MAX_DAYS};
 use crate::domain::status::SessionState;
@@ -224,10 +225,7 @@ pub(crate) fn on_day(
 
 fn require_possible((first, last): (NaiveDate, NaiveDate), remark: Option<&str>) -> Result<(), Error> {
     let invalid = |text: String| Err(Error::new(Code::InvalidRequest, text));
-    if last < first {
-        return invalid(format!("the last day {last} is before the first, {first}"));
-    }
-    if (last - first).num_days() >= MAX_DAYS {
+    if days::length((first, last))? > MAX_DAYS {
         return invalid(format!("a leave has at most {MAX_DAYS} days"));
     }
     match remark.map_or(0, |remark| remark.chars().count()) {
@@ -237,8 +235,7 @@ fn require_possible((first, last): (NaiveDate, NaiveDate), remark: Option<&str>)
 }
 
 fn touches(leave: &LeaveRow, row: &EnrolledRow) -> bool {
-    row.member.valid_from.is_none_or(|first| first <= leave.last_day)
-        && row.member.valid_to.is_none_or(|last| leave.first_day <= last)
+    row.member.touches((leave.first_day, leave.last_day))
 }
 
 /// Settles the sessions of a leave's days anew in which something was judged. Locks are taken class by class in the order of

@@ -17,6 +17,7 @@ use super::term::{Calendar, ClassWish};
 use super::{Mode, School, review};
 use crate::db::sessions::SessionRow;
 use crate::db::{AnyConnection, classes, photos, records, sessions};
+use crate::domain::days;
 use crate::domain::ids::{MemberId, SessionId};
 use crate::domain::sheet::natural_order;
 use crate::domain::status::{AttendanceStatus, PhotoState, SessionState};
@@ -96,7 +97,7 @@ pub struct StatusChange {
 /// Judges sessions again, each in a transaction of its own; `progress` is told (done, all).
 ///
 /// # Errors
-/// `SESSION_NOT_FOUND`, `CLASS_NOT_FOUND`, `AMBIGUOUS_NAME`; `MODEL_NOT_LOADED` when the pack's manifest cannot be read.
+/// `SESSION_NOT_FOUND`, `CLASS_NOT_FOUND`, `AMBIGUOUS_NAME`; `INVALID_REQUEST` for days that cannot be; `MODEL_NOT_LOADED` when the pack's manifest cannot be read.
 pub async fn run(
     school: &School,
     which: Which,
@@ -138,6 +139,7 @@ async fn asked_for(school: &School, which: Which, matching: Matching) -> Result<
                     let class = calendar.class(&class, last)?.id;
                     match days {
                         Some((first, last)) => {
+                            days::length((first, last))?;
                             let (from, to) = session::utc_range(first, last, config.time_zone);
                             sessions::list(conn, class, from, to)?
                         }

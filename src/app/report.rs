@@ -1,42 +1,37 @@
 //! Records into sheets, and sheets into files.
 
 mod evidence;
+mod outline;
 mod portions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use chrono::{NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 pub use evidence::EvidenceWish;
+pub(super) use outline::{Extent, Outline};
 pub use portions::RegisterPortions;
 use serde::{Deserialize, Serialize};
 
-use super::attendance::register_member;
+use super::attendance::require_range;
 use super::error::{Code, Error};
 use super::freshness::Freshness;
 use super::review::MemberRecord;
 use super::session::Matching;
 use super::term::{Calendar, ClassWish};
-use super::{School, blocking, review, session, status_styles, timetable};
+use super::{School, blocking, review, session, status_styles};
 use crate::config::Config;
-use crate::db::records::MarkRow;
 use crate::db::sessions::SessionRow as StoredSession;
 use crate::db::subjects::SubjectRow;
-use crate::db::{AnyConnection, classes, members, photos, records, sessions, subjects};
+use crate::db::{AnyConnection, classes, members, photos, sessions, subjects};
 use crate::domain::attendance::Flag;
-use crate::domain::ids::{ClassId, MemberId, SessionId};
+use crate::domain::ids::{ClassId, SessionId};
 use crate::domain::pilot::PilotSessions;
-use crate::domain::sheet::{
-    RegisterColumn, RegisterMember, RegisterRecord, RegisterSheet, SessionRow, SessionSheet, SheetHeading, SheetRules,
-    Taken,
-};
+use crate::domain::sheet::{RegisterSheet, SessionRow, SessionSheet, SheetHeading, SheetRules, Taken};
 use crate::domain::status::SessionState;
 use crate::export::{
     Bom, MoodleUsers, class_workbook, moodle_csv, register_csv, register_workbook, session_csv, session_workbook,
 };
-
-/// Members whose records one statement asks for.
-const PORTION: usize = 500;
 
 /// What a file of attendance is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,10 +146,12 @@ pub struct RegisterWish {
 /// Which class is meant.
 ///
 /// # Errors
-/// `CLASS_NOT_FOUND`; `AMBIGUOUS_NAME` when the days do not tell the term, or lie in several.
+/// `CLASS_NOT_FOUND`; `AMBIGUOUS_NAME` when the days do not tell the term, or lie in several; `INVALID_REQUEST` for days in the
+/// wrong order, too far away, or more than three years.
 pub async fn one_register(school: &School, wanted: RegisterWish) -> Result<RegisterOf, Error> {
     let config = school.config.clone();
     let RegisterWish { class, days, subject, pilots } = wanted;
+    require_range(days)?;
     let class = school
         .read(move |conn| one_class(&Calendar::read(conn, &config, class.term.as_deref())?, &class, days))
         .await?;
@@ -177,15 +174,15 @@ pub struct RegisterOf {
 /// The register of a class from the first to the last day, as bytes. [`RegisterPortions`] are the CSV of it bit by bit.
 ///
 /// # Errors
-/// `CLASS_NOT_FOUND`, `SUBJECT_NOT_FOUND`; `INVALID_REQUEST` when the last day is before the first; and what is wrong with
-/// the settings' labels.
+/// `CLASS_NOT_FOUND`, `SUBJECT_NOT_FOUND`; `INVALID_REQUEST` for days in the wrong order, too far away, or more than three years;
+/// and what is wrong with the settings' labels.
 pub async fn register_of(school: &School, wanted: RegisterOf, format: SheetFormat) -> Result<Vec<u8>, Error> {
     match format {
         SheetFormat::Csv => RegisterPortions::open(school, wanted).await?.collect().await,
         SheetFormat::Xlsx => {
-            wanted.require_order()?;
-            let config = school.config.clone();
-            let sheet = school.read(move |conn| register_sheet(conn, &wanted, &config)).await?;
+            require_range(wanted.days)?;
+            let (config, now) = (school.config.clone(), Utc::now());
+            let sheet = school.read(move |conn| register_sheet(conn, &wanted, &config, now)).await?;
             // Of a whole year it is work for a second.
             blocking(move || Ok(register_workbook(&sheet)?)).await
         }
@@ -197,10 +194,10 @@ pub async fn register_of(school: &School, wanted: RegisterOf, format: SheetForma
 /// # Errors
 /// As [`register_of`].
 pub async fn workbook_of(school: &School, wanted: RegisterOf) -> Result<Vec<u8>, Error> {
-    wanted.require_order()?;
-    let config = school.config.clone();
+    require_range(wanted.days)?;
+    let (config, now) = (school.config.clone(), Utc::now());
     let read = school.read(move |conn| {
-        let register = register_sheet(conn, &wanted, &config)?;
+        let register = register_sheet(conn, &wanted, &config, now)?;
         let of_register = register.sessions().iter().map(|column| column.id);
         let pages = of_register.map(|id| session_sheet(conn, id, &config)).collect::<Result<Vec<_>, _>>()?;
         Ok((register, pages))
@@ -210,18 +207,6 @@ pub async fn workbook_of(school: &School, wanted: RegisterOf) -> Result<Vec<u8>,
     blocking(move || Ok(class_workbook(&register, &pages)?)).await
 }
 
-impl RegisterOf {
-    /// # Errors
-    /// `INVALID_REQUEST` when the last day is before the first.
-    pub(super) fn require_order(&self) -> Result<(), Error> {
-        let (first, last) = self.days;
-        if first <= last {
-            return Ok(());
-        }
-        Err(Error::new(Code::InvalidRequest, format!("the last day {last} is before the first, {first}")))
-    }
-}
-
 /// Writes one workbook and one register CSV for each class with sessions among `touched`; returns the paths. The register
 /// covers the days of those sessions; the workbook holds a sheet for each of them besides.
 ///
@@ -229,7 +214,8 @@ impl RegisterOf {
 /// `FILE_ERROR` when the exports folder cannot be written.
 pub(crate) async fn class_workbooks(school: &School, touched: &BTreeSet<SessionId>) -> Result<Vec<String>, Error> {
     let (config, touched) = (school.config.clone(), touched.clone());
-    let books = school.read(move |conn| books(conn, &touched, &config)).await?;
+    let now = Utc::now();
+    let books = school.read(move |conn| books(conn, &touched, &config, now)).await?;
     let dir = school.config.exports_dir();
     tokio::fs::create_dir_all(&dir).await.map_err(|e| Error::file(&dir, &e))?;
     let mut written = Vec::new();
@@ -281,7 +267,12 @@ struct Book {
     sessions: Vec<SessionSheet>,
 }
 
-fn books(conn: &mut AnyConnection, touched: &BTreeSet<SessionId>, config: &Config) -> Result<Vec<Book>, Error> {
+fn books(
+    conn: &mut AnyConnection,
+    touched: &BTreeSet<SessionId>,
+    config: &Config,
+    now: DateTime<Utc>,
+) -> Result<Vec<Book>, Error> {
     let mut of_class: BTreeMap<ClassId, Vec<StoredSession>> = BTreeMap::new();
     for id in touched {
         let session = sessions::get(conn, *id)?;
@@ -294,7 +285,7 @@ fn books(conn: &mut AnyConnection, touched: &BTreeSet<SessionId>, config: &Confi
         let (first, last) = (days[0], days[days.len() - 1]);
         let days = (first, last);
         let wanted = RegisterOf { class, days, subject: None, pilots: PilotSessions::LeftOut };
-        let register = register_sheet(conn, &wanted, config)?;
+        let register = register_sheet(conn, &wanted, config, now)?;
         let sheets = stored.iter().map(|s| session_sheet(conn, s.id, config)).collect::<Result<Vec<_>, _>>()?;
         let label = register.heading().class_and_section();
         let range = if first == last { first.to_string() } else { format!("{first}_to_{last}") };
@@ -441,67 +432,44 @@ fn provenance(photos: &[photos::PhotoRow]) -> String {
     packs.into_iter().collect::<Vec<_>>().join("; ")
 }
 
-/// A register without records.
-struct Outline {
-    /// Without rows.
-    sheet: RegisterSheet,
-    roll: Vec<RegisterMember>,
-    /// Of the days: from the first to before the last, UTC.
-    times: (NaiveDateTime, NaiveDateTime),
+fn register_sheet(
+    conn: &mut AnyConnection,
+    wanted: &RegisterOf,
+    config: &Config,
+    now: DateTime<Utc>,
+) -> Result<RegisterSheet, Error> {
+    outline(conn, wanted, config, now)?.filled(conn)
 }
 
-fn register_sheet(conn: &mut AnyConnection, wanted: &RegisterOf, config: &Config) -> Result<RegisterSheet, Error> {
-    let Outline { sheet, roll, times } = outline(conn, wanted, config)?;
-    let ids: Vec<MemberId> = roll.iter().map(|member| member.id).collect();
-    let mut marks = Vec::with_capacity(roll.len() * sheet.sessions().len());
-    for ids in ids.chunks(PORTION) {
-        marks.extend(records::marks_of(conn, ids, times, wanted.pilots)?);
-    }
-    let sessions = sheet.sessions().to_vec();
-    Ok(sheet.filled(roll, sessions, &known(marks)))
+fn outline(
+    conn: &mut AnyConnection,
+    wanted: &RegisterOf,
+    config: &Config,
+    now: DateTime<Utc>,
+) -> Result<Outline, Error> {
+    let RegisterOf { class, days, subject, pilots } = wanted.clone();
+    let subject = subject.map(|name| find_subject(conn, &name)).transpose()?;
+    let roll = members::between(conn, class, days.0, days.1)?;
+    let mut outline = Outline::read(conn, Extent { class, days, subject, pilots }, roll, config, now)?;
+    name_columns(conn, &mut outline, config)?;
+    Ok(outline)
 }
 
-fn outline(conn: &mut AnyConnection, wanted: &RegisterOf, config: &Config) -> Result<Outline, Error> {
-    let RegisterOf { class, days: (from, to), subject, pilots } = wanted;
-    let (class, from, to) = (*class, *from, *to);
-    let subject = subject.as_ref().map(|name| find_subject(conn, name)).transpose()?;
-    let times = session::utc_range(from, to, config.time_zone);
-    let mut stored = sessions::list(conn, class, times.0, times.1)?;
-    stored.retain(|s| subject.as_ref().is_none_or(|subject| s.subject_id == Some(subject.id)));
-    let all = stored.len();
-    stored.retain(|s| pilots.take(s.pilot));
-    let left_out = all - stored.len();
-    let columns = columns(conn, &stored, config)?;
-    let roll = members::between(conn, class, from, to)?.into_iter().map(register_member);
-    let open = timetable::open_lessons(conn, class, (from, to), subject.as_ref().map(|s| s.id), config)?;
-    let heading = SheetHeading { subject: subject.map(|s| s.name), ..heading(conn, class, config)? };
-    let sheet = RegisterSheet::new(heading, rules(conn, config)?, from, to).with_open_lessons(open);
-    let sheet = sheet.filled(Vec::new(), columns, &[]);
-    Ok(Outline { sheet: sheet.without_pilots(left_out), roll: roll.collect(), times })
-}
-
-fn known(marks: Vec<MarkRow>) -> Vec<RegisterRecord> {
-    let record =
-        |mark: MarkRow| RegisterRecord { session: mark.session_id, member: mark.member_id, status: mark.status };
-    marks.into_iter().map(record).collect()
-}
-
-/// A column for each session; one that is of a pilot or stale, or whose photos may be of another lesson and nobody has signed it, says so beside
-/// its name.
-fn columns(conn: &mut AnyConnection, stored: &[StoredSession], config: &Config) -> Result<Vec<RegisterColumn>, Error> {
+/// Names the columns, and says who has signed them. One that is of a pilot or stale, that nobody has a record in, or whose photos
+/// may be of another lesson and nobody has signed it, says so beside its name.
+fn name_columns(conn: &mut AnyConnection, outline: &mut Outline, config: &Config) -> Result<(), Error> {
     let mut freshness = freshness(config);
-    let mut columns = Vec::with_capacity(stored.len());
-    for s in stored {
+    for (column, s) in outline.columns.iter_mut().zip(&outline.stored) {
         let stale = is_stale(conn, freshness.as_mut(), s)?.then_some("STALE");
         let doubtful = s.flags.0.iter().any(|flag| Flag::GUARDS.iter().any(|guard| guard.as_str() == flag));
         let check = (doubtful && s.state != SessionState::Confirmed).then_some("CHECK PHOTOS");
-        let pilot = s.pilot.then_some("PILOT");
-        let name: Vec<&str> = s.name.as_deref().into_iter().chain(pilot).chain(stale).chain(check).collect();
-        let starts_at = session::local(s.starts_at, config.time_zone);
-        let name = (!name.is_empty()).then(|| name.join(" · "));
-        columns.push(RegisterColumn { id: s.id, starts_at, name, subject: s.subject_id, taken: taken(s, config) });
+        let (pilot, empty) = (s.pilot.then_some("PILOT"), (!column.was_held).then_some("NOT TAKEN"));
+        let notes = [pilot, empty, stale, check].into_iter().flatten();
+        let name: Vec<&str> = s.name.as_deref().into_iter().chain(notes).collect();
+        column.name = (!name.is_empty()).then(|| name.join(" · "));
+        column.taken = taken(s, config);
     }
-    Ok(columns)
+    Ok(())
 }
 
 /// None where the settings' pack cannot be read: sheets are written without it, and nothing is known to be stale.

@@ -29,6 +29,7 @@ use crate::db::sessions::{NewSession, SessionChange, SessionRow};
 use crate::db::{AnyConnection, DbError, Json, classes, faces, members, photos, records, samples, sessions, subjects};
 use crate::domain::assign::{Probe, Reason};
 use crate::domain::attendance::{Correction, Flag, Ground, PhotoOutcome, Record, Said, settle as settle_records};
+use crate::domain::days::{nearest_possible, require_possible};
 use crate::domain::fusion::{Fused, SessionFace, fuse};
 use crate::domain::gallery::{Enrolled, Gallery};
 use crate::domain::ids::{ClassId, FaceId, MemberId, SessionId, StudentId};
@@ -73,14 +74,17 @@ pub(crate) async fn open(
         .await
 }
 
-/// The stored time at which a day of the school's calendar begins.
-pub fn start_of(school: &School, day: NaiveDate) -> NaiveDateTime {
-    utc_range(day, day, school.config().time_zone).0
-}
-
-/// The stored time at which a day of the school's calendar is over.
-pub fn end_of(school: &School, day: NaiveDate) -> NaiveDateTime {
-    utc_range(day, day, school.config().time_zone).1
+/// The stored times at which a first day of the school's calendar begins and a last one is over; one that is not said is open.
+///
+/// # Errors
+/// `INVALID_REQUEST` for a day that is too far away.
+pub fn times_of(
+    school: &School,
+    (first, last): (Option<NaiveDate>, Option<NaiveDate>),
+) -> Result<(Option<NaiveDateTime>, Option<NaiveDateTime>), Error> {
+    first.into_iter().chain(last).try_for_each(require_possible)?;
+    let times = |day: NaiveDate| utc_range(day, day, school.config().time_zone);
+    Ok((first.map(|day| times(day).0), last.map(|day| times(day).1)))
 }
 
 /// The gallery of a session's class on its day: the active, consenting members with what they have enrolled in the pack.
@@ -401,10 +405,11 @@ pub(crate) fn utc(at: NaiveDateTime, zone: Tz) -> NaiveDateTime {
     found.map_or(at, |t| t.naive_utc())
 }
 
-/// The stored times of whole days: from the start of `first` to the start of the day after `last`.
+/// The stored times of whole days: from the start of `first` to the start of the day after `last`. Of a day that is too far away
+/// those of the nearest that is not.
 pub(crate) fn utc_range(first: NaiveDate, last: NaiveDate, zone: Tz) -> (NaiveDateTime, NaiveDateTime) {
     let start = |day: NaiveDate| utc(day.and_time(NaiveTime::MIN), zone);
-    (start(first), start(last.succ_opt().unwrap_or(last)))
+    (start(nearest_possible(first).0), start(nearest_possible(last).1))
 }
 
 #[cfg(test)]
@@ -434,5 +439,15 @@ mod tests {
         let day = NaiveDate::from_ymd_opt(2026, 11, 16).unwrap();
         let (from, to) = utc_range(day, day, chrono_tz::Asia::Kolkata);
         assert_eq!((from, to), (at("2026-11-15T18:30:00"), at("2026-11-16T18:30:00")));
+    }
+
+    #[test]
+    fn the_ends_of_the_calendar_have_times_in_every_zone() {
+        for zone in [chrono_tz::Asia::Kolkata, chrono_tz::America::New_York, chrono_tz::Pacific::Kiritimati] {
+            let (from, to) = utc_range(NaiveDate::MIN, NaiveDate::MAX, zone);
+            assert!(
+                from < at("1900-01-02T00:00:00") && at("9998-12-31T00:00:00") < to && to < at("9999-01-02T00:00:00")
+            );
+        }
     }
 }

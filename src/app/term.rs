@@ -11,7 +11,7 @@ use crate::db::{AnyConnection, DbError, classes, terms};
 use crate::domain::class_label::{ClassLabels, ClassRef};
 use crate::domain::ids::ClassId;
 use crate::domain::spelling::fold;
-use crate::domain::term::{TermDays, TermError, TermWish, term_on};
+use crate::domain::term::{TermDays, TermError, TermWish, days_of, term_on};
 
 /// A class as a command names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,12 +37,7 @@ impl Calendar {
             Some(term) => TermWish::Named(term.to_owned()),
             None => TermWish::Usual(config.term.clone()),
         };
-        let days = |row: terms::TermRow| TermDays { name: row.name, first_day: row.first_day, last_day: row.last_day };
-        Ok(Self {
-            classes: classes::list(conn, asked)?,
-            terms: terms::list(conn)?.into_iter().map(days).collect(),
-            wish,
-        })
+        Ok(Self { classes: classes::list(conn, asked)?, terms: known_terms(conn)?, wish })
     }
 
     /// The class of this name and section on a day.
@@ -91,10 +86,7 @@ impl Calendar {
     /// The classes that portraits may be enrolled for on a day: of every label the one of that day, or where the day
     /// does not tell, all whose term is not over.
     pub(crate) fn current(&self, day: NaiveDate) -> Vec<&ClassRow> {
-        let is_over = |class: &ClassRow| {
-            let days = self.terms.iter().find(|t| fold_term(&t.name) == fold_term(&class.term));
-            days.is_some_and(|t| t.last_day < day)
-        };
+        let is_over = |class: &ClassRow| days_of(&self.terms, &class.term).is_some_and(|t| t.last_day < day);
         let of_day = |label: &ClassRef| {
             let same = self.same_label(&label.name, &label.section);
             match self.of_terms(&same, day) {
@@ -115,10 +107,12 @@ impl Calendar {
     }
 }
 
-fn is_same_label(class: &ClassRow, name: &str, section: &str) -> bool {
-    fold(&class.name) == fold(name) && fold(&class.section) == fold(section)
+/// The terms whose days are set.
+pub(crate) fn known_terms(conn: &mut AnyConnection) -> Result<Vec<TermDays>, DbError> {
+    let days = |row: terms::TermRow| TermDays { name: row.name, first_day: row.first_day, last_day: row.last_day };
+    Ok(terms::list(conn)?.into_iter().map(days).collect())
 }
 
-fn fold_term(term: &str) -> String {
-    crate::domain::spelling::fold_identifier(term)
+fn is_same_label(class: &ClassRow, name: &str, section: &str) -> bool {
+    fold(&class.name) == fold(name) && fold(&class.section) == fold(section)
 }

@@ -44,6 +44,21 @@ pub fn get(conn: &mut AnyConnection, id: ClassId) -> Result<ClassRow, DbError> {
     classes::table.find(id).select(ClassRow::as_select()).first(conn).or_not_found("the class")
 }
 
+/// [`get`], and until the end of the caller's transaction nobody else gets this class by `lock`, nor a session of it by that of
+/// [`sessions`](super::sessions::lock).
+///
+/// On SQLite a [`transaction`](super::transaction) is alone already; Postgres locks the row.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn lock(conn: &mut AnyConnection, id: ClassId) -> Result<ClassRow, DbError> {
+    if let AnyConnection::Postgres(postgres) = conn {
+        let locked = classes::table.find(id).for_no_key_update().select(classes::id);
+        locked.first::<ClassId>(postgres).or_not_found("the class")?;
+    }
+    get(conn, id)
+}
+
 /// The class of that name, section and term, if there is one.
 ///
 /// # Errors

@@ -114,6 +114,7 @@ const UNIQUE: &[(&str, &str)] = &[
     ("face_samples", "a sample of this student from this image"),
     ("attendance_sessions", "a session of this class at this time with this name"),
     ("session_photos", "this photo of the session"),
+    ("status_styles", "a style of this status, or one with this short mark,"),
     ("faces", "a face with this number, or a face matched to this member, in the photo"),
     ("attendance_records", "a record of this member in this session"),
     ("users", "a user with this name"),

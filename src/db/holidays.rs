@@ -46,6 +46,12 @@ pub struct NewHoliday {
 /// [`DbError::Reference`] for an unknown class, [`DbError::Rule`] for no name or a last day before the first.
 pub fn insert(conn: &mut AnyConnection, new: &NewHoliday) -> Result<HolidayRow, DbError> {
     let id: HolidayId = diesel::insert_into(holidays::table).values(new).returning(holidays::id).get_result(conn)?;
+    get(conn, id)
+}
+
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn get(conn: &mut AnyConnection, id: HolidayId) -> Result<HolidayRow, DbError> {
     holidays::table.find(id).select(HolidayRow::as_select()).first(conn).or_not_found("the holiday")
 }
 

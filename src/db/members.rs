@@ -33,7 +33,12 @@ pub struct MemberRow {
 impl MemberRow {
     /// Whether a day is one of the stay.
     pub fn is_member_on(&self, day: NaiveDate) -> bool {
-        self.valid_from.is_none_or(|first| first <= day) && self.valid_to.is_none_or(|last| day <= last)
+        self.touches((day, day))
+    }
+
+    /// Whether one of the days from the first to the last is one of the stay; as [`between`] asks the database.
+    pub fn touches(&self, (first, last): (NaiveDate, NaiveDate)) -> bool {
+        self.valid_from.is_none_or(|from| from <= last) && self.valid_to.is_none_or(|to| first <= to)
     }
 }
 
@@ -325,6 +330,25 @@ mod tests {
                 let days: Vec<_> = all(conn, class)?.into_iter().map(|r| (r.member.valid_from, r.member.valid_to)).collect();
                 assert_eq!(days[0], (Some(day("2025-07-01")), Some(day("2025-08-01"))));
                 assert_eq!(days.len(), 2, "all stays, whenever they were");
+                Ok(())
+            }).unwrap();
+        }
+
+        fn a_stay_touches_the_days_that_the_database_finds_it_on(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let class = class(conn, "9")?;
+                let stays = [(None, None), (Some("2025-09-02"), None), (None, Some("2025-09-03")), (Some("2025-09-02"), Some("2025-09-03"))];
+                for (number, (from, to)) in (1..).zip(stays) {
+                    let (valid_from, valid_to) = (from.map(day), to.map(day));
+                    let new = new_member(class, student(conn, &format!("P{number}"))?, &number.to_string());
+                    insert(conn, &NewMember { valid_from, valid_to, ..new })?;
+                }
+                let everybody = all(conn, class)?;
+                let days = ["2025-09-01", "2025-09-02", "2025-09-03", "2025-09-04"].map(day);
+                for (first, last) in days.iter().flat_map(|first| days.iter().map(move |last| (*first, *last))).filter(|(a, b)| a <= b) {
+                    let touched: Vec<_> = everybody.iter().filter(|row| row.member.touches((first, last))).cloned().collect();
+                    assert_eq!(between(conn, class, first, last)?, touched, "{first} to {last}");
+                }
                 Ok(())
             }).unwrap();
         }

@@ -1,4 +1,5 @@
-//! Counts over many sessions, for overviews. Reads only; one query each, whatever the number of classes and days.
+//! Counts over many sessions, for overviews. Reads only; one query each, whatever the number of classes and days, but for photos,
+//! of which there are too many to hold.
 
 use chrono::NaiveDateTime;
 use diesel::dsl::count_star;
@@ -8,7 +9,7 @@ use serde_json::Value;
 use super::column::Json;
 use super::schema::{attendance_records as records, attendance_sessions as sessions, faces, session_photos as photos};
 use super::{AnyConnection, DbError};
-use crate::domain::ids::{ClassId, SessionId};
+use crate::domain::ids::{ClassId, PhotoId, SessionId};
 use crate::domain::status::{AttendanceStatus, PhotoState, Verdict};
 
 /// Which sessions are counted; those of a pilot never are.
@@ -33,6 +34,7 @@ pub struct CountedSession {
 /// A photo that was looked at.
 #[derive(Debug, Clone, PartialEq, Queryable)]
 pub struct LookedAtPhoto {
+    pub id: PhotoId,
     /// UTC.
     pub at: NaiveDateTime,
     pub state: PhotoState,
@@ -92,18 +94,27 @@ pub fn verdicts(
     Ok(of_counted!(query, counted).load(conn)?)
 }
 
-/// The photos that were looked at within the times, whenever their session was; of pilots, too. In no order.
+/// The first `count` photos after the one with this id that were looked at within the times, whenever their session was; of pilots,
+/// too. By their ids.
 ///
 /// # Errors
 /// [`DbError::Query`] and its like when the database fails.
-pub fn photos(conn: &mut AnyConnection, counted: &Counted) -> Result<Vec<LookedAtPhoto>, DbError> {
+pub fn photos(
+    conn: &mut AnyConnection,
+    counted: &Counted,
+    after: PhotoId,
+    count: usize,
+) -> Result<Vec<LookedAtPhoto>, DbError> {
     let (from, to) = counted.times;
     let mut query = photos::table
         .inner_join(sessions::table)
+        .filter(photos::id.gt(after))
         .filter(photos::processed_at.ge(from))
         .filter(photos::processed_at.lt(to))
         .filter(photos::state.eq_any([PhotoState::Done.as_str(), PhotoState::Failed.as_str()]))
-        .select((photos::processed_at.assume_not_null(), photos::state, photos::timings))
+        .order(photos::id)
+        .limit(count as i64)
+        .select((photos::id, photos::processed_at.assume_not_null(), photos::state, photos::timings))
         .into_boxed();
     if let Some(among) = &counted.among {
         query = query.filter(sessions::class_id.eq_any(among.iter().map(|id| id.0).collect::<Vec<_>>()));
@@ -152,10 +163,13 @@ mod tests {
                 let expected = [(school.session, AttendanceStatus::Absent, 1), (school.session, AttendanceStatus::Present, 2)];
                 assert_eq!(counts, expected);
                 assert_eq!(verdicts(conn, &all)?, [(school.session, None, 2)]);
-                assert_eq!(photos(conn, &all)?.len(), 2, "what pilots cost counts");
+                let looked_at = photos(conn, &all, PhotoId(0), 9)?;
+                assert_eq!(looked_at.len(), 2, "what pilots cost counts");
+                assert_eq!(photos(conn, &all, PhotoId(0), 1)?, looked_at[..1]);
+                assert_eq!(photos(conn, &all, looked_at[0].id, 9)?, looked_at[1..]);
                 let nobody = Counted { among: Some(Vec::new()), times };
                 assert_eq!((sessions(conn, &nobody)?, statuses(conn, &nobody)?), (vec![], vec![]));
-                assert_eq!((verdicts(conn, &nobody)?, photos(conn, &nobody)?), (vec![], vec![]));
+                assert_eq!((verdicts(conn, &nobody)?, photos(conn, &nobody, PhotoId(0), 9)?), (vec![], vec![]));
                 Ok(())
             }).unwrap();
         }

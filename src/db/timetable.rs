@@ -61,7 +61,8 @@ pub fn all(conn: &mut AnyConnection) -> Result<Vec<SlotRow>, DbError> {
         .load(conn)?)
 }
 
-/// Sets the slots of a class, in place of those before; they get new ids. Belongs into a transaction.
+/// Sets the slots of a class, in place of those before; they get new ids. Belongs into a transaction that has the class's
+/// [`lock`](super::classes::lock): two at once would set the slots of both.
 ///
 /// # Errors
 /// [`DbError::Reference`] for an unknown class or subject, [`DbError::Rule`] for a length or days that cannot be.

@@ -10,6 +10,7 @@ pub mod attendance;
 pub mod calibration;
 pub mod class_label;
 pub mod csv_table;
+pub mod days;
 pub mod decision;
 pub mod detection_curve;
 pub mod embedding;

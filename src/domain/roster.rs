@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use chrono::NaiveDate;
 
 use crate::domain::csv_table::{Column, CsvProblems, CsvRow, CsvTable};
+use crate::domain::days::require_possible;
 use crate::domain::spelling::{fold, fold_identifier};
 use crate::domain::status::Consent;
 
@@ -110,7 +111,7 @@ fn roster_row(row: &CsvRow, problems: &mut CsvProblems) -> Option<RosterRow> {
 fn read_days(row: &CsvRow, problems: &mut CsvProblems) -> Option<Days> {
     let mut read = |column: &Column| -> Option<Option<NaiveDate>> {
         let Some(text) = row.get_filled(column) else { return Some(None) };
-        let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
+        let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|day| require_possible(*day).is_ok());
         if day.is_none() {
             problems.add(row.line, column.name, format!("{text:?} is no day; write YYYY-MM-DD"));
         }

@@ -23,6 +23,11 @@ impl TermDays {
     }
 }
 
+/// The days of the term of this name, where they are known.
+pub fn days_of<'t>(known: &'t [TermDays], name: &str) -> Option<&'t TermDays> {
+    known.iter().find(|term| fold_identifier(&term.name) == fold_identifier(name))
+}
+
 /// What was said about the term.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TermWish {

@@ -7,6 +7,7 @@
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Weekday};
 use thiserror::Error;
 
+use super::days::{DaysError, require_order};
 use super::ids::{SlotId, SubjectId};
 
 /// Longest lesson, minutes: a day.
@@ -51,8 +52,8 @@ impl Slot {
 pub enum TimetableError {
     #[error("slot {place} has {minutes} minutes; a lesson has 1 to {MAX_MINUTES}")]
     Length { place: usize, minutes: u32 },
-    #[error("slot {place} ends on {last}, before it begins on {first}")]
-    Days { place: usize, first: NaiveDate, last: NaiveDate },
+    #[error("slot {place}: {wrong}")]
+    Days { place: usize, wrong: DaysError },
     #[error("slots {first} and {second} are at the same time")]
     Overlap { first: usize, second: usize },
 }
@@ -67,9 +68,7 @@ pub fn check(slots: &[Slot]) -> Result<(), TimetableError> {
         if !(1..=MAX_MINUTES).contains(&slot.minutes) {
             return Err(TimetableError::Length { place, minutes: slot.minutes });
         }
-        if let Some(last) = slot.valid_to.filter(|last| *last < slot.valid_from) {
-            return Err(TimetableError::Days { place, first: slot.valid_from, last });
-        }
+        require_order(Some(slot.valid_from), slot.valid_to).map_err(|wrong| TimetableError::Days { place, wrong })?;
         let meets = |other: &Slot| {
             let ((a, b), (c, d)) = (slot.week_minutes(), other.week_minutes());
             // A lesson on Sunday night may last into Monday.
@@ -250,10 +249,11 @@ mod tests {
         let length = Err(TimetableError::Length { place: 1, minutes: 0 });
         assert_eq!(check(&[Slot { minutes: 0, ..nine.clone() }]), length);
         let (first, last) = (nine.valid_from, day("2026-06-30"));
-        assert_eq!(
-            check(&[Slot { valid_to: Some(last), ..nine }]),
-            Err(TimetableError::Days { place: 1, first, last })
-        );
+        let wrong = |wrong| Err(TimetableError::Days { place: 1, wrong });
+        let backwards = check(&[Slot { valid_to: Some(last), ..nine.clone() }]);
+        assert_eq!(backwards, wrong(DaysError::Backwards { first, last }));
+        let never = check(&[Slot { valid_to: Some(NaiveDate::MAX), ..nine }]);
+        assert_eq!(never, wrong(DaysError::Beyond(NaiveDate::MAX)));
     }
 
     proptest! {

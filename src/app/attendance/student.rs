@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use chrono::{NaiveDate, NaiveDateTime};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 
-use super::{AttendanceWish, names, require_range, sheet_of};
+use super::{names, require_range};
 use crate::app::error::Error;
+use crate::app::report::{Extent, Outline};
 use crate::app::{School, session};
 use crate::config::Config;
 use crate::db::classes::{self, ClassRow};
@@ -13,6 +14,7 @@ use crate::db::members::{self, EnrolledRow};
 use crate::db::records::{self, ToldRow};
 use crate::db::{AnyConnection, students};
 use crate::domain::ids::{ClassId, SessionId, StudentId, SubjectId};
+use crate::domain::pilot::PilotSessions;
 use crate::domain::sheet::RegisterSheet;
 use crate::domain::status::{AttendanceStatus, RecordSource};
 
@@ -52,12 +54,13 @@ pub struct DayRecord {
 /// A student's attendance in the classes that the caller may see (`among`; none: all).
 ///
 /// # Errors
-/// `STUDENT_NOT_FOUND`; `INVALID_REQUEST` for days in the wrong order or more than three years.
+/// `STUDENT_NOT_FOUND`; `INVALID_REQUEST` for days in the wrong order, too far away, or more than three years.
 pub async fn student_attendance(
     school: &School,
     student: StudentId,
     days: (NaiveDate, NaiveDate),
     among: Option<Vec<ClassId>>,
+    now: DateTime<Utc>,
 ) -> Result<StudentAttendance, Error> {
     require_range(days)?;
     let config = school.config.clone();
@@ -66,13 +69,10 @@ pub async fn student_attendance(
             let person = students::get(conn, student)?;
             let mut found =
                 StudentAttendance { student, classes: Vec::new(), days: BTreeMap::new(), subjects: names(conn)? };
-            for member in members::of_student(conn, student)? {
-                let touches = member.valid_from.is_none_or(|first| first <= days.1)
-                    && member.valid_to.is_none_or(|last| days.0 <= last);
-                if touches && among.as_ref().is_none_or(|among| among.contains(&member.class_id)) {
-                    let stay = EnrolledRow { member, student: person.clone() };
-                    found.add(conn, stay, days, &config)?;
-                }
+            let is_seen = |class: &ClassId| among.as_ref().is_none_or(|among| among.contains(class));
+            let stays = members::of_student(conn, student)?;
+            for member in stays.into_iter().filter(|stay| stay.touches(days) && is_seen(&stay.class_id)) {
+                found.add(conn, EnrolledRow { member, student: person.clone() }, days, (&config, now))?;
             }
             found.days.values_mut().for_each(|records| records.sort_by_key(|r| (r.starts_at, r.session)));
             Ok(found)
@@ -86,12 +86,13 @@ impl StudentAttendance {
         conn: &mut AnyConnection,
         stay: EnrolledRow,
         days: (NaiveDate, NaiveDate),
-        config: &Config,
+        (config, now): (&Config, DateTime<Utc>),
     ) -> Result<(), Error> {
         let (member, class) = (stay.member.id, stay.member.class_id);
         let (from, to) = session::utc_range(days.0, days.1, config.time_zone);
         let told = records::told_of(conn, member, (from, to))?;
-        let sheet = sheet_of(conn, &AttendanceWish { class, days, subject: None }, vec![stay], config)?;
+        let extent = Extent { class, days, subject: None, pilots: PilotSessions::LeftOut };
+        let sheet = Outline::read(conn, extent, vec![stay], config, now)?.filled(conn)?;
         let told: HashMap<SessionId, ToldRow> = told.into_iter().map(|row| (row.session_id, row)).collect();
         let cells = sheet.rows().first().map(|row| row.cells.as_slice()).unwrap_or_default();
         for (column, cell) in sheet.sessions().iter().zip(cells) {
@@ -100,7 +101,7 @@ impl StudentAttendance {
             self.days.entry(column.starts_at.date()).or_default().push(DayRecord {
                 session: column.id,
                 class,
-                starts_at: session::utc(column.starts_at, config.time_zone),
+                starts_at: column.at,
                 subject: column.subject,
                 status,
                 note: told.and_then(|told| told.note.clone()),

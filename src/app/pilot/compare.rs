@@ -11,14 +11,11 @@ use crate::db::classes::ClassRow;
 use crate::db::sessions::SessionRow;
 use crate::db::{AnyConnection, classes, members, photos, pilot_opinions, sessions};
 use crate::domain::class_label::{ClassLabels, ClassRef};
+use crate::domain::days::{FIRST_DAY, LAST_DAY, require_order};
 use crate::domain::ids::ClassId;
 use crate::domain::pilot::{Lesson, LessonKind, PilotSheet, RollEntry, Scope, compare as compare_with, parse_register};
 use crate::domain::sheet::SheetHeading;
 use crate::export::pilot_workbook;
-
-/// Before and after every session. Years of four digits: SQLite compares times as text.
-const FIRST_DAY: NaiveDate = NaiveDate::from_ymd_opt(1900, 1, 1).expect("a day of the calendar");
-const LAST_DAY: NaiveDate = NaiveDate::from_ymd_opt(2999, 12, 31).expect("a day of the calendar");
 
 /// What is to be compared.
 #[derive(Debug)]
@@ -38,11 +35,7 @@ pub struct CompareWish {
 /// `INVALID_REQUEST` for days in the wrong order; what is wrong with the settings' labels.
 pub async fn compare(school: &School, wish: CompareWish) -> Result<PilotSheet, Error> {
     let CompareWish { class, register, days } = wish;
-    if let (Some(first), Some(last)) = days
-        && first > last
-    {
-        return Err(Error::new(Code::InvalidRequest, format!("the last day {last} is before the first, {first}")));
-    }
+    require_order(days.0, days.1)?;
     let config = school.config.clone();
     let styles = school.read(move |conn| status_styles::read(conn, &config)).await?;
     let (zone, own) = (school.config.time_zone, styles.marks().clone());

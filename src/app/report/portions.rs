@@ -4,16 +4,16 @@
 //! rows before; no connection is held in between, so a client that reads slowly is in nobody's way. What is corrected meanwhile
 //! shows in the rows that are still to come: each row is of one moment, the file as a whole need not be.
 
-use chrono::NaiveDateTime;
+use chrono::Utc;
 use futures_util::{Stream, stream};
 
-use super::{Outline, RegisterOf, bom, known, outline};
+use super::outline::{MarksWish, PORTION};
+use super::{Outline, RegisterOf, bom, outline};
 use crate::app::School;
+use crate::app::attendance::require_range;
 use crate::app::error::Error;
-use crate::db::records;
 use crate::domain::ids::MemberId;
-use crate::domain::pilot::PilotSessions;
-use crate::domain::sheet::{RegisterMember, RegisterSheet};
+use crate::domain::sheet::{RegisterColumn, RegisterMember, RegisterSheet};
 use crate::export::{Bom, register_csv_head, register_csv_rows};
 
 /// Records that are held at a time, about two megabytes of them.
@@ -23,9 +23,7 @@ const PORTION_CELLS: usize = 20_000;
 #[derive(Debug)]
 pub struct RegisterPortions {
     school: School,
-    /// From the first to before the last, UTC.
-    times: (NaiveDateTime, NaiveDateTime),
-    pilots: PilotSessions,
+    marks: MarksWish,
     /// Without members.
     sheet: RegisterSheet,
     /// Members whose rows are still to come, in their order.
@@ -44,16 +42,16 @@ impl RegisterPortions {
     }
 
     async fn of_cells(school: &School, wanted: RegisterOf, cells: usize) -> Result<Self, Error> {
-        wanted.require_order()?;
-        let (config, pilots) = (school.config.clone(), wanted.pilots);
-        let Outline { sheet, mut roll, times } = school.read(move |conn| outline(conn, &wanted, &config)).await?;
+        require_range(wanted.days)?;
+        let (config, now) = (school.config.clone(), Utc::now());
+        let read = school.read(move |conn| outline(conn, &wanted, &config, now));
+        let Outline { sheet, columns, mut roll, marks, .. } = read.await?;
         roll.sort_by(RegisterMember::cmp_by_roll);
         Ok(Self {
             school: school.clone(),
-            times,
-            pilots,
-            size: (cells / sheet.sessions().len().max(1)).clamp(1, 500),
-            sheet,
+            marks,
+            size: (cells / columns.len().max(1)).clamp(1, PORTION),
+            sheet: sheet.filled(Vec::new(), columns, &[]),
             roll: roll.into_iter(),
             head: Some(bom(&school.config)),
         })
@@ -72,10 +70,10 @@ impl RegisterPortions {
             return Ok(None);
         }
         let ids: Vec<MemberId> = members.iter().map(|member| member.id).collect();
-        let (times, pilots) = (self.times, self.pilots);
-        let marks = self.school.read(move |conn| Ok(records::marks_of(conn, &ids, times, pilots)?)).await?;
-        let sessions = self.sheet.sessions().to_vec();
-        let portion = self.sheet.clone().filled(members, sessions, &known(marks));
+        let wanted = self.marks;
+        let marks = self.school.read(move |conn| wanted.read(conn, &ids)).await?;
+        let sessions: Vec<RegisterColumn> = self.sheet.sessions().to_vec();
+        let portion = self.sheet.clone().filled(members, sessions, &marks);
         Ok(Some(register_csv_rows(&portion)?))
     }
 
@@ -99,13 +97,18 @@ impl RegisterPortions {
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
+
     use super::*;
-    use crate::app::report::register_sheet;
+    use crate::app::error::Code;
+    use crate::app::report::{RegisterWish, SheetFormat, one_register, register_of, register_sheet, workbook_of};
+    use crate::app::term::ClassWish;
     use crate::app::testing::{run, school};
     use crate::db::records::NewRecord;
     use crate::db::testing::{self, at, day, new_member, new_student, on_each_database};
-    use crate::db::{Db, DbError, members, students};
+    use crate::db::{Db, DbError, members, records, students};
     use crate::domain::ids::SessionId;
+    use crate::domain::pilot::PilotSessions;
     use crate::domain::status::{AttendanceStatus, Consent, RecordSource};
     use crate::export::register_csv;
 
@@ -151,13 +154,43 @@ mod tests {
                     mark(db, session, *member, if n % 3 == 1 { AttendanceStatus::Present } else { AttendanceStatus::Late });
                 }
                 let (of, config) = (wanted.clone(), school.config.clone());
-                let sheet = school.read(move |conn| register_sheet(conn, &of, &config)).await.unwrap();
+                let sheet = school.read(move |conn| register_sheet(conn, &of, &config, Utc::now())).await.unwrap();
                 let whole = register_csv(&sheet, bom(&school.config)).unwrap();
                 for cells in [1, 7, 30, PORTION_CELLS] {
                     let portions = RegisterPortions::of_cells(&school, wanted.clone(), cells).await.unwrap();
                     assert_eq!(portions.collect().await.unwrap(), whole, "{cells} cells at a time");
                 }
                 assert_eq!(whole.split(|byte| *byte == b'\n').count(), MEMBERS + 2, "a header, a row each, a last line end");
+            });
+        }
+
+        fn a_register_of_more_than_three_years_is_refused_in_every_form(db) {
+            run(async {
+                let (school, wanted, ..) = scene(db);
+                for days in [(day("2025-09-01"), day("2028-09-05")), (day("2025-09-02"), day("2025-09-01")), (day("2025-09-01"), NaiveDate::MAX)] {
+                    let wanted = RegisterOf { days, ..wanted.clone() };
+                    let class = ClassWish { name: "9".into(), section: "A".into(), term: None };
+                    let named = RegisterWish { class, days, subject: None, pilots: PilotSessions::LeftOut };
+                    let refused = [
+                        one_register(&school, named).await.unwrap_err(),
+                        register_of(&school, wanted.clone(), SheetFormat::Csv).await.unwrap_err(),
+                        register_of(&school, wanted.clone(), SheetFormat::Xlsx).await.unwrap_err(),
+                        workbook_of(&school, wanted).await.unwrap_err(),
+                    ];
+                    assert!(refused.iter().all(|error| error.code == Code::InvalidRequest), "{refused:?}");
+                }
+            });
+        }
+
+        fn a_session_that_nobody_has_a_record_in_says_so(db) {
+            run(async {
+                let (school, wanted, session, all) = scene(db);
+                let csv = async || String::from_utf8(register_of(&school, wanted.clone(), SheetFormat::Csv).await.unwrap()).unwrap();
+                let before = csv().await;
+                assert!(before.lines().next().unwrap().ends_with("NOT TAKEN") && before.lines().nth(1).unwrap().ends_with(",0,0,0,0,0,,"), "{before}");
+                mark(db, session, all[1], AttendanceStatus::Present);
+                let after = csv().await;
+                assert!(!after.contains("NOT TAKEN") && after.lines().nth(1).unwrap().ends_with(",0,0,0,0,1,,?"), "{after}");
             });
         }
 

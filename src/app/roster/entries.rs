@@ -10,6 +10,7 @@ use crate::db::members::{MemberRow, NewMember};
 use crate::db::students::{NewStudent, StudentChange, StudentRow};
 use crate::db::subjects::SubjectRow;
 use crate::db::{classes, members, samples, sessions, students, subjects};
+use crate::domain::days::{require_order, require_possible};
 use crate::domain::ids::{ClassId, MemberId, StudentId, SubjectId};
 use crate::domain::status::Consent;
 
@@ -231,7 +232,7 @@ pub async fn change_student(school: &School, id: StudentId, edit: StudentEdit) -
 /// `ALREADY_EXISTS` when student or roll number is in the class on one of the days.
 pub async fn add_member(school: &School, entry: MemberEntry) -> Result<MemberRow, Error> {
     require_text("a roll number", &entry.roll_no)?;
-    in_order(entry.from, entry.to)?;
+    require_order(entry.from, entry.to)?;
     school
         .change(move |conn| {
             classes::get(conn, entry.class)?;
@@ -261,7 +262,7 @@ pub async fn change_member(school: &School, id: MemberId, edit: MemberEdit) -> R
         .change(move |conn| {
             let before = members::get(conn, id)?;
             let days = (edit.from.unwrap_or(before.valid_from), edit.to.unwrap_or(before.valid_to));
-            in_order(days.0, days.1)?;
+            require_order(days.0, days.1)?;
             if let Some(roll_no) = &edit.roll_no {
                 members::set_roll_no(conn, id, roll_no.trim())?;
             }
@@ -276,18 +277,18 @@ pub fn today(school: &School) -> NaiveDate {
     session::today(school.config().time_zone)
 }
 
+/// The day that is meant: today on the school's calendar, where none is said.
+///
+/// # Errors
+/// `INVALID_REQUEST` for one that is too far away.
+pub fn day_or_today(school: &School, said: Option<NaiveDate>) -> Result<NaiveDate, Error> {
+    said.map_or(Ok(()), require_possible)?;
+    Ok(said.unwrap_or_else(|| today(school)))
+}
+
 fn require_text(what: &str, text: &str) -> Result<(), Error> {
     if text.trim().is_empty() {
         return Err(Error::new(Code::InvalidRequest, format!("{what} needs some text")));
     }
     Ok(())
-}
-
-fn in_order(from: Option<NaiveDate>, to: Option<NaiveDate>) -> Result<(), Error> {
-    match (from, to) {
-        (Some(first), Some(last)) if first > last => {
-            Err(Error::new(Code::InvalidRequest, format!("the last day {last} is before the first, {first}")))
-        }
-        _ => Ok(()),
-    }
 }

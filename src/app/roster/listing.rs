@@ -6,9 +6,10 @@ use serde::Serialize;
 use crate::app::School;
 use crate::app::error::{Code, Error};
 use crate::app::session::{self, Matching};
-use crate::app::term::{Calendar, ClassWish};
+use crate::app::term::{Calendar, ClassWish, known_terms};
 use crate::db::terms::TermRow;
 use crate::db::{members, samples, sessions, subjects as subject_rows, terms as term_rows};
+use crate::domain::days::{require_order, require_possible};
 use crate::domain::ids::StudentId;
 use crate::domain::sheet::natural_order;
 use crate::domain::status::Consent;
@@ -43,8 +44,9 @@ pub struct ListedMember {
 /// Who is in a class on a day (none: today).
 ///
 /// # Errors
-/// `CLASS_NOT_FOUND`, `AMBIGUOUS_NAME`.
+/// `CLASS_NOT_FOUND`, `AMBIGUOUS_NAME`; `INVALID_REQUEST` for a day that is too far away.
 pub async fn list(school: &School, class: ClassWish, on: Option<NaiveDate>) -> Result<RosterList, Error> {
+    on.map_or(Ok(()), require_possible)?;
     let config = school.config.clone();
     school
         .read(move |conn| {
@@ -103,14 +105,13 @@ pub async fn add_subject(school: &School, name: String) -> Result<usize, Error> 
 /// # Errors
 /// Database failures.
 pub async fn terms(school: &School) -> Result<Vec<TermDays>, Error> {
-    let days = |row: TermRow| TermDays { name: row.name, first_day: row.first_day, last_day: row.last_day };
-    school.read(move |conn| Ok(term_rows::list(conn)?.into_iter().map(days).collect())).await
+    school.read(|conn| Ok(known_terms(conn)?)).await
 }
 
 /// Sets the first and last day of a term: from then on the day of a photo or sheet tells the term of its class.
 ///
 /// # Errors
-/// `INVALID_SETTINGS` for an empty name or days in the wrong order.
+/// `INVALID_SETTINGS` for an empty name or days in the wrong order; `INVALID_REQUEST` for such that are too far away.
 pub async fn set_term(school: &School, term: TermDays) -> Result<(), Error> {
     if term.name.trim().is_empty() || term.first_day > term.last_day {
         let what = format!(
@@ -119,6 +120,7 @@ pub async fn set_term(school: &School, term: TermDays) -> Result<(), Error> {
         );
         return Err(Error::new(Code::InvalidSettings, what));
     }
+    require_order(Some(term.first_day), Some(term.last_day))?;
     let row = TermRow { name: term.name, first_day: term.first_day, last_day: term.last_day };
     school.change(move |conn| Ok(term_rows::set(conn, &row)?)).await
 }

@@ -14,7 +14,8 @@ use serde::Serialize;
 
 pub use entries::{
     ClassEdit, ClassEntry, MemberEdit, MemberEntry, StudentEdit, StudentEntry, add_member, change_class, change_member,
-    change_student, create_class, create_student, create_subject, delete_class, delete_subject, rename_subject, today,
+    change_student, create_class, create_student, create_subject, day_or_today, delete_class, delete_subject,
+    rename_subject, today,
 };
 pub use import::{RosterOutcome, import};
 pub use listing::{ListedMember, RosterList, add_subject, list, set_term, subjects, terms};

@@ -8,6 +8,7 @@ use crate::app::error::Error;
 use crate::app::{Mode, School, session};
 use crate::db::students::StudentChange;
 use crate::db::{samples, students};
+use crate::domain::days::require_possible;
 use crate::domain::ids::StudentId;
 use crate::domain::status::Consent;
 use crate::storage::KeyGroup;
@@ -45,13 +46,15 @@ pub async fn set_activity(school: &School, prn: String, activity: Activity, mode
 /// latter until their retention ends.
 ///
 /// # Errors
-/// `STUDENT_NOT_FOUND`; `STORAGE_ERROR` when a picture cannot be deleted: the same command tries it again.
+/// `STUDENT_NOT_FOUND`; `INVALID_REQUEST` for a day that is too far away; `STORAGE_ERROR` when a picture cannot be deleted: the
+/// same command tries it again.
 pub async fn set_consent(
     school: &School,
     prn: String,
     (consent, on): (Consent, Option<NaiveDate>),
     mode: Mode,
 ) -> Result<Changed, Error> {
+    on.map_or(Ok(()), require_possible)?;
     let zone = school.config.time_zone;
     let work = school.apply(mode, move |conn| {
         let person = student(conn, &prn)?;

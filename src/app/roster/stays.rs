@@ -11,6 +11,7 @@ use crate::db::classes::ClassRow;
 use crate::db::members::{self, MemberRow, NewMember};
 use crate::db::students::StudentRow;
 use crate::db::{AnyConnection, DbError, classes};
+use crate::domain::days::require_possible;
 use crate::domain::spelling::{fold, fold_identifier};
 
 /// A student changes to another class of the same term.
@@ -40,8 +41,9 @@ pub struct Leaving {
 ///
 /// # Errors
 /// `STUDENT_NOT_FOUND`, `CLASS_NOT_FOUND`; `AMBIGUOUS_NAME` when the student is in several classes of the term and none was
-/// named; `ROSTER_CONFLICT` when the days or the roll number do not fit.
+/// named; `ROSTER_CONFLICT` when the days or the roll number do not fit; `INVALID_REQUEST` for a day that is too far away.
 pub async fn transfer(school: &School, transfer: Transfer, mode: Mode) -> Result<Changed, Error> {
+    require_possible(transfer.on)?;
     let config = school.config.clone();
     let changes = school.apply(mode, move |conn| transferred(conn, &transfer, &config)).await?;
     Changed::by(school, mode, changes).await
@@ -50,8 +52,10 @@ pub async fn transfer(school: &School, transfer: Transfer, mode: Mode) -> Result
 /// Ends a student's stay in a class, or in all classes, with a last day.
 ///
 /// # Errors
-/// `STUDENT_NOT_FOUND` also for somebody who is in no such class on that day; `CLASS_NOT_FOUND`, `AMBIGUOUS_NAME`.
+/// `STUDENT_NOT_FOUND` also for somebody who is in no such class on that day; `CLASS_NOT_FOUND`, `AMBIGUOUS_NAME`;
+/// `INVALID_REQUEST` for one that is too far away.
 pub async fn end(school: &School, leaving: Leaving, mode: Mode) -> Result<Changed, Error> {
+    require_possible(leaving.on)?;
     let config = school.config.clone();
     let changes = school.apply(mode, move |conn| ended(conn, &leaving, &config)).await?;
     Changed::by(school, mode, changes).await

@@ -7,6 +7,7 @@ use crate::app::School;
 use crate::app::error::{Code, Error};
 use crate::db::sessions::{NewSession, SessionRow};
 use crate::db::{AnyConnection, classes, photos, records, sessions, subjects};
+use crate::domain::days::require_possible;
 use crate::domain::ids::{ClassId, SessionId, SubjectId};
 use crate::domain::status::RecordSource;
 
@@ -53,8 +54,10 @@ pub enum Created {
 /// Makes a session, or finds the one of this class, name and start.
 ///
 /// # Errors
-/// `CLASS_NOT_FOUND`, `SUBJECT_NOT_FOUND`.
+/// `CLASS_NOT_FOUND`, `SUBJECT_NOT_FOUND`; `INVALID_REQUEST` for a day that is too far away.
 pub async fn create(school: &School, entry: SessionEntry) -> Result<Created, Error> {
+    let (StartsAt::Utc(said) | StartsAt::SchoolTime(said)) = entry.starts_at;
+    require_possible(said.date())?;
     let starts_at = match entry.starts_at {
         StartsAt::Utc(at) => at,
         StartsAt::SchoolTime(at) => utc(at, school.config.time_zone),
@@ -141,8 +144,11 @@ fn require_empty(conn: &mut AnyConnection, id: SessionId) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use chrono::NaiveDate;
+
     use super::*;
     use crate::app::photo::remove;
+    use crate::app::session::utc_range;
     use crate::app::testing::{Class, noon, wait};
     use crate::db::sessions::SessionChange;
     use crate::db::testing::{at, on_each_database};
@@ -178,6 +184,17 @@ mod tests {
             assert_eq!(wait(create(&class.school, no_class)).unwrap_err().code, Code::ClassNotFound);
             let no_subject = SessionEntry { subject: Some(SubjectId(404)), ..entry(&class, "x") };
             assert_eq!(wait(create(&class.school, no_subject)).unwrap_err().code, Code::SubjectNotFound);
+        }
+
+        fn days_far_away_are_refused_and_the_last_one_is_after_every_session(db) {
+            let class = Class::new(db);
+            let far = |at| SessionEntry { starts_at: StartsAt::Utc(at), ..entry(&class, "a") };
+            for wrong in [NaiveDateTime::MIN, NaiveDateTime::MAX, at("9999-01-01 00:00:00")] {
+                assert_eq!(wait(create(&class.school, far(wrong))).unwrap_err().code, Code::InvalidRequest, "{wrong}");
+            }
+            made(&class, far(at("9998-12-31 12:00:00")));
+            let (from, to) = utc_range(NaiveDate::MIN, NaiveDate::MAX, chrono_tz::Asia::Kolkata);
+            assert_eq!(class.run(|conn| sessions::list(conn, class.id, from, to)).len(), 2);
         }
 
         fn school_time_is_stored_as_utc(db) {

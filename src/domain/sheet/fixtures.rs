@@ -66,9 +66,11 @@ pub(crate) fn column(day: u32) -> RegisterColumn {
     let date = FIRST_DAY + Days::new(u64::from(day));
     RegisterColumn {
         id: SessionId(i64::from(day)),
+        at: date.and_hms_opt(4, 0, 0).unwrap(),
         starts_at: date.and_hms_opt(9, 30, 0).unwrap(),
         name: Some(format!("Lecture {}", day + 1)),
         subject: None,
+        was_held: true,
         taken: None,
     }
 }

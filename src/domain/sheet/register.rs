@@ -38,16 +38,20 @@ impl RegisterMember {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegisterColumn {
     pub id: SessionId,
-    /// On the school's clocks.
+    /// When it begins, UTC: the order of the columns, also in an hour that comes twice.
+    pub at: NaiveDateTime,
+    /// The same on the school's clocks.
     pub starts_at: NaiveDateTime,
     /// The session's name, or its subject where a register spans subjects.
     pub name: Option<String>,
     pub subject: Option<SubjectId>,
+    /// Whether anybody has a record in it. Where nobody has, it counts for nobody.
+    pub was_held: bool,
     /// Who has signed it, while it is signed.
     pub taken: Option<Taken>,
 }
 
-/// A lesson of the timetable that has no session.
+/// A lesson of the timetable that was not held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenLesson {
     pub day: NaiveDate,
@@ -63,7 +67,7 @@ pub struct RegisterRecord {
     pub status: AttendanceStatus,
 }
 
-/// A status, or `None` for somebody who was not a member on that day.
+/// A status, or `None` for somebody who was not a member on that day, and in a session that was not held.
 pub type RegisterCell = Option<AttendanceStatus>;
 
 /// One member over all sessions of the range.
@@ -76,7 +80,7 @@ pub struct RegisterRow {
     /// One per session, in the order of [`RegisterSheet::sessions`].
     pub cells: Vec<RegisterCell>,
     pub counts: StatusCounts,
-    /// Lessons of the timetable without a session.
+    /// Lessons of the timetable that were not held.
     pub open: OpenLessons,
     /// By the sheet's policy.
     pub summary: Summary,
@@ -111,7 +115,7 @@ impl RegisterSheet {
         }
     }
 
-    /// The same register of a class with these lessons on its timetable that have no session. Said before it is filled.
+    /// The same register of a class with these lessons on its timetable that were not held. Said before it is filled.
     #[must_use]
     pub fn with_open_lessons(self, open_lessons: Vec<OpenLesson>) -> Self {
         Self { open_lessons, ..self }
@@ -119,8 +123,8 @@ impl RegisterSheet {
 
     /// Fills the register: sessions by time, members as [`RegisterMember::cmp_by_roll`] says.
     ///
-    /// A record is a cell. Without one, a member of that day is *unmarked* and anybody else has no cell. Records of
-    /// sessions or members that are not on the sheet are left out.
+    /// A record is a cell. Without one, a member of that day is *unmarked* in a session that was held; anybody else, and everybody
+    /// in one that was not, has no cell. Records of sessions or members that are not on the sheet are left out.
     #[must_use]
     pub fn filled(
         mut self,
@@ -128,12 +132,13 @@ impl RegisterSheet {
         mut sessions: Vec<RegisterColumn>,
         records: &[RegisterRecord],
     ) -> Self {
-        sessions.sort_by_key(|session| (session.starts_at, session.id));
+        sessions.sort_by_key(|session| (session.at, session.id));
         members.sort_by(RegisterMember::cmp_by_roll);
         let statuses: HashMap<(MemberId, SessionId), AttendanceStatus> =
             records.iter().map(|record| ((record.member, record.session), record.status)).collect();
         let cell = |member: &RegisterMember, session: &RegisterColumn| {
-            let waiting = || member.belongs_on(session.starts_at.date()).then_some(AttendanceStatus::Unmarked);
+            let waits = || session.was_held && member.belongs_on(session.starts_at.date());
+            let waiting = || waits().then_some(AttendanceStatus::Unmarked);
             statuses.get(&(member.id, session.id)).copied().or_else(waiting)
         };
         let policy = self.rules.policy();
@@ -157,7 +162,12 @@ impl RegisterSheet {
         })
     }
 
-    /// Lessons of the timetable that have no session.
+    /// How many of the sessions were held.
+    pub fn held(&self) -> usize {
+        self.sessions.iter().filter(|session| session.was_held).count()
+    }
+
+    /// Lessons of the timetable that were not held.
     pub fn open_lessons(&self) -> &[OpenLesson] {
         &self.open_lessons
     }
@@ -241,6 +251,27 @@ mod tests {
         let sheet = empty_register().filled(vec![late_comer], (0..4).map(column).collect(), &[]);
         let waiting = Some(AttendanceStatus::Unmarked);
         assert_eq!(sheet.rows()[0].cells, [None, waiting, waiting, None]);
+    }
+
+    #[test]
+    fn a_session_without_a_record_of_anybody_has_no_cells_and_counts_for_nobody() {
+        let empty = RegisterColumn { was_held: false, ..column(1) };
+        let record = RegisterRecord { session: SessionId(0), member: MemberId(1), status: AttendanceStatus::Present };
+        let sheet = empty_register().filled(vec![member(1), member(2)], vec![column(0), empty], &[record]);
+        let (present, waiting) = (Some(AttendanceStatus::Present), Some(AttendanceStatus::Unmarked));
+        assert_eq!((&sheet.rows()[0].cells, &sheet.rows()[1].cells), (&vec![present, None], &vec![waiting, None]));
+        assert_eq!(sheet.rows()[0].summary.percent_all, Some(100.0));
+        assert_eq!((sheet.held(), sheet.sessions().len()), (1, 2));
+    }
+
+    #[test]
+    fn sessions_of_the_repeated_hour_are_in_order_of_time() {
+        let at = |text: &str| text.parse::<NaiveDateTime>().unwrap();
+        let (early, late) = (at("2026-10-25T00:45:00"), at("2026-10-25T01:15:00"));
+        let first = RegisterColumn { at: early, starts_at: at("2026-10-25T02:45:00"), ..column(2) };
+        let second = RegisterColumn { at: late, starts_at: at("2026-10-25T02:15:00"), ..column(1) };
+        let sheet = empty_register().filled(vec![], vec![second.clone(), first.clone()], &[]);
+        assert_eq!(sheet.sessions(), [first, second]);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What a member's attendance over a range adds up to: the percentage so far, of everything planned, and what can still be
 //! reached; absences in a row; each subject by itself.
 //!
-//! Every session that was held counts, signed or not, but those of a pilot; a mark that nobody has decided is outside, as in every
-//! percentage. Called by the register, of which each row has one.
+//! Every session that was held counts, signed or not, but those of a pilot: one is held once anybody has a record in it. A mark that
+//! nobody has decided is outside, as in every percentage. Called by the register, of which each row has one.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::domain::ids::SubjectId;
 use crate::domain::sheet::{Fraction, PercentagePolicy, Points, RegisterCell, StatusCounts};
 use crate::domain::status::AttendanceStatus;
 
-/// Lessons of the timetable without a session, on days on which somebody was in the class.
+/// Lessons of the timetable that were not held, on days on which somebody was in the class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct OpenLessons {
     /// Over: nobody took the register.

@@ -271,9 +271,11 @@ impl<'a> RegisterPage<'a> {
     fn closing_lines(&self) -> Vec<String> {
         let rules = self.sheet.rules();
         let zone = self.sheet.heading().time_zone.name();
+        let has_all = self.sheet.held() == self.sheet.sessions().len();
+        let untaken = if has_all { "" } else { ", or nobody has taken the register" };
         let mut lines = vec![
             style::policy_line(&rules.styles),
-            format!("Hatched: not a member of the class on that day. Times are those of {zone}."),
+            format!("Hatched: not a member of the class on that day{untaken}. Times are those of {zone}."),
         ];
         lines.extend(self.planned_line());
         if self.links.any() {
@@ -290,7 +292,7 @@ impl<'a> RegisterPage<'a> {
     fn planned_line(&self) -> Option<String> {
         let open = self.sheet.open_lessons();
         let to_come = open.iter().filter(|lesson| lesson.is_to_come).count();
-        let (held, missed) = (self.sheet.sessions().len(), open.len() - to_come);
+        let (held, missed) = (self.sheet.held(), open.len() - to_come);
         (!open.is_empty()).then(|| {
             format!("Planned are {held} sessions that were held, and lessons: without a register {missed}, to come {to_come}.")
         })

@@ -1,6 +1,7 @@
 //! What attendance adds up to: the members of a class over a range, a student in all classes.
 //!
-//! Percentages are those of the register: every session that was held counts, signed or not, but those of a pilot.
+//! Percentages are those of the register: every session that was held counts, signed or not, but those of a pilot. It was held
+//! once anybody has a record in it.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -40,8 +41,8 @@ pub(super) struct AttendanceCounters {
     /// Points over records that count; `null` while there are none.
     #[schema(minimum = 0, maximum = 100)]
     percent: Option<f64>,
-    /// Points over all that is planned in the range: records that count, undecided ones, and lessons of the timetable without a
-    /// session, over or to come.
+    /// Points over all that is planned in the range: records that count, undecided ones, and lessons of the timetable that were not
+    /// held, over or to come. A session was held once anybody has a record in it.
     #[schema(minimum = 0, maximum = 100)]
     percent_all: Option<f64>,
     /// What the percentage can still become: with *present* in every lesson to come.
@@ -60,7 +61,7 @@ pub(super) struct SubjectAttendance {
     /// `null`: sessions without a subject.
     subject_id: Option<i64>,
     subject: Option<String>,
-    /// Sessions that were held.
+    /// Sessions that were held: somebody has a record in them.
     taken: u32,
     #[schema(minimum = 0, maximum = 100)]
     percent: Option<f64>,
@@ -113,9 +114,10 @@ pub(super) struct ClassAttendanceResponse {
     class_id: i64,
     from: NaiveDate,
     to: NaiveDate,
-    /// Sessions that were held, and lessons of the timetable that have none; without a timetable as many as were held.
+    /// Sessions that were held, and lessons of the timetable that were not; without a timetable as many as were held.
     #[schema(minimum = 0)]
     planned: usize,
+    /// Sessions that were held: somebody has a record in them. One that was opened by mistake, or whose photos still wait, was not.
     #[schema(minimum = 0)]
     taken: usize,
     /// The line of low attendance.
@@ -177,7 +179,7 @@ pub(super) struct StudentAttendanceResponse {
     student_id: i64,
     /// The classes that the student was in, of those that the caller may see.
     classes: Vec<StudentClassAttendance>,
-    /// Days with sessions of these classes.
+    /// Days with sessions of these classes that were held.
     days: Vec<StudentDay>,
 }
 
@@ -218,7 +220,7 @@ pub(super) struct ClassAttendanceQuery {
     from: NaiveDate,
     /// Last day.
     to: NaiveDate,
-    /// Only sessions and lessons of this subject.
+    /// Only sessions and lessons of this subject. A session without one is of its lesson's.
     subject_id: Option<i64>,
     /// The line of low attendance, percent; otherwise that of the server's settings.
     #[param(minimum = 0, maximum = 100)]
@@ -248,7 +250,7 @@ async fn get_class_attendance(
         return Err(Problem::new(Code::InvalidRequest, format!("below: {below} is not from 0 to 100")));
     }
     let wish = AttendanceWish { class: ClassId(id), days: (from, to), subject: subject_id.map(SubjectId) };
-    let found = attendance::class_attendance(&service.school, wish).await?;
+    let found = attendance::class_attendance(&service.school, wish, Utc::now()).await?;
     Ok(axum::Json(ClassAttendanceResponse::of(wish.class, &found, below)))
 }
 
@@ -262,6 +264,7 @@ async fn get_student_attendance(
     Query(RangeQuery { from, to }): Query<RangeQuery>,
 ) -> Result<axum::Json<StudentAttendanceResponse>, Problem> {
     let below = service.config().report.low_attendance_percent;
-    let found = attendance::student_attendance(&service.school, StudentId(id), (from, to), who.classes()).await?;
+    let (student, among) = (StudentId(id), who.classes());
+    let found = attendance::student_attendance(&service.school, student, (from, to), among, Utc::now()).await?;
     Ok(axum::Json(StudentAttendanceResponse::of(found, below)))
 }

@@ -40,14 +40,14 @@ pub(super) enum ExportRequest {
         /// Otherwise `xlsx`.
         format: Option<Format>,
     },
-    /// The register of a class: its members, and their status in every session of the days.
+    /// The register of a class: its members, and their status in every session of the days, three years at most.
     Register {
         class_id: i64,
         /// First day.
         from: NaiveDate,
         /// Last day.
         to: NaiveDate,
-        /// Only the sessions of this subject, by its name.
+        /// Only the sessions of this subject, by its name. A session without one is of its lesson's.
         subject: Option<String>,
         /// What becomes of the sessions of a pilot; otherwise they are left out.
         pilot: Option<PilotRule>,
@@ -61,7 +61,7 @@ pub(super) enum ExportRequest {
         from: NaiveDate,
         /// Last day.
         to: NaiveDate,
-        /// Only the sessions of this subject, by its name.
+        /// Only the sessions of this subject, by its name. A session without one is of its lesson's.
         subject: Option<String>,
         /// What becomes of the sessions of a pilot; otherwise they are left out.
         pilot: Option<PilotRule>,

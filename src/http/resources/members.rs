@@ -128,7 +128,7 @@ async fn list_members(
     Path(id): Path<i64>,
     Query(query): Query<MembersQuery>,
 ) -> Result<axum::Json<MembersResponse>, Problem> {
-    let on = query.on.unwrap_or_else(|| roster::today(&service.school));
+    let on = roster::day_or_today(&service.school, query.on)?;
     let pack = service.recogniser.key().clone();
     let read = service.read(move |conn| {
         classes::get(conn, ClassId(id))?;

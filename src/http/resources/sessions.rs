@@ -48,7 +48,7 @@ pub(super) struct SessionResponse {
     strangers: i32,
     confirmed_at: Option<DateTime<Utc>>,
     confirmed_by: Option<String>,
-    /// Who has signed it; only while it is confirmed.
+    /// Who has signed it; only while it is confirmed. Whether it counts does not depend on it: it does once anybody has a record.
     taken_by: Option<TakenBy>,
     /// When it was signed.
     taken_at: Option<DateTime<Utc>>,
@@ -218,11 +218,12 @@ async fn list_sessions(
 ) -> Result<axum::Json<Page<SessionResponse>>, Problem> {
     let class = query.class_id.map(ClassId);
     class.map_or(Ok(()), |class| who.require(class))?;
+    let (from, to) = session::times_of(&service.school, (query.from, query.to))?;
     let filter = SessionFilter {
         among: who.classes(),
         class,
-        from: query.from.map(|day| session::start_of(&service.school, day)),
-        to: query.to.map(|day| session::end_of(&service.school, day)),
+        from,
+        to,
         subject: query.subject_id.map(SubjectId),
         state: query.state.map(SessionState::from),
     };

@@ -123,7 +123,7 @@ pub(super) struct RegisterQuery {
     from: NaiveDate,
     /// Last day.
     to: NaiveDate,
-    /// Only the sessions of this subject, by its name.
+    /// Only the sessions of this subject, by its name. A session without one is of its lesson's.
     subject: Option<String>,
     /// What becomes of the sessions of a pilot; otherwise they are left out.
     #[param(inline)]
@@ -154,7 +154,9 @@ async fn export_session(
     Ok(file(bytes, wanted.format(), &format!("{stem}-{id}")))
 }
 
-/// The register of a class: its members, and their status in every session of the days.
+/// The register of a class: its members, and their status in every session of the days; three years at most.
+///
+/// A session in which nobody has a record is `NOT TAKEN`: its column is empty, and it counts for nobody.
 #[utoipa::path(get, path = "/classes/{class_id}/register", tag = "sheets", params(("class_id" = i64, Path), RegisterQuery),
     responses((status = 200, description = "The file", content(
         (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"), (String = "text/csv")))))]

@@ -18,9 +18,9 @@ pub(super) fn rows() -> Vec<Row> {
 /// Overviews of a range; sessions of a pilot are left out.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct StatisticsResponse {
-    /// Days with sessions, in order.
+    /// Days with sessions that were held, in order: somebody has a record in them.
     days: Vec<DayCounts>,
-    /// Classes with sessions, by term, name and section.
+    /// Classes with sessions that were held, by term, name and section.
     classes: Vec<ClassCounts>,
     /// Days on which photos were looked at, in order; those of pilots count.
     processing: Vec<ProcessingCounts>,

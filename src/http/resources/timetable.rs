@@ -11,21 +11,22 @@ use super::attendance::RangeQuery;
 use super::words::SessionProgress;
 use crate::app::error::Code;
 use crate::app::timetable::{self, Planned, PlannedWish, Registers};
-use crate::db::holidays::{self, HolidayRow, NewHoliday};
+use crate::db::holidays::{HolidayRow, NewHoliday};
 use crate::domain::ids::{ClassId, HolidayId, SlotId, SubjectId};
 use crate::domain::timetable::Slot;
-use crate::http::extract::{Json, Path, Query, Who};
+use crate::http::extract::{AuditBy, Json, Path, Query, Who};
 use crate::http::problem::Problem;
 use crate::http::service::Service;
-use crate::http::table::{CHANGE_ROSTER, READ_ATTENDANCE, READ_ROSTER, ROOT, Row, row};
+use crate::http::table::{Audit, CHANGE_ROSTER, READ_ATTENDANCE, READ_ROSTER, ROOT, Row, row};
 
 pub(super) fn rows() -> Vec<Row> {
     vec![
         row!(READ_ROSTER, list_holidays),
-        row!(CHANGE_ROSTER, add_holiday),
-        row!(CHANGE_ROSTER, delete_holiday),
+        // Changes write their own lines, called like the operation, with what was there before.
+        row!(CHANGE_ROSTER, add_holiday).audit(Audit::Nothing),
+        row!(CHANGE_ROSTER, delete_holiday).audit(Audit::Nothing),
         row!(READ_ROSTER, get_timetable),
-        row!(CHANGE_ROSTER, replace_timetable),
+        row!(CHANGE_ROSTER, replace_timetable).audit(Audit::Nothing),
         row!(READ_ATTENDANCE, list_planned_sessions),
     ]
 }
@@ -191,10 +192,10 @@ pub(super) struct PlannedSession {
     minutes: u32,
     /// What the class has off for on that day.
     holiday: Option<String>,
-    /// The session that was held: it starts within the lesson, or a little before.
+    /// The session of the lesson: it starts within it, or a little before. Of several the first that was held.
     session_id: Option<i64>,
     state: Option<SessionProgress>,
-    /// Whether anything is written in the register of that session.
+    /// Whether that session was held: somebody has a record in it.
     taken: bool,
 }
 
@@ -232,11 +233,12 @@ pub(super) struct PlannedQuery {
     to: NaiveDate,
     /// Only this class; otherwise all that the caller may see.
     class_id: Option<i64>,
-    /// `false`: only lessons that have begun, on no holiday, whose register was not taken. `true`: only those that were taken.
+    /// `false`: only lessons that have begun, on no holiday, whose register was not taken: nobody has a record. `true`: only those
+    /// that were taken.
     taken: Option<bool>,
 }
 
-/// The holidays of the school and of the classes that the caller may see.
+/// The holidays of the school and of the classes that the caller may see; a range has three years at most.
 #[utoipa::path(get, path = "/holidays", tag = "timetable", params(RangeQuery),
     responses((status = 200, body = HolidaysResponse)))]
 async fn list_holidays(
@@ -245,7 +247,7 @@ async fn list_holidays(
     Query(RangeQuery { from, to }): Query<RangeQuery>,
 ) -> Result<axum::Json<HolidaysResponse>, Problem> {
     let among = who.classes();
-    let mut rows = service.read(move |conn| holidays::between(conn, (from, to))).await?;
+    let mut rows = timetable::holidays(&service.school, (from, to)).await?;
     let is_seen = |class: ClassId| among.as_ref().is_none_or(|among| among.contains(&class));
     rows.retain(|row| row.class_id.is_none_or(is_seen));
     Ok(axum::Json(HolidaysResponse { items: rows.into_iter().map(HolidayResponse::from).collect() }))
@@ -256,11 +258,12 @@ async fn list_holidays(
     responses((status = 201, body = HolidayResponse, headers(("Location" = String, description = "The holidays")))))]
 async fn add_holiday(
     State(service): State<Service>,
+    AuditBy(by): AuditBy,
     Json(request): Json<AddHolidayRequest>,
 ) -> Result<impl IntoResponse, Problem> {
     let AddHolidayRequest { from, to, name, class_id } = request;
     let new = NewHoliday { class_id: class_id.map(ClassId), first_day: from, last_day: to, name };
-    let row = timetable::add_holiday(&service.school, new).await?;
+    let row = timetable::add_holiday(&service.school, new, (by, Utc::now())).await?;
     let location = format!("{ROOT}/holidays?from={from}&to={to}");
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], axum::Json(HolidayResponse::from(row))))
 }
@@ -268,8 +271,12 @@ async fn add_holiday(
 /// Takes a holiday back.
 #[utoipa::path(delete, path = "/holidays/{holiday_id}", tag = "timetable", params(("holiday_id" = i64, Path)),
     responses((status = 204)))]
-async fn delete_holiday(State(service): State<Service>, Path(id): Path<i64>) -> Result<StatusCode, Problem> {
-    timetable::remove_holiday(&service.school, HolidayId(id)).await?;
+async fn delete_holiday(
+    State(service): State<Service>,
+    AuditBy(by): AuditBy,
+    Path(id): Path<i64>,
+) -> Result<StatusCode, Problem> {
+    timetable::remove_holiday(&service.school, HolidayId(id), (by, Utc::now())).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -288,14 +295,16 @@ async fn get_timetable(
     request_body = TimetableBody, responses((status = 200, body = TimetableBody)))]
 async fn replace_timetable(
     State(service): State<Service>,
+    AuditBy(by): AuditBy,
     Path(id): Path<i64>,
     Json(request): Json<TimetableBody>,
 ) -> Result<axum::Json<TimetableBody>, Problem> {
     let new = request.slots.into_iter().map(SlotItem::read).collect::<Result<Vec<_>, _>>()?;
-    Ok(axum::Json(timetable::replace(&service.school, ClassId(id), new).await?.into()))
+    let stored = timetable::replace(&service.school, ClassId(id), new, (by, Utc::now())).await?;
+    Ok(axum::Json(stored.into()))
 }
 
-/// The lessons of timetables, with the session of each that was held; 20,000 at most.
+/// The lessons of timetables within the terms of their classes, with the session of each; 20,000 at most.
 #[utoipa::path(get, path = "/planned-sessions", tag = "timetable", params(PlannedQuery),
     responses((status = 200, body = PlannedSessionsResponse)))]
 async fn list_planned_sessions(
@@ -310,6 +319,7 @@ async fn list_planned_sessions(
         Some(true) => Registers::Taken,
         Some(false) => Registers::NotTaken,
     };
-    let found = timetable::planned(&service.school, PlannedWish { among, days: (from, to), registers }).await?;
+    let wish = PlannedWish { among, days: (from, to), registers };
+    let found = timetable::planned(&service.school, wish, Utc::now()).await?;
     Ok(axum::Json(PlannedSessionsResponse { items: found.into_iter().map(PlannedSession::from).collect() }))
 }

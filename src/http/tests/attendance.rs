@@ -17,7 +17,10 @@ struct Scene {
 
 impl Scene {
     async fn start() -> Self {
-        let server = TestServer::start().await;
+        Self::on(TestServer::start().await).await
+    }
+
+    async fn on(server: TestServer) -> Self {
         let made = server.school.change(|conn| Ok(testing::school(conn)?)).await.unwrap();
         let admin = server.user("admin", Role::Admin, &[]).await;
         let teacher = server.user("teacher", Role::Teacher, &[made.class]).await;
@@ -51,6 +54,7 @@ async fn a_schools_own_styles_are_on_its_sheets() {
     let set = scene.send(&scene.admin, "PUT", "/status-styles", &styles).await;
     assert_eq!(set.json::<Value>().await.unwrap(), styles);
     assert_eq!(scene.get(&scene.teacher, "/status-styles").await, styles);
+    mark(&scene, scene.made.session.0, ["unmarked", "absent", "late"]).await;
     let (class, days) = (scene.made.class.0, "from=2025-09-01&to=2025-09-30&format=csv");
     let register = scene.server.get(&format!("/api/v1/classes/{class}/register?{days}"));
     let register = register.bearer_auth(&scene.teacher).send().await.unwrap().text().await.unwrap();
@@ -76,6 +80,66 @@ async fn session(scene: &Scene, starts_at: &str, name: &str) -> i64 {
     let body = json!({ "class_id": scene.made.class.0, "starts_at": starts_at, "name": name });
     let made = scene.send(&scene.teacher, "POST", "/sessions", &body).await;
     made.json::<Value>().await.unwrap()["id"].as_i64().unwrap()
+}
+
+#[tokio::test]
+async fn days_that_cannot_be_are_refused_everywhere() {
+    let server = TestServer::with(|config| config.time_zone = chrono_tz::Asia::Kolkata).await;
+    let scene = Scene::on(server).await;
+    let (class, member) = (scene.made.class.0, scene.made.members[0]);
+    let student = scene.server.school.change(move |conn| Ok(crate::db::members::get(conn, member)?.student_id.0));
+    let student = student.await.unwrap();
+    let refused = async |method: &str, path: &str, body: &Value| {
+        let answer = scene.send(&scene.admin, method, path, body).await;
+        let status = answer.status();
+        let told: Value = answer.json().await.unwrap();
+        assert_eq!(
+            (status.as_u16(), &told["code"]),
+            (400, &json!("INVALID_REQUEST")),
+            "{method} {path} {body}: {told}"
+        );
+        told["detail"].as_str().unwrap().to_owned()
+    };
+    for far in ["-262143-01-01", "0001-01-01", "9999-12-31", "%2B10000-01-01", "%2B262142-12-31"] {
+        for path in [
+            format!("/statistics?from={far}&to={far}"),
+            format!("/classes/{class}/attendance?from={far}&to={far}"),
+            format!("/students/{student}/attendance?from={far}&to={far}"),
+            format!("/classes/{class}/register?from={far}&to={far}&format=csv"),
+            format!("/classes/{class}/register?from={far}&to={far}"),
+            format!("/classes/{class}/leaves?from={far}&to={far}"),
+            format!("/classes/{class}/members?on={far}"),
+            format!("/classes/{class}/enrolment-health?on={far}"),
+            format!("/planned-sessions?from={far}&to={far}"),
+            format!("/holidays?from={far}&to={far}"),
+            format!("/sessions?from={far}"),
+            format!("/sessions?to={far}"),
+        ] {
+            let words = refused("GET", &path, &Value::Null).await;
+            assert!(words.contains("is too far away: days are from 1900-01-01 to 9998-12-31"), "{path}: {words}");
+        }
+    }
+    for far in ["-262143-01-01", "+262142-12-31"] {
+        let slot = json!({ "weekday": "monday", "starts_at": "09:00", "minutes": 45, "valid_from": far });
+        for (method, path, body) in [
+            ("POST", format!("/students/{student}/leaves"), json!({ "from": far, "to": far, "kind": "sick" })),
+            ("POST", "/holidays".into(), json!({ "from": far, "to": far, "name": "x" })),
+            ("POST", "/exports".into(), json!({ "what": "register", "class_id": class, "from": far, "to": far })),
+            ("POST", "/exports".into(), json!({ "what": "workbook", "class_id": class, "from": far, "to": far })),
+            ("PATCH", format!("/members/{}", member.0), json!({ "to": far })),
+            ("PUT", format!("/classes/{class}/timetable"), json!({ "slots": [slot] })),
+        ] {
+            refused(method, &path, &body).await;
+        }
+    }
+    let long = "from=2025-01-01&to=2028-01-06";
+    for path in [format!("/classes/{class}/register?{long}"), format!("/classes/{class}/register?{long}&format=csv")] {
+        assert_eq!(refused("GET", &path, &Value::Null).await, "1101 days are asked for; at most 1100 at once");
+    }
+    for what in ["register", "workbook"] {
+        let body = json!({ "what": what, "class_id": class, "from": "2025-01-01", "to": "9998-12-31" });
+        refused("POST", "/exports", &body).await;
+    }
 }
 
 #[tokio::test]
@@ -249,6 +313,11 @@ async fn a_timetable_tells_the_lessons_of_a_day_and_the_registers_that_are_missi
     let starts: Vec<&Value> = missing["items"].as_array().unwrap().iter().map(|item| &item["starts_at"]).collect();
     assert_eq!(starts, ["2025-09-02T03:30:00Z"], "the trip is none");
     assert_eq!(scene.get(&other, "/planned-sessions?from=2025-09-01&to=2025-09-09").await["items"], json!([]));
+    let log = scene.get(&scene.admin, "/audit").await;
+    let written: Vec<_> =
+        log["items"].as_array().unwrap().iter().map(|line| line["action"].as_str().unwrap()).collect();
+    let of = |part: &str| written.iter().copied().filter(|action| action.contains(part)).collect::<Vec<_>>();
+    assert_eq!((of("holiday"), of("timetable")), (vec!["add_holiday"], vec!["replace_timetable"]), "a line each");
     let gone = format!("/holidays/{}", trip["holiday_id"]);
     assert_eq!(scene.send(&scene.admin, "DELETE", &gone, &json!({})).await.status(), StatusCode::NO_CONTENT);
     let again = scene.send(&scene.admin, "DELETE", &gone, &json!({})).await;
