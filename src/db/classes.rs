@@ -44,6 +44,20 @@ pub fn get(conn: &mut AnyConnection, id: ClassId) -> Result<ClassRow, DbError> {
     classes::table.find(id).select(ClassRow::as_select()).first(conn).or_not_found("the class")
 }
 
+/// Until the end of the caller's transaction nobody else locks this class, or gets a session of it by
+/// [`sessions::lock`](super::sessions::lock). On SQLite a [`transaction`](super::transaction) is alone already.
+///
+/// # Errors
+/// [`DbError::NotFound`].
+pub fn lock(conn: &mut AnyConnection, id: ClassId) -> Result<(), DbError> {
+    let class = classes::table.find(id);
+    let found: QueryResult<ClassId> = match conn {
+        AnyConnection::Sqlite(sqlite) => class.select(classes::id).first(sqlite),
+        AnyConnection::Postgres(postgres) => class.for_no_key_update().select(classes::id).first(postgres),
+    };
+    found.map(drop).or_not_found("the class")
+}
+
 /// The class of that name, section and term, if there is one.
 ///
 /// # Errors

@@ -33,7 +33,12 @@ pub struct MemberRow {
 impl MemberRow {
     /// Whether a day is one of the stay.
     pub fn is_member_on(&self, day: NaiveDate) -> bool {
-        self.valid_from.is_none_or(|first| first <= day) && self.valid_to.is_none_or(|last| day <= last)
+        self.is_member_between((day, day))
+    }
+
+    /// Whether some day from the first to the last is one of the stay.
+    pub fn is_member_between(&self, (first, last): (NaiveDate, NaiveDate)) -> bool {
+        self.valid_from.is_none_or(|from| from <= last) && self.valid_to.is_none_or(|to| first <= to)
     }
 }
 
