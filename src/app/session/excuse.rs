@@ -55,12 +55,13 @@ mod tests {
     use super::*;
     use crate::app::audit::By;
     use crate::app::leaves::{LeaveEntry, add, remove};
+    use crate::app::review::withdraw;
     use crate::app::session::{Created, SessionEntry, StartsAt, create};
     use crate::app::testing::{Class, noon, wait};
     use crate::db::records::RecordRow;
     use crate::db::testing::{at, day, on_each_database};
     use crate::db::{sessions, students};
-    use crate::domain::access::Reach;
+    use crate::domain::access::{Actor, Reach};
     use crate::domain::ids::SessionId;
     use crate::domain::leave::LeaveKind;
     use crate::domain::status::AttendanceStatus::{self, Excused, Late};
@@ -112,6 +113,16 @@ mod tests {
             let excused = [(asha, Excused, RecordSource::Auto)];
             assert_eq!(records(&class, made("2025-09-02 03:30:00")), excused);
             assert_eq!(records(&class, made("2025-09-03 03:30:00")), []);
+        }
+
+        fn whoever_is_on_leave_is_excused_again_when_a_correction_is_withdrawn(db) {
+            let class = Class::new(db);
+            let asha = class.members[0];
+            wait(add(&class.school, leave(&class, asha), By::command(), &Reach::All)).unwrap();
+            class.correct(asha, Late);
+            let withdrawn = withdraw(&class.school, class.session, asha, Actor::command(), None);
+            assert_eq!(wait(withdrawn).unwrap().unwrap().status, Excused);
+            assert_eq!(records(&class, class.session), [(asha, Excused, RecordSource::Auto)]);
         }
 
         fn photos_that_come_later_say_the_rest(db) {
