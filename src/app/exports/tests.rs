@@ -65,16 +65,15 @@ on_each_database! {
     fn a_session_is_made_as_it_was_asked_for(db) {
         run(async {
             let scene = Scene::new(db);
-            let pages = async |options| {
+            let has_evidence = async |options| {
                 let file = SessionFile::of(SessionFormat::Xlsx, options).unwrap();
                 let id = request(&scene.school, ExportWish::session(scene.session, file), None).await.unwrap();
                 scene.work().await;
-                let workbook: calamine::Xlsx<_> =
-                    calamine::Reader::new(std::io::Cursor::new(scene.fetch(id).await)).unwrap();
-                calamine::Reader::sheet_names(&workbook)
+                // Names of parts stand in an archive as they are.
+                scene.fetch(id).await.windows(24).any(|name| name == b"xl/worksheets/sheet2.xml")
             };
-            assert_eq!(pages(SessionOptions::default()).await, ["Attendance", "Evidence"]);
-            assert_eq!(pages(SessionOptions { evidence: Some(false), ..Default::default() }).await, ["Attendance"]);
+            assert!(has_evidence(SessionOptions::default()).await);
+            assert!(!has_evidence(SessionOptions { evidence: Some(false), ..Default::default() }).await);
             let moodle = ExportWish::session(scene.session, SessionFile::Moodle(MoodleIdentifier::Email));
             let id = request(&scene.school, moodle.clone(), None).await.unwrap();
             scene.work().await;
