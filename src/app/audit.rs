@@ -13,7 +13,7 @@ use crate::db::audit::{self, AuditRow, NewLine};
 use crate::db::{AnyConnection, DbError, Json, Listed, Page};
 use crate::domain::access::{Actor, ActorKind};
 use crate::domain::ids::{
-    ClassId, FaceId, HolidayId, MemberId, PhotoId, SampleId, SessionId, StudentId, SubjectId, TokenId, UserId,
+    ClassId, FaceId, HolidayId, LeaveId, MemberId, PhotoId, SampleId, SessionId, StudentId, SubjectId, TokenId, UserId,
 };
 
 pub use crate::db::audit::AuditFilter;
@@ -65,7 +65,7 @@ macro_rules! objects {
 
 objects! {
     ClassId "class" StudentId "student" MemberId "member" SubjectId "subject" SampleId "sample" SessionId "session"
-    PhotoId "photo" FaceId "face" UserId "user" TokenId "token" HolidayId "holiday"
+    PhotoId "photo" FaceId "face" LeaveId "leave" HolidayId "holiday" UserId "user" TokenId "token"
 }
 
 /// One line to be.

@@ -132,6 +132,8 @@ codes! {
     ExportNotFound,
     /// It is still being made, or could not be made.
     ExportNotReady,
+    /// It is of a pilot, and what was asked for is of sessions that count.
+    PilotSession,
     /// Somebody else has changed it since.
     VersionConflict,
     /// It was confirmed; reopen it first.
@@ -371,7 +373,7 @@ impl From<ExportError> for Error {
 impl From<ReturnedError> for Error {
     fn from(error: ReturnedError) -> Self {
         let code = match &error {
-            ReturnedError::TooLarge { .. } => Code::RequestTooLarge,
+            ReturnedError::TooLarge { .. } | ReturnedError::TooManyPages { .. } => Code::RequestTooLarge,
             ReturnedError::Workbook { .. } | ReturnedError::NoSheet { .. } => Code::InvalidTable,
             ReturnedError::Table(problems) => return problems.clone().into(),
         };

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::attendance::require_range;
 use super::error::{Code, Error};
 use super::photo::failure;
-use super::report::{self, RegisterOf, SheetFormat};
+use super::report::{self, RegisterOf, SessionFile, SheetFormat};
 use super::work::{bad_payload, finish_with, storage_failure};
 use super::{School, jobs};
 use crate::db::{AnyConnection, classes, sessions};
@@ -33,6 +33,9 @@ pub(crate) const TOPIC: &str = "export";
 pub struct ExportWish {
     pub sheet: Sheet,
     pub format: SheetFormat,
+    /// Of a session; none of one that is as usual, as wishes are that wait since before more could be said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    session_file: Option<SessionFile>,
 }
 
 /// The sheets that there are.
@@ -79,10 +82,24 @@ pub struct Export {
 }
 
 impl ExportWish {
+    /// Of one session.
+    pub fn session(id: SessionId, file: SessionFile) -> Self {
+        Self { session_file: Some(file), ..Self::of(Sheet::Session(id), file.format()) }
+    }
+
+    /// Of anything; of a session as it usually is.
+    pub const fn of(sheet: Sheet, format: SheetFormat) -> Self {
+        Self { sheet, format, session_file: None }
+    }
+
+    fn session_file(&self) -> SessionFile {
+        self.session_file.unwrap_or_else(|| self.format.into())
+    }
+
     fn file_name(&self) -> String {
         let of = |register: &RegisterOf| format!("class-{}_{}_{}", register.class.0, register.days.0, register.days.1);
         let stem = match &self.sheet {
-            Sheet::Session(session) => format!("session-{}", session.0),
+            Sheet::Session(session) => format!("{}-{}", self.session_file().stem(), session.0),
             Sheet::Register(register) => of(register),
             Sheet::Workbook(register) => format!("{}_sessions", of(register)),
         };
@@ -93,10 +110,14 @@ impl ExportWish {
     ///
     /// # Errors
     /// `SESSION_NOT_FOUND`, `CLASS_NOT_FOUND`, `SUBJECT_NOT_FOUND`; `INVALID_REQUEST` for days in the wrong order, too far away,
-    /// or more than three years, and for a workbook as CSV.
+    /// or more than three years, and for a workbook as CSV; `PILOT_SESSION` for one for Moodle.
     fn class(&self, conn: &mut AnyConnection) -> Result<ClassId, Error> {
         match &self.sheet {
-            Sheet::Session(session) => Ok(sessions::get(conn, *session)?.class_id),
+            Sheet::Session(session) => {
+                let session = sessions::get(conn, *session)?;
+                report::require_countable(&session, self.session_file())?;
+                Ok(session.class_id)
+            }
             Sheet::Workbook(_) if self.format != SheetFormat::Xlsx => {
                 Err(Error::new(Code::InvalidRequest, "a workbook has pages, which CSV has not: ask for xlsx"))
             }
@@ -111,8 +132,9 @@ impl ExportWish {
     }
 
     async fn bytes(self, school: &School) -> Result<Vec<u8>, Error> {
+        let file = self.session_file();
         match self.sheet {
-            Sheet::Session(session) => report::session_file(school, session, self.format.into()).await,
+            Sheet::Session(session) => report::session_file(school, session, file).await,
             Sheet::Register(register) => report::register_of(school, register, self.format).await,
             Sheet::Workbook(register) => report::workbook_of(school, register).await,
         }
@@ -123,8 +145,8 @@ impl ExportWish {
 /// that job.
 ///
 /// # Errors
-/// As what is wanted may be wrong: `SESSION_NOT_FOUND`, `CLASS_NOT_FOUND`, `SUBJECT_NOT_FOUND`, `INVALID_REQUEST`; `BUSY` when
-/// too many wait already.
+/// As what is wanted may be wrong: `SESSION_NOT_FOUND`, `CLASS_NOT_FOUND`, `SUBJECT_NOT_FOUND`, `INVALID_REQUEST`, `PILOT_SESSION`;
+/// `BUSY` when too many wait already.
 pub async fn request(school: &School, wish: ExportWish, owner: Option<String>) -> Result<JobId, Error> {
     let (max_attempts, limit) = (school.config.queue.max_attempts, school.config.server.queue_limit);
     school

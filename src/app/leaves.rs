@@ -1,22 +1,28 @@
 //! Leaves: a student is excused beforehand, for days, with or without a document.
 //!
 //! A leave shows when a session settles: whoever is on leave and was not seen is excused, whoever was seen is pointed out, and
-//! what a person says of a record wins over both. So sessions of these days are settled anew when a leave comes or goes; one
-//! that is confirmed stays as it is and is named in the answer.
+//! what a person says of a record wins over both. So sessions of these days are settled anew when a leave comes or goes; in one
+//! without photos whoever is on leave is excused and nobody else has a record. A session that is confirmed stays as it is and is
+//! named in the answer.
+//!
+//! Leaves are of the classes that the student is in on one of their days: teachers of other years' classes have no business with
+//! them.
 
 use std::collections::BTreeMap;
 
 use chrono::{NaiveDate, Utc};
+use serde_json::json;
 
 use super::School;
+use super::audit::{self, By, Entry};
 use super::error::{Code, Error};
 use super::freshness::can_be_judged;
 use super::session::{self, Matching};
 use crate::config::Config;
 use crate::db::leaves::{self, LeaveRow, NewLeave, StoredDocument};
-use crate::db::members::EnrolledRow;
+use crate::db::members::{EnrolledRow, MemberRow};
 use crate::db::{AnyConnection, DbError, classes, members, sessions, students};
-use crate::domain::access::Actor;
+use crate::domain::access::Reach;
 use crate::domain::days;
 use crate::domain::ids::{ClassId, LeaveId, MemberId, SessionId, StudentId};
 use crate::domain::leave::{Leave, LeaveKind, MAX_DAYS};
@@ -42,7 +48,7 @@ pub struct LeaveEntry {
 /// What became of the sessions of a leave's days.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Effect {
-    /// Settled anew.
+    /// Settled anew, also those without photos.
     pub settled: Vec<SessionId>,
     /// Left as they are: somebody has signed them.
     pub confirmed: Vec<SessionId>,
@@ -57,28 +63,35 @@ pub struct MemberLeave {
     pub member: EnrolledRow,
 }
 
-/// Notes a leave.
+/// Notes a leave, for somebody who sees the classes of `reach`.
 ///
 /// # Errors
-/// `STUDENT_NOT_FOUND`; `ALREADY_EXISTS` when the student is on leave on one of the days; `INVALID_REQUEST` for days in the wrong
-/// order, more than a year, or a remark that is too long; `MODEL_NOT_LOADED` when sessions are to be settled and the lines of the
-/// settings' pack cannot be read.
-pub async fn add(school: &School, entry: LeaveEntry, actor: &Actor) -> Result<(LeaveRow, Effect), Error> {
+/// `STUDENT_NOT_FOUND`; `FORBIDDEN` when the student is in none of these classes on one of the days; `ALREADY_EXISTS` when the
+/// student is on leave on one of the days; `INVALID_REQUEST` for days in the wrong order, more than a year, or a remark that is
+/// too long; `MODEL_NOT_LOADED` when sessions are to be settled and the lines of the settings' pack cannot be read.
+pub async fn add(school: &School, entry: LeaveEntry, by: By, reach: &Reach) -> Result<(LeaveRow, Effect), Error> {
     let LeaveEntry { student, days, kind, remark } = entry;
     let remark = remark.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     require_possible(days, remark.as_deref())?;
-    let (config, created_by) = (school.config.clone(), actor.name.clone());
+    let (config, created_by, reach) = (school.config.clone(), by.actor.name.clone(), reach.clone());
     school
         .change(move |conn| {
-            students::get(conn, student)?;
+            let stays = locked(conn, student, days)?;
+            if reach != Reach::All && !stays.iter().any(|stay| reach.includes(stay.class_id)) {
+                let text = format!("{student} is in none of your classes on these days");
+                return Err(Error::new(Code::Forbidden, text));
+            }
             if let Some(other) = leaves::of_students(conn, &[student], days)?.first() {
                 let text = format!("the student is on leave from {} to {} already", other.first_day, other.last_day);
                 return Err(Error::new(Code::AlreadyExists, text));
             }
-            let (first_day, last_day, created_at) = (days.0, days.1, Utc::now().naive_utc());
+            let now = Utc::now();
+            let (first_day, last_day, created_at) = (days.0, days.1, now.naive_utc());
             let new = NewLeave { student_id: student, first_day, last_day, kind, remark, created_by, created_at };
             let row = leaves::insert(conn, &new)?;
-            let effect = settle_anew(conn, &row, &config)?;
+            let effect = settle_anew(conn, &stays, days, &config)?;
+            let line = Entry::new(&by, "leave.add", now).on(row.id).with(detail(&row, &effect));
+            audit::record(conn, &line)?;
             Ok((row, effect))
         })
         .await
@@ -89,12 +102,17 @@ pub async fn add(school: &School, entry: LeaveEntry, actor: &Actor) -> Result<(L
 /// # Errors
 /// `LEAVE_NOT_FOUND`; `MODEL_NOT_LOADED` as with [`add`]; `STORAGE_ERROR` when the document cannot be deleted: the leave is gone
 /// then, and `rollcall admin storage check` finds what is left.
-pub async fn remove(school: &School, id: LeaveId) -> Result<Effect, Error> {
+pub async fn remove(school: &School, id: LeaveId, by: By) -> Result<Effect, Error> {
     let config = school.config.clone();
     let gone = school.change(move |conn| {
+        let known = leaves::get(conn, id)?;
+        let days = (known.first_day, known.last_day);
+        let stays = locked(conn, known.student_id, days)?;
+        // Its document may have come meanwhile, or the leave have gone.
         let row = leaves::get(conn, id)?;
         leaves::delete(conn, id)?;
-        let effect = settle_anew(conn, &row, &config)?;
+        let effect = settle_anew(conn, &stays, days, &config)?;
+        audit::record(conn, &Entry::new(&by, "leave.remove", Utc::now()).on(id).with(detail(&row, &effect)))?;
         Ok((row, effect))
     });
     let (row, effect) = gone.await?;
@@ -119,7 +137,7 @@ pub async fn of_class(
             classes::get(conn, class)?;
             let roll = members::between(conn, class, days.0, days.1)?;
             let of_member = |leave: LeaveRow| {
-                let is_whose = |row: &&EnrolledRow| row.student.id == leave.student_id && touches(&leave, row);
+                let is_whose = |row: &&EnrolledRow| row.student.id == leave.student_id && touches(&leave, &row.member);
                 let member = roll.iter().find(is_whose)?.clone();
                 Some(MemberLeave { leave, member })
             };
@@ -128,15 +146,22 @@ pub async fn of_class(
         .await
 }
 
-/// The leaves of a student, in order of time.
+/// The leaves of a student, in order of time; those that the classes of `reach` have to do with.
 ///
 /// # Errors
 /// `STUDENT_NOT_FOUND`.
-pub async fn of_student(school: &School, student: StudentId) -> Result<Vec<LeaveRow>, Error> {
+pub async fn of_student(school: &School, student: StudentId, reach: &Reach) -> Result<Vec<LeaveRow>, Error> {
+    let reach = reach.clone();
     school
         .read(move |conn| {
             students::get(conn, student)?;
-            Ok(leaves::of_student(conn, student)?)
+            let mut found = leaves::of_student(conn, student)?;
+            if reach != Reach::All {
+                let stays = members::of_student(conn, student)?;
+                let own: Vec<&MemberRow> = stays.iter().filter(|stay| reach.includes(stay.class_id)).collect();
+                found.retain(|leave| own.iter().any(|stay| touches(leave, stay)));
+            }
+            Ok(found)
         })
         .await
 }
@@ -234,17 +259,47 @@ fn require_possible((first, last): (NaiveDate, NaiveDate), remark: Option<&str>)
     }
 }
 
-fn touches(leave: &LeaveRow, row: &EnrolledRow) -> bool {
-    row.member.touches((leave.first_day, leave.last_day))
+fn touches(leave: &LeaveRow, stay: &MemberRow) -> bool {
+    stay.touches((leave.first_day, leave.last_day))
 }
 
-/// Settles the sessions of a leave's days anew in which something was judged. Locks are taken class by class in the order of
-/// their numbers, so that two of these never wait for each other.
-fn settle_anew(conn: &mut AnyConnection, leave: &LeaveRow, config: &Config) -> Result<Effect, Error> {
-    let zone = config.time_zone;
-    let times = session::utc_range(leave.first_day, leave.last_day, zone);
-    let mut stays = members::of_student(conn, leave.student_id)?;
+/// What the audit log says of a leave: no remark, no name.
+fn detail(leave: &LeaveRow, effect: &Effect) -> serde_json::Value {
+    json!({
+        "student": leave.student_id, "from": leave.first_day, "to": leave.last_day, "kind": leave.kind.as_str(),
+        "document": leave.document_key.is_some(), "settled": effect.settled, "confirmed": effect.confirmed.len(),
+        "unread": effect.unread.len(),
+    })
+}
+
+/// Keeps everybody else from noting leaves of this student, and from settling, signing or making sessions of the classes that the
+/// student is in on some of these days, which are returned. Classes come first, in the order of their numbers, and then the
+/// student, as where faces are learned: so two of these never wait for each other.
+fn locked(
+    conn: &mut AnyConnection,
+    student: StudentId,
+    days: (NaiveDate, NaiveDate),
+) -> Result<Vec<MemberRow>, DbError> {
+    let mut stays = members::of_student(conn, student)?;
+    stays.retain(|stay| stay.touches(days));
     stays.sort_by_key(|stay| stay.class_id);
+    for stay in &stays {
+        classes::lock(conn, stay.class_id)?;
+    }
+    students::lock(conn, student)?;
+    Ok(stays)
+}
+
+/// Settles the sessions of some days of stays anew. The classes are locked by the caller, so that what is read of a session here
+/// is what it is until the end: one that is being judged or signed meanwhile is waited for.
+fn settle_anew(
+    conn: &mut AnyConnection,
+    stays: &[MemberRow],
+    (first, last): (NaiveDate, NaiveDate),
+    config: &Config,
+) -> Result<Effect, Error> {
+    let zone = config.time_zone;
+    let times = session::utc_range(first, last, zone);
     let mut effect = Effect::default();
     let mut matching = None;
     for stay in stays {
@@ -254,8 +309,11 @@ fn settle_anew(conn: &mut AnyConnection, leave: &LeaveRow, config: &Config) -> R
                 effect.confirmed.push(row.id);
                 continue;
             }
-            // Nothing was judged yet: the leave is seen when it is.
             if row.gallery_fingerprint.is_none() {
+                // With photos to come, the leave is seen when they are.
+                if session::excuse(conn, &row, zone, Utc::now().naive_utc())? {
+                    effect.settled.push(row.id);
+                }
                 continue;
             }
             let matching = match &mut matching {

@@ -13,8 +13,10 @@ pub enum Named {
     Photo(PhotoId),
     Face(FaceId),
     Member(MemberId),
+    /// Of every class that the student is or was in.
     Student(StudentId),
     Sample(SampleId),
+    /// Of the classes that the student is in on its days.
     Leave(LeaveId),
     Job(JobId),
     Export(JobId),
@@ -46,10 +48,7 @@ pub fn classes_of(conn: &mut AnyConnection, named: Named, caller: Option<&str>) 
             let student = reach::student_of_sample(conn, id)?;
             of_student(conn, student)?
         }
-        Named::Leave(id) => {
-            let student = reach::student_of_leave(conn, id)?;
-            of_student(conn, student)?
-        }
+        Named::Leave(id) => Belongs::To(reach::of_leave(conn, id)?),
         Named::Job(id) => return of_job(conn, id, caller),
         // Whoever has asked for it may have lost the class since.
         Named::Export(id) => return of_job(conn, id, None),

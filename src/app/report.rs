@@ -3,6 +3,7 @@
 mod evidence;
 mod outline;
 mod portions;
+mod session_file;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ pub use evidence::EvidenceWish;
 pub(super) use outline::{Extent, Outline};
 pub use portions::RegisterPortions;
 use serde::{Deserialize, Serialize};
+pub use session_file::{MoodleIdentifier, SessionFile, SessionFormat, SessionOptions};
 
 use super::attendance::require_range;
 use super::error::{Code, Error};
@@ -57,47 +59,11 @@ impl SheetFormat {
     }
 }
 
-/// What the sheet of one session is written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SessionFile {
-    Workbook(EvidenceWish),
-    Csv,
-    /// CSV for Moodle's attendance plugin.
-    Moodle(MoodleIdentifier),
-}
-
-/// By what Moodle is to know the students.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum MoodleIdentifier {
-    /// The ID number of their profile there.
-    #[default]
-    Prn,
-    Email,
-}
-
-impl SessionFile {
-    pub const fn format(self) -> SheetFormat {
-        match self {
-            Self::Workbook(_) => SheetFormat::Xlsx,
-            Self::Csv | Self::Moodle(_) => SheetFormat::Csv,
-        }
-    }
-}
-
-impl From<SheetFormat> for SessionFile {
-    /// Workbooks show the evidence of members, not that of strangers.
-    fn from(format: SheetFormat) -> Self {
-        match format {
-            SheetFormat::Xlsx => Self::Workbook(EvidenceWish::Members),
-            SheetFormat::Csv => Self::Csv,
-        }
-    }
-}
-
 /// The sheet of one session, as bytes. With evidence it decodes the session's photos, one at a time.
 ///
 /// # Errors
-/// `SESSION_NOT_FOUND`, and what is wrong with the settings' labels. Photos that are gone are none: the sheet says so.
+/// `SESSION_NOT_FOUND`, `PILOT_SESSION`, and what is wrong with the settings' labels. Photos that are gone are none: the sheet
+/// says so.
 pub async fn session_file(school: &School, id: SessionId, file: SessionFile) -> Result<Vec<u8>, Error> {
     let config = school.config.clone();
     let wish = match file {
@@ -105,6 +71,7 @@ pub async fn session_file(school: &School, id: SessionId, file: SessionFile) -> 
         SessionFile::Workbook(wish) => wish,
     };
     let read = move |conn: &mut AnyConnection| {
+        require_countable(&sessions::get(conn, id)?, file)?;
         let findings = (wish != EvidenceWish::LeftOut).then(|| evidence::read(conn, id)).transpose();
         Ok((session_sheet(conn, id, &config)?, findings?, moodle_users(conn, id, file)?))
     };
@@ -120,6 +87,18 @@ pub async fn session_file(school: &School, id: SessionId, file: SessionFile) -> 
         SessionFile::Moodle(_) => Ok(moodle_csv(&sheet, &users)?),
     };
     blocking(written).await
+}
+
+/// Refuses the sheet of a pilot's session for Moodle: the file has no place for the words that it does not count.
+///
+/// # Errors
+/// `PILOT_SESSION`.
+pub(super) fn require_countable(session: &StoredSession, file: SessionFile) -> Result<(), Error> {
+    if !session.pilot || !matches!(file, SessionFile::Moodle(_)) {
+        return Ok(());
+    }
+    let text = format!("{} is of a pilot and does not count: there is no file of it for Moodle", session.id);
+    Err(Error::new(Code::PilotSession, text))
 }
 
 /// By what Moodle finds the members; only read where it is asked for.

@@ -4,6 +4,7 @@
 //! all photos every time, so the order in which photos come, and how often one is processed, makes no difference.
 
 mod entry;
+mod excuse;
 mod guard;
 mod opinion;
 
@@ -12,6 +13,7 @@ use chrono_tz::Tz;
 use sha2::{Digest, Sha256};
 
 pub use entry::{Created, SessionEdit, SessionEntry, StartsAt, change, create, delete};
+pub(crate) use excuse::excuse;
 pub(crate) use guard::{later_users, look_again};
 use opinion::Seen;
 

@@ -41,6 +41,20 @@ pub async fn set(school: &School, styles: StatusStyles) -> Result<StatusStyles, 
     Ok(styles)
 }
 
+/// Forgets what was set: the settings say it again. Returns what is in force from now on.
+///
+/// # Errors
+/// `INVALID_SETTINGS` when the settings' labels cannot stand on a sheet: what was set stays.
+pub async fn reset(school: &School) -> Result<StatusStyles, Error> {
+    let config = school.config.clone();
+    school
+        .change(move |conn| {
+            status_styles::replace(conn, &[])?;
+            read(conn, &config)
+        })
+        .await
+}
+
 fn of_settings(config: &Config) -> Result<StatusStyles, Error> {
     let labels = &config.report.labels;
     let label = |status: AttendanceStatus| match status {
@@ -102,6 +116,14 @@ mod tests {
                 assert_eq!(current(&school).await.unwrap(), wanted);
                 set(&school, StatusStyles::default()).await.unwrap();
                 assert_eq!(current(&school).await.unwrap(), StatusStyles::default());
+                assert_eq!(reset(&school).await.unwrap(), usual);
+                assert_eq!(current(&school).await.unwrap(), usual);
+                set(&school, usual.clone()).await.unwrap();
+                let mut config = Config::default();
+                config.report.labels.late = "late".into();
+                school.config = std::sync::Arc::new(config);
+                assert_eq!(reset(&school).await.unwrap_err().code, Code::InvalidSettings);
+                assert_eq!(current(&school).await.unwrap(), usual, "what was set stays");
             });
         }
     }

@@ -9,7 +9,9 @@ use serde_json::json;
 use super::output::{Output, count};
 use super::{ClassArgs, Outcome};
 use crate::app::error::{Code, Error};
-use crate::app::report::{self, EvidenceWish, MoodleIdentifier, RegisterWish, SessionFile, SheetFormat};
+use crate::app::report::{
+    self, MoodleIdentifier, RegisterWish, SessionFile, SessionFormat, SessionOptions, SheetFormat,
+};
 use crate::app::term::ClassWish;
 use crate::app::{School, dataset};
 use crate::config::Config;
@@ -39,7 +41,7 @@ pub(super) struct ExportArgs {
     #[arg(long, requires = "session")]
     no_evidence: bool,
     /// Show on that page also the faces of people who are nobody of the class
-    #[arg(long, requires = "session", conflicts_with = "no_evidence")]
+    #[arg(long, requires = "session")]
     strangers: bool,
     /// Of Moodle's form: by what it is to know the students [default: prn, its ID number]
     #[arg(long, value_enum, requires = "session")]
@@ -97,7 +99,7 @@ pub(super) async fn run(args: &ExportArgs, config: &Config, output: &Output) -> 
     }
     let file = args.output.as_deref().expect("clap requires a file where there is no subcommand");
     let length = match (args.session, args.class.pair(), args.from, args.to) {
-        (Some(id), ..) => write(file, &report::session_file(&school, SessionId(id), args.session_file(file)).await?)?,
+        (Some(id), ..) => write(file, &report::session_file(&school, SessionId(id), args.session_file(file)?).await?)?,
         (None, Some(_), Some(from), Some(to)) if from > to => {
             return Err(Error::new(Code::InvalidSettings, format!("--from {from} is after --to {to}")));
         }
@@ -144,19 +146,18 @@ impl ExportArgs {
         if self.with_pilot { PilotSessions::Included } else { PilotSessions::LeftOut }
     }
 
-    fn session_file(&self, file: &Path) -> SessionFile {
-        match self.wanted(file) {
-            FormatArg::Csv => SessionFile::Csv,
-            FormatArg::Moodle => SessionFile::Moodle(match self.identifier {
-                Some(IdentifierArg::Email) => MoodleIdentifier::Email,
-                Some(IdentifierArg::Prn) | None => MoodleIdentifier::Prn,
-            }),
-            FormatArg::Xlsx => SessionFile::Workbook(match (self.no_evidence, self.strangers) {
-                (true, _) => EvidenceWish::LeftOut,
-                (false, true) => EvidenceWish::MembersAndStrangers,
-                (false, false) => EvidenceWish::Members,
-            }),
-        }
+    fn session_file(&self, file: &Path) -> Result<SessionFile, Error> {
+        let format = match self.wanted(file) {
+            FormatArg::Csv => SessionFormat::Csv,
+            FormatArg::Moodle => SessionFormat::Moodle,
+            FormatArg::Xlsx => SessionFormat::Xlsx,
+        };
+        let identifier = self.identifier.map(|identifier| match identifier {
+            IdentifierArg::Prn => MoodleIdentifier::Prn,
+            IdentifierArg::Email => MoodleIdentifier::Email,
+        });
+        let (evidence, strangers) = (self.no_evidence.then_some(false), self.strangers.then_some(true));
+        SessionFile::of(format, SessionOptions { identifier, evidence, strangers })
     }
 
     /// Of a register.

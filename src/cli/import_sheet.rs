@@ -13,7 +13,7 @@ use crate::app::{Mode, School};
 use crate::config::Config;
 use crate::domain::access::Actor;
 use crate::domain::ids::SessionId;
-use crate::domain::sheet::Said;
+use crate::domain::sheet::RecordContent;
 
 #[derive(Debug, Args)]
 pub(super) struct ImportSheetArgs {
@@ -60,7 +60,7 @@ pub(super) async fn run(args: &ImportSheetArgs, config: &Config, output: &Output
 
 fn as_text(imported: &SheetImported) -> String {
     let SheetImported { session, changes, problems, .. } = imported;
-    let written = |said: &Said| match &said.note {
+    let written = |said: &RecordContent| match &said.note {
         Some(note) => format!("{} ({note})", said.status),
         None => said.status.to_string(),
     };
@@ -91,7 +91,7 @@ fn as_text(imported: &SheetImported) -> String {
 }
 
 fn as_json(imported: &SheetImported) -> Value {
-    let said = |said: &Said| json!({ "status": said.status, "note": said.note });
+    let said = |said: &RecordContent| json!({ "status": said.status, "note": said.note });
     let change = |change: &SheetRowChange| {
         let conflict = change.conflict.as_ref();
         json!({
@@ -106,7 +106,6 @@ fn as_json(imported: &SheetImported) -> Value {
     });
     json!({
         "session_id": imported.session.0,
-        "mode": if imported.mode == Mode::Apply { "apply" } else { "preview" },
         "applied": imported.mode == Mode::Apply,
         "changes": imported.changes.iter().map(change).collect::<Vec<_>>(),
         "unchanged": imported.unchanged,

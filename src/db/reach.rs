@@ -1,5 +1,6 @@
 //! Which classes a thing belongs to: for callers who may see only some.
 
+use chrono::NaiveDate;
 use diesel::dsl::sql;
 use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
@@ -61,12 +62,21 @@ pub fn student_of_sample(conn: &mut AnyConnection, id: SampleId) -> Result<Optio
     Ok(face_samples::table.find(id).select(face_samples::student_id).first(conn).optional()?)
 }
 
-/// The student of a leave.
+/// The classes that the student of a leave is in on one of its days.
 ///
 /// # Errors
 /// As [`of_session`].
-pub fn student_of_leave(conn: &mut AnyConnection, id: LeaveId) -> Result<Option<StudentId>, DbError> {
-    Ok(leaves::table.find(id).select(leaves::student_id).first(conn).optional()?)
+pub fn of_leave(conn: &mut AnyConnection, id: LeaveId) -> Result<Vec<ClassId>, DbError> {
+    let leave = leaves::table.find(id).select((leaves::student_id, leaves::first_day, leaves::last_day));
+    let leave: Option<(StudentId, NaiveDate, NaiveDate)> = leave.first(conn).optional()?;
+    let Some((student, first, last)) = leave else { return Ok(Vec::new()) };
+    Ok(class_members::table
+        .filter(class_members::student_id.eq(student))
+        .filter(class_members::valid_from.is_null().or(class_members::valid_from.le(last)))
+        .filter(class_members::valid_to.is_null().or(class_members::valid_to.ge(first)))
+        .select(class_members::class_id)
+        .distinct()
+        .load(conn)?)
 }
 
 /// The jobs about some classes: those that look at their photos, which `app` queues under `photo:` and the photo's number, and

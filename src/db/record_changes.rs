@@ -84,6 +84,19 @@ pub fn last_ids(conn: &mut AnyConnection, session: SessionId) -> Result<Vec<(Mem
     Ok(newest.into_iter().filter_map(|(member, id)| Some((member, id?))).collect())
 }
 
+/// Those lines themselves.
+///
+/// # Errors
+/// [`DbError::Query`] and its like when the database fails.
+pub fn last(conn: &mut AnyConnection, session: SessionId) -> Result<Vec<ChangeRow>, DbError> {
+    let ids: Vec<i64> = last_ids(conn, session)?.into_iter().map(|(_, id)| id).collect();
+    Ok(changes::table
+        .filter(changes::id.eq_any(ids))
+        .order(changes::member_id)
+        .select(ChangeRow::as_select())
+        .load(conn)?)
+}
+
 #[cfg(test)]
 mod tests {
     use diesel::connection::SimpleConnection;

@@ -203,7 +203,8 @@ pub fn marks_of(
         .load(conn)?)
 }
 
-/// Those of the sessions that have a record.
+/// Those of the sessions whose register was begun: photos of it were judged, or a person or an import has set somebody's status.
+/// That somebody is excused beforehand begins none.
 ///
 /// # Errors
 /// [`DbError::Query`] and its like when the database fails.
@@ -211,7 +212,13 @@ pub fn written_in(conn: &mut AnyConnection, sessions: &[SessionId]) -> Result<Ve
     let mut written = Vec::new();
     for portion in sessions.chunks(PORTION) {
         let ids: Vec<i64> = portion.iter().map(|id| id.0).collect();
-        let found = records::table.filter(records::session_id.eq_any(ids)).select(records::session_id).distinct();
+        let judged = attendance_sessions::table.filter(attendance_sessions::gallery_fingerprint.is_not_null());
+        let said = records::source.ne(RecordSource::Auto);
+        let found = records::table
+            .filter(records::session_id.eq_any(ids))
+            .filter(said.or(records::session_id.eq_any(judged.select(attendance_sessions::id))))
+            .select(records::session_id)
+            .distinct();
         written.extend(found.load::<SessionId>(conn)?);
     }
     Ok(written)
@@ -275,6 +282,25 @@ mod tests {
                 let left: Vec<_> = list(conn, school.session)?.into_iter().map(|row| row.member_id).collect();
                 assert_eq!(left, [asha, mina]);
                 assert_eq!(delete_automatic_but(conn, school.session, &[])?, 1);
+                Ok(())
+            }).unwrap();
+        }
+
+        fn a_register_is_begun_by_photos_and_people(db) {
+            db.run_blocking::<_, DbError>(|conn| {
+                let school = school(conn)?;
+                let (session, [asha, ravi, _]) = (school.session, school.members);
+                let other = sessions::find_or_insert(conn, &new_session(school.class, "2025-09-02 03:30:00"))?.id;
+                upsert(conn, &[record(session, asha, Excused, Auto), record(other, asha, Excused, Auto)])?;
+                assert_eq!(written_in(conn, &[session, other])?, [], "nobody has looked or said anything");
+                upsert(conn, &[record(session, ravi, Late, Manual)])?;
+                assert_eq!(written_in(conn, &[session, other])?, [session]);
+                let judged = sessions::SessionChange {
+                    gallery_fingerprint: Some("abc".into()),
+                    ..sessions::SessionChange::at(at("2025-09-02 05:00:00"))
+                };
+                sessions::update(conn, other, &judged)?;
+                assert_eq!(written_in(conn, &[other])?, [other]);
                 Ok(())
             }).unwrap();
         }

@@ -50,6 +50,15 @@ pub(crate) fn migrated_postgres() -> super::Db {
     super::Db::open(&postgres::Server::shared().copy_of(&MIGRATED)).unwrap()
 }
 
+/// Whether some connection to this database waits for a lock of another; on SQLite as if it did, as nobody can tell.
+pub(crate) fn somebody_waits(conn: &mut AnyConnection) -> bool {
+    let waiting = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    match conn {
+        AnyConnection::Sqlite(_) => true,
+        AnyConnection::Postgres(_) => diesel::sql_query(waiting).execute(conn).unwrap() > 0,
+    }
+}
+
 /// Runs each test on an empty migrated SQLite file and on a database of a private Postgres server.
 macro_rules! on_each_database {
     ($(fn $name:ident($db:ident) $body:block)+) => {$(

@@ -129,7 +129,8 @@ impl std::error::Error for CsvProblems {}
 pub struct CsvRow {
     /// Line of the file on which the row begins, from 1.
     pub line: u64,
-    fields: Vec<(&'static str, String)>,
+    /// None under a column that the table lacks.
+    fields: Vec<(&'static str, Option<String>)>,
 }
 
 impl CsvRow {
@@ -138,8 +139,16 @@ impl CsvRow {
     /// # Panics
     /// When `column` was not among the columns that the table was read with.
     pub fn get(&self, column: &Column) -> &str {
+        self.find(column).unwrap_or_default()
+    }
+
+    /// [`CsvRow::get`], `None` when the table lacks the column.
+    ///
+    /// # Panics
+    /// As [`CsvRow::get`].
+    pub fn find(&self, column: &Column) -> Option<&str> {
         let found = self.fields.iter().find(|(name, _)| *name == column.name);
-        &found.expect("a row is asked for the columns that its table was read with").1
+        found.expect("a row is asked for the columns that its table was read with").1.as_deref()
     }
 
     /// [`CsvRow::get`], `None` when empty.
@@ -166,7 +175,23 @@ impl CsvTable {
         Ok(Self::read_with_others(bytes, columns, |_| false)?.0)
     }
 
-    /// The same, with what stands under other headings, those of them that are `wanted`.
+    /// The same of a file that may be made to harm: none when it has more than `most` rows, of which no more are ever kept.
+    ///
+    /// # Errors
+    /// As [`CsvTable::read`], and for a header of more than a thousand columns.
+    pub fn read_at_most(most: usize, bytes: &[u8], columns: &[Column]) -> Result<Option<Self>, CsvProblems> {
+        const MOST_COLUMNS: usize = 1_000;
+        let (line, header, records) = opened(bytes)?;
+        if header.len() > MOST_COLUMNS {
+            return Err(CsvProblems::of_line(line, format!("header has {} columns", header.len())));
+        }
+        let mut rows = 0;
+        let counted = records.inspect(|_| rows += 1).take(most.saturating_add(1));
+        let (table, _) = Self::of((line, &header), counted, columns, |_| false)?;
+        Ok((rows <= most).then_some(table))
+    }
+
+    /// The same as [`CsvTable::read`], with what stands under other headings, those of them that are `wanted`.
     ///
     /// # Errors
     /// As [`CsvTable::read`].
@@ -176,7 +201,16 @@ impl CsvTable {
         wanted: impl Fn(&str) -> bool,
     ) -> Result<(Self, OtherColumns), CsvProblems> {
         let (line, header, records) = opened(bytes)?;
-        let places = places(line, &header, columns)?;
+        Self::of((line, &header), records, columns, wanted)
+    }
+
+    fn of(
+        (line, header): (u64, &StringRecord),
+        records: impl Iterator<Item = (u64, StringRecord)>,
+        columns: &[Column],
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<(Self, OtherColumns), CsvProblems> {
+        let places = places(line, header, columns)?;
         let others: Vec<usize> =
             (0..header.len()).filter(|i| !places.contains(&Some(*i)) && wanted(&header[*i])).collect();
         let headings = others.iter().map(|i| header[*i].to_owned()).collect();
@@ -190,7 +224,7 @@ impl CsvTable {
                 fields: columns
                     .iter()
                     .zip(&places)
-                    .map(|(column, place)| (column.name, place.and_then(|i| record.get(i)).unwrap_or("").to_owned()))
+                    .map(|(column, place)| (column.name, place.map(|i| record.get(i).unwrap_or("").to_owned())))
                     .collect(),
             };
             let found = row_problems(&row, &record, header.len(), columns);
@@ -226,7 +260,7 @@ pub fn header(bytes: &[u8]) -> Result<Vec<String>, CsvProblems> {
 /// The header with its line, and the records below it.
 fn opened(bytes: &[u8]) -> Result<(u64, StringRecord, impl Iterator<Item = (u64, StringRecord)>), CsvProblems> {
     let (text, delimiter, skipped_lines) = layout(decoded(bytes)?);
-    let mut records = records(text, delimiter, skipped_lines).into_iter();
+    let mut records = records(text, delimiter, skipped_lines);
     let (line, header) = records.next().ok_or_else(|| CsvProblems::of_line(0, "file is empty"))?;
     Ok((line, header, records))
 }
@@ -289,16 +323,16 @@ fn line_ends(bytes: &[u8]) -> u64 {
     ends.count() as u64
 }
 
-/// Every record that holds any text, with its line.
-fn records(text: &str, delimiter: u8, skipped_lines: u64) -> Vec<(u64, StringRecord)> {
-    let mut reader = ReaderBuilder::new()
+/// Every record that holds any text, with its line; each is read when it is asked for.
+fn records(text: &str, delimiter: u8, skipped_lines: u64) -> impl Iterator<Item = (u64, StringRecord)> {
+    let reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .delimiter(delimiter)
         .trim(Trim::All)
         .from_reader(text.as_bytes());
     let (mut counted, mut line) = (0, skipped_lines + 1);
-    let mut line_of = |record: &StringRecord| {
+    let mut line_of = move |record: &StringRecord| {
         let position = record.position().expect("a record that was read has a position");
         // The position is where the parser stood, in front of line ends that belong to the row above.
         let stood = position.byte() as usize;
@@ -308,11 +342,10 @@ fn records(text: &str, delimiter: u8, skipped_lines: u64) -> Vec<(u64, StringRec
         line
     };
     reader
-        .records()
+        .into_records()
         .map(|record| record.expect("flexible records of UTF-8 text in memory cannot fail"))
         .filter(|record| record.iter().any(|field| !field.is_empty()))
-        .map(|record| (line_of(&record), record))
-        .collect()
+        .map(move |record| (line_of(&record), record))
 }
 
 /// For every column its place in the header. A header may have any number of columns, so each is folded once.

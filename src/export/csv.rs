@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use chrono::NaiveDateTime;
 use csv::{ByteRecord, Terminator, WriterBuilder};
 
-use crate::domain::ids::SessionId;
 use crate::domain::sheet::{RegisterSheet, RowKey, SessionRow, SessionSheet, SheetHeading, StatusCounts};
 use crate::export::ExportError;
 
@@ -80,7 +79,7 @@ pub fn session_csv(sheet: &SessionSheet, bom: Bom) -> Result<Vec<u8>, ExportErro
             taken_by,
             &taken_at,
             sheet.remark.as_deref().unwrap_or_default(),
-            &key_of(sheet.id, row),
+            &key_of(sheet, row),
         ]);
     }
     table.finish(heading)
@@ -163,9 +162,9 @@ impl Table {
 }
 
 /// With the note as a reader will find it, who trims fields before the guards are taken off.
-fn key_of(session: SessionId, row: &SessionRow) -> String {
+fn key_of(sheet: &SessionSheet, row: &SessionRow) -> String {
     let note = unguarded(guarded(row.note.as_deref().unwrap_or_default()).trim());
-    RowKey::new(session, row, &note).to_string()
+    RowKey::new(sheet.id, row, sheet.rules.marks().label(row.status), &note).to_string()
 }
 
 /// `text` with an apostrophe before everything that a spreadsheet would run as a formula.
@@ -231,14 +230,15 @@ mod tests {
         let mut sheet = fixtures::session(&[Present, Unmarked]);
         sheet.rows[1].name = "O'Neil, \"Kit\"\nسارة 🎓".into();
         sheet.rows[1].note = Some("=HYPERLINK(\"x\")".into());
-        let key =
-            |row: usize| RowKey::new(sheet.id, &sheet.rows[row], sheet.rows[row].note.as_deref().unwrap_or_default());
+        let key = |row: usize, mark: &str| {
+            RowKey::new(sheet.id, &sheet.rows[row], mark, sheet.rows[row].note.as_deref().unwrap_or_default())
+        };
         let expected = format!(
             "class,section,term,subject,session,starts_at,time_zone,roll_no,prn,name,status,label,confidence,source,note,pilot,taken_by,taken_at,remark,record_key\r\n\
              CSE,A,2025-26,Machine Learning,Lecture 12,2025-03-03T09:30:00,Asia/Kolkata,R1,PRN0001,Student 1,present,P,0.9700,auto,,,,,,{}\r\n\
              CSE,A,2025-26,Machine Learning,Lecture 12,2025-03-03T09:30:00,Asia/Kolkata,R2,PRN0002,\"O'Neil, \"\"Kit\"\"\nسارة 🎓\",unmarked,?,,auto,\"'=HYPERLINK(\"\"x\"\")\",,,,,{}\r\n",
-            key(0),
-            key(1)
+            key(0, "P"),
+            key(1, "?")
         );
         assert_eq!(text(session_csv(&sheet, Bom::Without).unwrap()), expected);
         sheet.taken = Some(Taken { by: "+Ann".into(), at: sheet.starts_at });

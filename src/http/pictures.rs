@@ -88,12 +88,11 @@ impl Pictures {
     /// The only picture of the form.
     ///
     /// # Errors
-    /// As [`Pictures::next`]; `INVALID_REQUEST` for none and for several, and what is wrong with the picture.
-    pub(crate) async fn only(mut self) -> Result<Bytes, Problem> {
+    /// As [`Pictures::next`]; `INVALID_REQUEST` for none and for several. What is wrong with the picture is said in it.
+    pub(crate) async fn only(mut self) -> Result<Picture, Problem> {
         let first = self.next().await?.ok_or_else(|| Problem::new(Code::InvalidRequest, "the form has no file"))?;
-        let bytes = first.bytes?;
         match self.next().await? {
-            None => Ok(bytes),
+            None => Ok(first),
             Some(_) => Err(Problem::new(Code::InvalidRequest, "the form has several files; send one")),
         }
     }
@@ -140,11 +139,11 @@ pub(super) fn is_form(request: &Request) -> bool {
 /// be.
 ///
 /// # Errors
-/// `UNSUPPORTED_FORMAT` for another kind of body, `REQUEST_TOO_LARGE`, and those of [`Pictures::only`].
+/// `UNSUPPORTED_FORMAT` for another kind of body, `REQUEST_TOO_LARGE`, and those of [`Pictures::only`] and of its picture.
 pub(crate) async fn only_file(service: &Service, request: Request, kinds: &[&str]) -> Result<Bytes, Problem> {
     if is_form(&request) {
         let max_bytes = u64::from(service.config().server.max_upload_mb) * 1024 * 1024;
-        return Pictures::of(request, max_bytes).await?.only().await;
+        return Ok(Pictures::of(request, max_bytes).await?.only().await?.bytes?);
     }
     let kind = header_text(request.headers(), header::CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
     if !kinds.iter().any(|known| kind.split(';').next().is_some_and(|kind| kind.trim() == *known)) {
@@ -395,8 +394,11 @@ mod tests {
     #[tokio::test]
     async fn the_only_picture_is_one() {
         let file = ("a", "; filename=\"a.jpg\"", 1);
-        let only = async |request| Pictures::of(request, 100).await.unwrap().only().await.map_err(|p| p.status());
-        assert_eq!(only(form(&[file])).await.unwrap(), "a");
+        let only = async |request| {
+            let only = Pictures::of(request, 100).await.unwrap().only().await.map_err(|p| p.status())?;
+            Ok::<_, u16>((only.name, only.bytes.map_err(|e| Problem::from(e).status())?))
+        };
+        assert_eq!(only(form(&[file])).await, Ok(("a.jpg".into(), Bytes::from_static(b"a"))));
         assert_eq!(only(form(&[])).await, Err(400));
         assert_eq!(only(form(&[file, file])).await, Err(400));
         assert_eq!(only(form(&[("a", "; filename=\"a.jpg\"", 101)])).await, Err(413));

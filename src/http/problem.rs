@@ -198,7 +198,7 @@ fn status(code: Code) -> StatusCode {
         MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         AmbiguousName | LastAdmin | RosterConflict | SamplesDisagree | NameTaken | SessionConfirmed
         | SessionNotReady | HeadCountMismatch | ExportNotReady | AlreadyExists | InUse | IdempotencyConflict
-        | Cancelled | WrongSheet | NoEnrolledStudents | InsufficientEvidence => StatusCode::CONFLICT,
+        | Cancelled | WrongSheet | PilotSession | NoEnrolledStudents | InsufficientEvidence => StatusCode::CONFLICT,
         VersionConflict => StatusCode::PRECONDITION_FAILED,
         ImageTooLarge | RequestTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         UnsupportedFormat => StatusCode::UNSUPPORTED_MEDIA_TYPE,

@@ -57,7 +57,7 @@ fn sheet() -> SessionSheet {
 
 /// What is read is compared without harm and asks for at most one change of each member; anything else is refused in words.
 fn come_back(sheet: &SessionSheet, bytes: &[u8]) {
-    match read_returned(bytes) {
+    match read_returned(bytes, Some(sheet.id)) {
         Ok(read) => {
             let now = SessionNow { id: sheet.id, rows: &sheet.rows, styles: &sheet.rules.styles };
             match now.compare(&read.pages) {
@@ -129,7 +129,7 @@ fn returned_files_are_read_or_refused() {
     let (csv, workbook) = (session_csv(&sheet, Bom::With).unwrap(), session_workbook(&sheet, None).unwrap());
     for whole in [&csv, &workbook] {
         come_back(&sheet, whole);
-        assert!(read_returned(whole).is_ok(), "the seeds themselves are read");
+        assert!(read_returned(whole, None).is_ok(), "the seeds themselves are read");
     }
     hold(vec![csv, workbook], |bytes| come_back(&sheet, bytes));
 }
@@ -147,4 +147,18 @@ fn workbooks_with_broken_parts_are_read_or_refused() {
             come_back(&sheet, &packed(changed));
         });
     }
+}
+
+/// As many rows as a file of the largest size can have: what is kept of them is bounded while they are read.
+#[test]
+fn files_of_millions_of_rows_are_refused() {
+    const LARGEST: usize = 16 * 1024 * 1024;
+    for row in ["a\n", ",\n", "\"\"\n", "1,P\n"] {
+        let mut file = format!("roll_no,status\n{}", row.repeat(LARGEST / row.len()));
+        file.truncate(LARGEST);
+        let refusal = read_returned(file.as_bytes(), None).unwrap_err().to_string();
+        assert!(refusal.contains("more than 50000 rows") || refusal.contains("no rows"), "{row:?}: {refusal}");
+    }
+    let wide = ",".repeat(LARGEST);
+    assert!(read_returned(wide.as_bytes(), None).is_err());
 }

@@ -148,6 +148,16 @@ fn a_session_goes_out_as_a_sheet_and_comes_back_corrected() {
     assert!(workbook.worksheet_range("Evidence").unwrap().height() > 20);
     assert!(fs::metadata(&xlsx).unwrap().len() < 3_000_000);
     assert!(fs::read_to_string(&moodle).unwrap().starts_with("idnumber,scantime,status,remarks\r\n"));
+    for (options, why) in [
+        (&["--strangers", "--format", "csv"][..], "strangers is of the format xlsx only, not of csv"),
+        (&["--no-evidence", "--format", "moodle"], "evidence is of the format xlsx only, not of moodle"),
+        (&["--identifier", "email"], "identifier is of the format moodle only, not of xlsx"),
+        (&["--strangers", "--no-evidence"], "choose one of both"),
+    ] {
+        let refused = school.run(&[&["export", "--session", "1", "-o", &file("refused")], options].concat()).expect(1);
+        assert!(refused.err.contains(why), "{options:?}: {}", refused.err);
+        assert!(!fs::exists(file("refused")).unwrap());
+    }
 
     let untouched = school.run(&["--json", "import-sheet", &xlsx]).expect(0).json();
     assert_eq!((&untouched["session_id"], untouched["changes"].as_array().unwrap().len()), (&1.into(), 0));

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use futures_util::TryStreamExt as _;
 
 use super::*;
+use crate::app::report::{MoodleIdentifier, SessionFormat, SessionOptions};
 use crate::app::testing::{run, school};
 use crate::app::work::{Shift, work};
 use crate::app::{Recogniser, storage_check};
@@ -31,7 +32,7 @@ impl Scene {
     }
 
     async fn ask(&self, sheet: Sheet, format: SheetFormat) -> Result<JobId, Error> {
-        request(&self.school, ExportWish { sheet, format }, Some("user:5".into())).await
+        request(&self.school, ExportWish::of(sheet, format), Some("user:5".into())).await
     }
 
     /// A worker that ends when nothing is due.
@@ -61,6 +62,37 @@ impl Scene {
 }
 
 on_each_database! {
+    fn a_session_is_made_as_it_was_asked_for(db) {
+        run(async {
+            let scene = Scene::new(db);
+            let has_evidence = async |options| {
+                let file = SessionFile::of(SessionFormat::Xlsx, options).unwrap();
+                let id = request(&scene.school, ExportWish::session(scene.session, file), None).await.unwrap();
+                scene.work().await;
+                // Names of parts stand in an archive as they are.
+                scene.fetch(id).await.windows(24).any(|name| name == b"xl/worksheets/sheet2.xml")
+            };
+            assert!(has_evidence(SessionOptions::default()).await);
+            assert!(!has_evidence(SessionOptions { evidence: Some(false), ..Default::default() }).await);
+            let moodle = ExportWish::session(scene.session, SessionFile::Moodle(MoodleIdentifier::Email));
+            let id = request(&scene.school, moodle.clone(), None).await.unwrap();
+            scene.work().await;
+            assert!(scene.fetch(id).await.starts_with(b"email,scantime"));
+            let made = get(&scene.school, id).await.unwrap().made.unwrap();
+            assert_eq!(made.file_name, format!("moodle-session-{}.csv", scene.session.0));
+            let (class, session) = (scene.class, scene.session);
+            let pilot = scene.school.change(move |conn| {
+                classes::set_pilot(conn, class, Some(testing::at("2025-08-01 00:00:00")))?;
+                Ok(sessions::find_or_insert(conn, &testing::new_session(class, "2025-09-02 03:30:00"))?.id)
+            });
+            let pilot = pilot.await.unwrap();
+            assert_ne!(pilot, session);
+            let refused = ExportWish::session(pilot, SessionFile::Moodle(MoodleIdentifier::Prn));
+            assert_eq!(request(&scene.school, refused, None).await.unwrap_err().code, Code::PilotSession);
+            assert!(request(&scene.school, ExportWish::session(pilot, SessionFile::Csv), None).await.is_ok());
+        });
+    }
+
     fn every_sheet_is_made_by_a_worker(db) {
         run(async {
             let scene = Scene::new(db);
@@ -115,7 +147,7 @@ on_each_database! {
             let first = scene.ask(Sheet::Session(scene.session), SheetFormat::Csv).await.unwrap();
             assert_eq!(scene.ask(Sheet::Session(scene.session), SheetFormat::Csv).await.unwrap(), first);
             assert_ne!(scene.ask(Sheet::Session(scene.session), SheetFormat::Xlsx).await.unwrap(), first);
-            let wish = ExportWish { sheet: Sheet::Session(scene.session), format: SheetFormat::Csv };
+            let wish = ExportWish::of(Sheet::Session(scene.session), SheetFormat::Csv);
             assert_ne!(request(&scene.school, wish, Some("user:6".into())).await.unwrap(), first);
         });
     }
@@ -218,4 +250,18 @@ on_each_database! {
             assert_eq!(of.await.unwrap(), [Belongs::To(vec![scene.class]), Belongs::ToCaller]);
         });
     }
+}
+
+/// A job may wait since before there were options.
+#[test]
+fn older_wishes_are_read() {
+    let older = serde_json::json!({ "sheet": { "session": 7 }, "format": "xlsx" });
+    let wish: ExportWish = serde_json::from_value(older.clone()).unwrap();
+    assert_eq!(wish, ExportWish::of(Sheet::Session(SessionId(7)), SheetFormat::Xlsx));
+    assert_eq!(wish.session_file(), SessionFile::from(SheetFormat::Xlsx));
+    assert_eq!(serde_json::json!(wish), older);
+    let asked = ExportWish::session(SessionId(7), SessionFile::Moodle(MoodleIdentifier::Email));
+    let stored = serde_json::json!(asked);
+    assert_eq!(stored["session_file"], serde_json::json!({ "moodle": "email" }));
+    assert_eq!(serde_json::from_value::<ExportWish>(stored).unwrap(), asked);
 }

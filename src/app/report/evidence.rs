@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::app::error::{Code, Error};
 use crate::app::{School, crop};
 use crate::db::faces::FaceRow;
@@ -20,7 +22,8 @@ use crate::domain::sheet::{
 use crate::domain::status::{Consent, RecordSource, Verdict};
 
 /// Whose faces a session's workbook shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EvidenceWish {
     /// Nobody's: there is no such page.
     LeftOut,
@@ -54,10 +57,11 @@ impl Findings {
     /// Cuts out what is to be shown for the rows of `sheet`.
     pub(super) async fn show(&self, school: &School, sheet: &SessionSheet, wish: EvidenceWish) -> Evidence {
         let strangers = (wish == EvidenceWish::MembersAndStrangers).then(|| self.strangers());
-        let of_members = sheet.rows.iter().filter_map(|row| self.face_of(row));
+        let speaking: Vec<Option<&FaceRow>> = sheet.rows.iter().map(|row| self.face_of(row)).collect();
+        let of_members = speaking.iter().flatten().copied();
         let of_strangers = strangers.iter().flatten().map(|(face, _)| *face);
         let mut pictures = self.pictures(school, of_members.chain(of_strangers)).await;
-        let rows = sheet.rows.iter().map(|row| self.evidence(row, &mut pictures)).collect();
+        let rows = sheet.rows.iter().zip(speaking).map(|(row, face)| self.evidence(row, face, &mut pictures)).collect();
         let strangers = strangers.map(|people| {
             let shown = |(number, (face, photos)): (u32, (&FaceRow, u32))| StrangerFace {
                 number,
@@ -84,8 +88,13 @@ impl Findings {
         })
     }
 
-    fn evidence(&self, row: &SessionRow, pictures: &mut HashMap<FaceId, FacePicture>) -> EvidenceRow {
-        let face = self.face_of(row);
+    /// `face` is the one that speaks for the record.
+    fn evidence(
+        &self,
+        row: &SessionRow,
+        face: Option<&FaceRow>,
+        pictures: &mut HashMap<FaceId, FacePicture>,
+    ) -> EvidenceRow {
         let shown = match face {
             _ if !self.consents(row.member) => Shown::NoConsent,
             Some(face) => Shown::Face(Box::new(self.shown(face, taken(pictures, face.id)))),

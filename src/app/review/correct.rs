@@ -228,7 +228,7 @@ impl Say<'_> {
     }
 
     /// Lets the machine say again what it thinks of a member who has no record. Where it has looked at nothing it says
-    /// nothing; where it has looked with another pack, nothing can be concluded, and others' records are left alone.
+    /// nothing but who is on leave; where it has looked with another pack, nothing can be concluded, and others' records are left alone.
     fn judge_again(
         &self,
         conn: &mut AnyConnection,
@@ -237,7 +237,7 @@ impl Say<'_> {
         matching: &Matching,
     ) -> Result<(), DbError> {
         if before.session.gallery_fingerprint.is_none() {
-            return Ok(());
+            return session::excuse(conn, &before.session, matching.zone, self.now).map(drop);
         }
         if can_be_judged(conn, self.session, matching)? {
             return session::settle(conn, self.session, matching, self.now);

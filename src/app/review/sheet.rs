@@ -7,10 +7,10 @@ use super::{Correction, RecordCorrection, Records, lock, read};
 use crate::app::error::{Code, Error};
 use crate::app::{Mode, School, blocking, report, session};
 use crate::db::record_changes::{self, ChangeRow};
-use crate::db::{AnyConnection, DbError, sessions};
+use crate::db::{AnyConnection, sessions};
 use crate::domain::access::Actor;
 use crate::domain::ids::{MemberId, SessionId};
-use crate::domain::sheet::{RowChange, RowProblem, Said, SessionNow, SessionRow, SheetChanges, sessions_of};
+use crate::domain::sheet::{RecordContent, RowChange, RowProblem, SessionNow, SessionRow, SheetChanges, sessions_of};
 use crate::domain::status::AttendanceStatus;
 use crate::export::{ReturnedSheet, read_returned};
 
@@ -54,8 +54,8 @@ pub struct SheetRowChange {
     pub member: MemberId,
     pub roll_no: String,
     pub name: String,
-    pub from: Said,
-    pub to: Said,
+    pub from: RecordContent,
+    pub to: RecordContent,
     pub conflict: Option<Conflict>,
     /// It was made; never so in a preview.
     pub is_applied: bool,
@@ -78,7 +78,7 @@ pub struct Conflict {
 /// where none was named; `SESSION_NOT_FOUND`, `SESSION_CONFIRMED`.
 pub async fn import_sheet(school: &School, import: SheetImport, actor: Actor) -> Result<SheetImported, Error> {
     let SheetImport { session, bytes, mode, conflicts } = import;
-    let sheet = blocking(move || Ok(read_returned(&bytes)?)).await?;
+    let sheet = blocking(move || Ok(read_returned(&bytes, session)?)).await?;
     let id = session.map_or_else(|| only_session(&sheet), Ok)?;
     let config = school.config.clone();
     let work = move |conn: &mut AnyConnection| {
@@ -95,10 +95,11 @@ pub async fn import_sheet(school: &School, import: SheetImport, actor: Actor) ->
         let asked = SessionNow { id, rows: &rows, styles: &styles }.compare(&sheet.pages)?;
         let SheetChanges { changes, unchanged, mut problems } = asked;
         problems.extend(sheet.problems);
-        let mut told = Vec::with_capacity(changes.len());
-        for change in changes {
-            told.push(tell(conn, &before, change)?);
-        }
+        let lines = match changes.iter().any(|change| change.is_conflict) {
+            true => record_changes::last(conn, id)?,
+            false => Vec::new(),
+        };
+        let mut told: Vec<SheetRowChange> = changes.into_iter().map(|change| tell(&before, &lines, change)).collect();
         if mode == Mode::Apply {
             told.iter_mut()
                 .for_each(|one| one.is_applied = one.conflict.is_none() || conflicts == ConflictRule::Overwrite);
@@ -124,19 +125,22 @@ fn only_session(sheet: &ReturnedSheet) -> Result<SessionId, Error> {
     }
 }
 
-fn tell(conn: &mut AnyConnection, before: &Records, change: RowChange) -> Result<SheetRowChange, DbError> {
+/// `lines` are the newest of the session's history, one for each member that has any.
+fn tell(before: &Records, lines: &[ChangeRow], change: RowChange) -> SheetRowChange {
     let RowChange { member, roll_no, name, from, to, is_conflict, .. } = change;
-    let conflict = is_conflict.then(|| conflict(conn, before, member)).transpose()?;
-    Ok(SheetRowChange { member, roll_no, name, from, to, conflict, is_applied: false })
+    let conflict = is_conflict.then(|| conflict(before, lines, member));
+    SheetRowChange { member, roll_no, name, from, to, conflict, is_applied: false }
 }
 
 /// The record with who has last said something about it: a person where the last line of its history is what it says now.
-fn conflict(conn: &mut AnyConnection, before: &Records, member: MemberId) -> Result<Conflict, DbError> {
+fn conflict(before: &Records, lines: &[ChangeRow], member: MemberId) -> Conflict {
     let record = before.find(member).expect("the sheet was compared with these records");
-    let is_current = |change: &ChangeRow| change.status == record.status && change.source == record.source;
-    let last = record_changes::of_record(conn, before.session.id, member)?.pop().filter(is_current);
-    let at = last.as_ref().map(|change| change.at).or(record.updated_at).map(|at| at.and_utc());
-    Ok(Conflict { status: record.status, by: last.map(|change| change.actor), at })
+    let is_current = |change: &&ChangeRow| {
+        change.member_id == member && change.status == record.status && change.source == record.source
+    };
+    let last = lines.iter().find(is_current);
+    let at = last.map(|change| change.at).or(record.updated_at).map(|at| at.and_utc());
+    Conflict { status: record.status, by: last.map(|change| change.actor.clone()), at }
 }
 
 fn correction(change: &SheetRowChange) -> RecordCorrection {

@@ -2,7 +2,7 @@
 
 use chrono::{NaiveDateTime, Utc};
 
-use super::{require_unconfirmed, utc};
+use super::{excuse, require_unconfirmed, utc};
 use crate::app::School;
 use crate::app::error::{Code, Error};
 use crate::db::sessions::{NewSession, SessionRow};
@@ -51,7 +51,7 @@ pub enum Created {
     Existing(SessionRow),
 }
 
-/// Makes a session, or finds the one of this class, name and start.
+/// Makes a session, or finds the one of this class, name and start. Whoever is on leave that day is excused in it at once.
 ///
 /// # Errors
 /// `CLASS_NOT_FOUND`, `SUBJECT_NOT_FOUND`; `INVALID_REQUEST` for a day that is too far away.
@@ -62,6 +62,7 @@ pub async fn create(school: &School, entry: SessionEntry) -> Result<Created, Err
         StartsAt::Utc(at) => at,
         StartsAt::SchoolTime(at) => utc(at, school.config.time_zone),
     };
+    let zone = school.config.time_zone;
     school
         .change(move |conn| {
             classes::get(conn, entry.class)?;
@@ -73,14 +74,12 @@ pub async fn create(school: &School, entry: SessionEntry) -> Result<Created, Err
                 (None, Some(name)) => subjects::find(conn, name)?.map(|subject| subject.id),
                 (None, None) => None,
             };
-            let new = NewSession {
-                class_id: entry.class,
-                subject_id,
-                name: entry.name,
-                starts_at,
-                created_at: Utc::now().naive_utc(),
-            };
-            Ok(Created::New(sessions::find_or_insert(conn, &new)?))
+            let now = Utc::now().naive_utc();
+            let new = NewSession { class_id: entry.class, subject_id, name: entry.name, starts_at, created_at: now };
+            let made = sessions::find_or_insert(conn, &new)?;
+            let made = sessions::lock(conn, made.id)?;
+            excuse(conn, &made, zone, now)?;
+            Ok(Created::New(made))
         })
         .await
 }

@@ -24,8 +24,8 @@ pub use register::{
     OpenLesson, RegisterCell, RegisterColumn, RegisterMember, RegisterRecord, RegisterRow, RegisterSheet,
 };
 pub use returned::{
-    MAX_NOTE_CHARS, ReturnedRow, RowChange, RowProblem, RowProblemCode, Said, SessionNow, SheetChanges, WrongSheet,
-    sessions_of,
+    MAX_NOTE_CHARS, RecordContent, ReturnedPage, ReturnedRow, RowChange, RowProblem, RowProblemCode, SessionNow,
+    SheetChanges, WrongSheet, sessions_of,
 };
 pub use row_key::RowKey;
 pub use session::{PILOT_NOTICE, SessionRow, SessionSheet, Taken};

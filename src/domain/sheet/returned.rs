@@ -34,6 +34,24 @@ pub struct ReturnedRow {
     pub note: Option<String>,
 }
 
+impl ReturnedRow {
+    /// Length of its texts, bytes.
+    pub fn text_bytes(&self) -> usize {
+        let Self { row: _, key, roll_no, prn, label, word, note } = self;
+        let optional = [label, word, note].into_iter().flatten().map(String::len).sum::<usize>();
+        key.len() + roll_no.len() + prn.len() + optional
+    }
+}
+
+/// A page of a workbook that looks like a session's, or a CSV file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReturnedPage {
+    /// As its tab is called; empty for CSV.
+    pub name: String,
+    /// Of a workbook that is read for one session, pages of others have one row of each of their sessions, with the key alone.
+    pub rows: Vec<ReturnedRow>,
+}
+
 /// The session that a sheet is compared with, as it is now.
 #[derive(Debug, Clone, Copy)]
 pub struct SessionNow<'a> {
@@ -58,7 +76,7 @@ pub enum WrongSheet {
 
 /// What a record says, or is to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct RecordContent {
     pub status: AttendanceStatus,
     pub note: Option<String>,
 }
@@ -70,8 +88,8 @@ pub struct RowChange {
     pub member: MemberId,
     pub roll_no: String,
     pub name: String,
-    pub from: Said,
-    pub to: Said,
+    pub from: RecordContent,
+    pub to: RecordContent,
     /// The record has changed since the sheet was written, or, in a row without a key, a person has set it.
     pub is_conflict: bool,
 }
@@ -118,37 +136,75 @@ pub struct SheetChanges {
 }
 
 /// The sessions whose keys stand on these pages.
-pub fn sessions_of(pages: &[Vec<ReturnedRow>]) -> BTreeSet<SessionId> {
-    pages.iter().flatten().filter_map(|row| Some(RowKey::parse(&row.key)?.session)).collect()
+pub fn sessions_of(pages: &[ReturnedPage]) -> BTreeSet<SessionId> {
+    pages.iter().flat_map(ReturnedPage::sessions).map(|(session, _)| session).collect()
+}
+
+impl ReturnedPage {
+    /// The sessions whose keys stand on the page, with the number of their rows.
+    fn sessions(&self) -> BTreeMap<SessionId, usize> {
+        let mut rows = BTreeMap::new();
+        for key in self.rows.iter().filter_map(|row| RowKey::parse(&row.key)) {
+            *rows.entry(key.session).or_default() += 1;
+        }
+        rows
+    }
+
+    /// The session that most of its rows are of: rows without a key are taken for its rows, too.
+    fn home(&self) -> Option<SessionId> {
+        self.sessions().into_iter().max_by_key(|(_, rows)| *rows).map(|(session, _)| session)
+    }
+
+    /// The same; of a page that `session` has nothing on only a key of each session that it is of.
+    #[must_use]
+    pub fn for_session(self, session: SessionId) -> Self {
+        let mut others = BTreeSet::new();
+        let key = |row: &ReturnedRow| RowKey::parse(&row.key).map(|key| key.session);
+        if self.rows.iter().any(|row| key(row) == Some(session)) {
+            return self;
+        }
+        let rows = self.rows.into_iter().filter(|row| key(row).is_some_and(|other| others.insert(other)));
+        let rows = rows.map(|ReturnedRow { row, key, .. }| ReturnedRow { row, key, ..ReturnedRow::default() });
+        Self { rows: rows.collect(), ..self }
+    }
 }
 
 impl SessionNow<'_> {
-    /// What the page of this session, one of `pages`, asks for.
+    /// What those of `pages` ask for on which this session has rows: a copied page may be the corrected one, or the one that
+    /// was left as it was, so all of them are read, and what they do not agree about is a problem.
     ///
     /// # Errors
     /// [`WrongSheet`] when none of the pages is this session's.
-    pub fn compare(&self, pages: &[Vec<ReturnedRow>]) -> Result<SheetChanges, WrongSheet> {
-        let is_own = |page: &&Vec<ReturnedRow>| sessions_of(std::slice::from_ref(*page)).contains(&self.id);
-        let Some(page) = pages.iter().find(is_own) else {
+    pub fn compare(&self, pages: &[ReturnedPage]) -> Result<SheetChanges, WrongSheet> {
+        let own: Vec<&ReturnedPage> = pages.iter().filter(|page| page.sessions().contains_key(&self.id)).collect();
+        if own.is_empty() {
             return Err(match sessions_of(pages).first() {
                 Some(found) => WrongSheet::OtherSession { found: *found, expected: self.id },
                 None => WrongSheet::NoKeys,
             });
-        };
-        let mut wishes = Wishes::default();
-        for row in page {
-            match self.read(row) {
-                Ok(wish) => wishes.add(row.row, wish),
-                Err(problem) => wishes.problems.push(problem),
+        }
+        let mut wishes = Wishes::of(&own);
+        for (page, own) in own.iter().enumerate() {
+            let home = own.home();
+            for row in &own.rows {
+                let place = Place { page, row: row.row };
+                match self.read(row, home) {
+                    Ok(wish) => wishes.add(place, wish),
+                    Err(problem) => wishes.problems.push((place, problem)),
+                }
             }
         }
         Ok(wishes.sum())
     }
 
-    fn read(&self, row: &ReturnedRow) -> Result<Wish, RowProblem> {
+    /// `home` is the session that most of the page is of.
+    fn read(&self, row: &ReturnedRow, home: Option<SessionId>) -> Result<Wish, RowProblem> {
         let key = RowKey::parse(&row.key);
-        if let Some(other) = key.as_ref().filter(|key| key.session != self.id) {
-            let detail = format!("the row is of {}, not of {}", other.session, self.id);
+        if let Some(other) = key.as_ref().map(|key| key.session).or(home).filter(|session| *session != self.id) {
+            let detail = match key {
+                Some(_) => format!("the row is of {other}, not of {}", self.id),
+                None => format!("the row does not say which session it is of, and its page is of {other}"),
+            };
             return Err(problem(row, None, RowProblemCode::OtherSession, detail));
         }
         let record = self.member(row, key.as_ref())?;
@@ -164,7 +220,8 @@ impl SessionNow<'_> {
     }
 
     /// Whose row it is: the visible roll number and PRN are what a person reads and counts by, so they win over a key that a
-    /// partial sort has left behind; where they contradict each other, the key decides.
+    /// partial sort has left behind; where they contradict each other, the key decides. A roll number alone does not win: numbers
+    /// are given anew, and spreadsheets spoil long PRNs.
     fn member(&self, row: &ReturnedRow, key: Option<&RowKey>) -> Result<&SessionRow, RowProblem> {
         let find = |text: &str, of: fn(&SessionRow) -> &str| {
             let wanted = fold_identifier(text);
@@ -176,6 +233,16 @@ impl SessionNow<'_> {
         let by_key = key.and_then(|key| self.rows.iter().find(|record| record.member == key.member));
         let is = |a: Option<&SessionRow>, b: Option<&SessionRow>| a.map(|r| r.member) == b.map(|r| r.member);
         match (by_roll_no, by_prn) {
+            (Some(member), None) if key.is_some_and(|key| key.member != member.member) => {
+                let roll_no = shown(&row.roll_no);
+                let detail = match shown(&row.prn).as_str() {
+                    "" => format!("roll number `{roll_no}` is not whom the row's key is of, and there is no PRN"),
+                    prn => {
+                        format!("roll number `{roll_no}` is not whom the row's key is of, and nobody has PRN `{prn}`")
+                    }
+                };
+                Err(problem(row, Some("roll_no"), RowProblemCode::UnclearMember, detail))
+            }
             (Some(member), other) | (None, other @ Some(member)) if other.is_none() || is(Some(member), other) => {
                 Ok(member)
             }
@@ -193,7 +260,9 @@ impl SessionNow<'_> {
 
     /// What the row says, in the column that somebody has changed.
     fn status(&self, row: &ReturnedRow, key: Option<&RowKey>) -> Result<Option<AttendanceStatus>, RowProblem> {
-        let of_label = |text: &str| self.styles.meaning(text);
+        // What still holds what was written has not changed, whatever it would mean by now.
+        let written = |text: &str| key.filter(|key| key.had_mark(text)).map(|key| key.status);
+        let of_label = |text: &str| written(text).or_else(|| self.styles.meaning(text));
         let of_word = |text: &str| text.trim().to_lowercase().parse().ok().or_else(|| self.styles.meaning(text));
         let read = |column, text: &Option<String>, meaning: &dyn Fn(&str) -> Option<AttendanceStatus>| {
             let Some(text) = text else { return Ok(None) };
@@ -247,7 +316,7 @@ fn wish(
     key: Option<&RowKey>,
     (status, note): (Option<AttendanceStatus>, Option<String>),
 ) -> Wish {
-    let now = Said { status: record.status, note: record.note.clone() };
+    let now = RecordContent { status: record.status, note: record.note.clone() };
     let had_status = key.map_or(record.status, |key| key.status);
     let status = status.filter(|status| *status != had_status);
     let is_same_note = |note: &str| plain_note(note) == plain_note(record.note.as_deref().unwrap_or_default());
@@ -256,7 +325,7 @@ fn wish(
     let is_cleared = |note: &str| note.is_empty() && record.source == RecordSource::Auto;
     let note = note.filter(|note| !had_note(note) && !is_cleared(note));
     let is_known = status.is_none_or(|status| status == now.status) && note.as_deref().is_none_or(is_same_note);
-    let to = Said {
+    let to = RecordContent {
         status: status.unwrap_or(now.status),
         note: match note {
             Some(note) => Some(note).filter(|note| !note.is_empty()),
@@ -273,39 +342,61 @@ fn wish(
     Wish { member, change }
 }
 
-/// The wishes of a sheet, one for each member.
-#[derive(Debug, Default)]
-struct Wishes {
-    /// With their rows.
-    of_member: BTreeMap<MemberId, (u32, Wish)>,
-    /// Members of whom different things are said.
-    unclear: BTreeSet<MemberId>,
-    problems: Vec<RowProblem>,
+/// Where a row stands, in the order of the sheet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    /// Among the session's own pages.
+    page: usize,
+    row: u32,
 }
 
-impl Wishes {
-    fn add(&mut self, row: u32, wish: Wish) {
+/// The wishes of a sheet, one for each member.
+#[derive(Debug, Default)]
+struct Wishes<'a> {
+    /// Where there are several, their names.
+    pages: Vec<&'a str>,
+    of_member: BTreeMap<MemberId, (Place, Wish)>,
+    /// Members of whom different things are said.
+    unclear: BTreeSet<MemberId>,
+    problems: Vec<(Place, RowProblem)>,
+}
+
+impl<'a> Wishes<'a> {
+    fn of(pages: &[&'a ReturnedPage]) -> Self {
+        let several = if pages.len() > 1 { pages } else { &[] };
+        Self { pages: several.iter().map(|page| page.name.as_str()).collect(), ..Self::default() }
+    }
+
+    fn add(&mut self, place: Place, wish: Wish) {
         let Some((first, before)) = self.of_member.get(&wish.member) else {
-            self.of_member.insert(wish.member, (row, wish));
+            self.of_member.insert(wish.member, (place, wish));
             return;
         };
         let said = |wish: &Wish| wish.change.as_ref().map(|change| change.to.clone());
         if said(before) == said(&wish) {
             return;
         }
-        let detail = format!("row {first} says something else of the same student: neither is followed");
+        let of_page = self.pages.get(first.page).map(|name| format!(" of page `{}`", shown(name))).unwrap_or_default();
+        let detail = format!("row {}{of_page} says something else of the same student: neither is followed", first.row);
         self.unclear.insert(wish.member);
-        self.problems.push(RowProblem { row, column: None, code: RowProblemCode::DuplicateRow, detail });
+        let (row, code) = (place.row, RowProblemCode::DuplicateRow);
+        self.problems.push((place, RowProblem { row, column: None, code, detail }));
     }
 
     fn sum(self) -> SheetChanges {
-        let clear = self.of_member.into_values().filter(|(_, wish)| !self.unclear.contains(&wish.member));
-        let (changed, same): (Vec<_>, Vec<_>) = clear.map(|(_, wish)| wish.change).partition(Option::is_some);
-        let mut changes: Vec<RowChange> = changed.into_iter().flatten().collect();
-        changes.sort_by_key(|change| change.row);
-        let mut problems = self.problems;
-        problems.sort_by_key(|problem| problem.row);
-        SheetChanges { changes, unchanged: same.len(), problems }
+        let Self { pages, of_member, unclear, mut problems } = self;
+        let mut clear: Vec<(Place, Wish)> =
+            of_member.into_values().filter(|(_, wish)| !unclear.contains(&wish.member)).collect();
+        clear.sort_by_key(|(place, _)| *place);
+        let (changed, same): (Vec<_>, Vec<_>) =
+            clear.into_iter().map(|(_, wish)| wish.change).partition(Option::is_some);
+        problems.sort_by_key(|(place, _)| *place);
+        let told = |(place, problem): (Place, RowProblem)| match pages.get(place.page) {
+            Some(page) => RowProblem { detail: format!("page `{}`: {}", shown(page), problem.detail), ..problem },
+            None => problem,
+        };
+        let problems = problems.into_iter().map(told).collect();
+        SheetChanges { changes: changed.into_iter().flatten().collect(), unchanged: same.len(), problems }
     }
 }
 

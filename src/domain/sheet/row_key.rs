@@ -12,7 +12,8 @@ use crate::domain::status::AttendanceStatus;
 /// program, not against forgers, who could as well edit the cells beside.
 const DIGITS: usize = 8;
 
-/// Session, member and what the record said when the sheet was written: `s12-m345-present-1a2b3c4d-0123456789abcdef-9f8e7d6c`.
+/// Session, member and what the record said when the sheet was written, with the mark that stood for its status:
+/// `s12-m345-present-1a2b3c4d-0123456789abcdef-5e6f7a8b-9f8e7d6c`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RowKey {
     pub session: SessionId,
@@ -22,12 +23,15 @@ pub struct RowKey {
     note: String,
     /// The record's version.
     pub version: String,
+    /// Digest of the mark; none in keys of before there was one.
+    mark: Option<String>,
 }
 
 impl RowKey {
-    /// `note` is the note's text as the reader of this kind of file will find it.
-    pub fn new(session: SessionId, row: &SessionRow, note: &str) -> Self {
-        Self { session, member: row.member, status: row.status, note: note_digest(note), version: row.version.clone() }
+    /// `mark` is what the row's status is written as, `note` the note's text as the reader of this kind of file will find it.
+    pub fn new(session: SessionId, row: &SessionRow, mark: &str, note: &str) -> Self {
+        let (member, status, version) = (row.member, row.status, row.version.clone());
+        Self { session, member, status, note: note_digest(note), version, mark: Some(mark_digest(mark)) }
     }
 
     /// Reads what [`RowKey`] displays as; none for anything else, also for a key that was damaged.
@@ -36,13 +40,18 @@ impl RowKey {
         if digest(front) != check {
             return None;
         }
-        let [session, member, status, note, version] = front.split('-').collect::<Vec<_>>().try_into().ok()?;
+        let (session, member, status, note, version, mark) = match front.split('-').collect::<Vec<_>>()[..] {
+            [session, member, status, note, version] => (session, member, status, note, version, None),
+            [session, member, status, note, version, mark] => (session, member, status, note, version, Some(mark)),
+            _ => return None,
+        };
         Some(Self {
             session: SessionId(session.strip_prefix('s')?.parse().ok()?),
             member: MemberId(member.strip_prefix('m')?.parse().ok()?),
             status: status.parse().ok()?,
             note: note.to_owned(),
             version: version.to_owned(),
+            mark: mark.map(str::to_owned),
         })
     }
 
@@ -50,12 +59,18 @@ impl RowKey {
     pub fn had_note(&self, note: &str) -> bool {
         self.note == note_digest(note)
     }
+
+    /// Whether the status was written as this, in any case; unknown, and so not, of a key without it.
+    pub fn had_mark(&self, mark: &str) -> bool {
+        self.mark.as_ref().is_some_and(|known| *known == mark_digest(mark))
+    }
 }
 
 impl fmt::Display for RowKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { session, member, status, note, version } = self;
-        let front = format!("s{}-m{}-{status}-{note}-{version}", session.0, member.0);
+        let Self { session, member, status, note, version, mark } = self;
+        let mark = mark.as_ref().map(|mark| format!("-{mark}")).unwrap_or_default();
+        let front = format!("s{}-m{}-{status}-{note}-{version}{mark}", session.0, member.0);
         write!(f, "{front}-{}", digest(&front))
     }
 }
@@ -69,6 +84,10 @@ pub(super) fn plain_note(note: &str) -> String {
 
 fn note_digest(note: &str) -> String {
     digest(&plain_note(note))
+}
+
+fn mark_digest(mark: &str) -> String {
+    digest(&plain_note(mark).to_lowercase())
 }
 
 fn digest(text: &str) -> String {
@@ -85,7 +104,7 @@ mod tests {
 
     fn key(note: &str) -> RowKey {
         let sheet = fixtures::session(&[AttendanceStatus::Late]);
-        RowKey::new(SessionId(12), &sheet.rows[0], note)
+        RowKey::new(SessionId(12), &sheet.rows[0], "L", note)
     }
 
     #[test]
@@ -93,6 +112,15 @@ mod tests {
         let key = key("came late\r\n by bus ");
         assert!(key.had_note("came late\nby bus") && key.had_note(" came  late by bus"));
         assert!(!key.had_note("came late by train") && !key.had_note(""));
+    }
+
+    #[test]
+    fn a_key_of_before_there_were_marks_in_it_is_read() {
+        let front = "s12-m1-late-1a2b3c4d-v1";
+        let old = RowKey::parse(&format!("{front}-{}", digest(front))).unwrap();
+        assert_eq!((old.status, old.version.as_str(), old.had_mark("L")), (AttendanceStatus::Late, "v1", false));
+        assert_eq!(old.to_string(), format!("{front}-{}", digest(front)));
+        assert!(key("").had_mark(" l ") && !key("").had_mark("E"));
     }
 
     proptest! {

@@ -10,8 +10,6 @@ use crate::domain::status::AttendanceStatus;
 
 /// Longest label, characters: it stands in legends, headers and lists.
 const MAX_LABEL_CHARS: usize = 30;
-/// Longest short label, characters: it stands in the cells of a register.
-const MAX_SHORT_CHARS: usize = 3;
 
 /// What one record is worth: hundredths, so that sums are exact and 3 of 4 is 75 %.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,8 +93,6 @@ pub enum StyleError {
         "the label `{label}` for {status} must have 1 to {MAX_LABEL_CHARS} characters, none of them a control character"
     )]
     Label { status: AttendanceStatus, label: String },
-    #[error("the short label `{short}` for {status} must have 1 to {MAX_SHORT_CHARS} characters")]
-    Short { status: AttendanceStatus, short: String },
     #[error(transparent)]
     Mark(#[from] LabelError),
     #[error("{found} are no points: give a number from 0 to 1, or none for what does not count")]
@@ -142,13 +138,11 @@ impl StatusStyles {
         Ok(Self { styles: StatusCounts::ORDER.map(the), marks })
     }
 
-    /// The usual labels, points and colours with these marks as short labels. A mark that is longer than short labels are is
-    /// the label, too.
+    /// The usual labels, points and colours with these marks as short labels.
     pub fn with_marks(marks: StatusLabels) -> Self {
         let style = |status| {
             let (label, points, colour) = usual(status);
-            let short = marks.label(status).to_owned();
-            let label = if short.chars().count() > MAX_SHORT_CHARS { short.clone() } else { label.to_owned() };
+            let (label, short) = (label.to_owned(), marks.label(status).to_owned());
             StatusStyle { status, label, short, points, colour }
         };
         Self { styles: StatusCounts::ORDER.map(style), marks }
@@ -185,14 +179,11 @@ fn place(status: AttendanceStatus) -> usize {
 }
 
 fn check(style: &StatusStyle) -> Result<(), StyleError> {
-    let StatusStyle { status, label, short, points, .. } = style;
+    let StatusStyle { status, label, points, .. } = style;
     let status = *status;
     let length = label.chars().count();
     if label.trim().is_empty() || length > MAX_LABEL_CHARS || label.chars().any(char::is_control) {
         return Err(StyleError::Label { status, label: label.clone() });
-    }
-    if short.is_empty() || short.chars().count() > MAX_SHORT_CHARS {
-        return Err(StyleError::Short { status, short: short.clone() });
     }
     match (status, points) {
         (AttendanceStatus::Present, None) => Err(StyleError::PresentUncounted),
@@ -244,7 +235,10 @@ mod tests {
 
     #[test]
     fn what_sheets_cannot_show_is_refused() {
-        assert!(matches!(changed(Late, |s| s.short = "late".into()), Err(StyleError::Short { status: Late, .. })));
+        assert!(matches!(
+            changed(Late, |s| s.short = "late".into()),
+            Err(StyleError::Mark(LabelError::TooLong { .. }))
+        ));
         assert!(matches!(changed(Late, |s| s.short = "p".into()), Err(StyleError::Mark(LabelError::Repeated { .. }))));
         assert!(matches!(changed(Late, |s| s.short = "=1".into()), Err(StyleError::Mark(LabelError::Misread { .. }))));
         assert!(matches!(changed(Late, |s| s.label = " ".into()), Err(StyleError::Label { .. })));
@@ -261,14 +255,14 @@ mod tests {
     }
 
     #[test]
-    fn a_long_mark_of_the_settings_is_the_label_as_well() {
+    fn what_marks_of_the_settings_give_can_be_set_again() {
         let marks = StatusLabels::new(|status| match status {
-            Absent => "missing".into(),
+            Absent => "abs".into(),
             other => StatusLabels::default().label(other).to_owned(),
         });
         let styles = StatusStyles::with_marks(marks.unwrap());
-        assert_eq!((styles.of(Absent).label.as_str(), styles.of(Absent).short.as_str()), ("missing", "missing"));
-        assert_eq!((styles.of(Late).label.as_str(), styles.of(Late).short.as_str()), ("Late", "L"));
+        assert_eq!((styles.of(Absent).label.as_str(), styles.of(Absent).short.as_str()), ("Absent", "abs"));
+        assert_eq!(StatusStyles::new(styles.all().to_vec()), Ok(styles));
     }
 
     #[test]

@@ -26,7 +26,7 @@ fn hostile() -> SessionSheet {
 }
 
 fn compared(sheet: &SessionSheet, bytes: &[u8]) -> SheetChanges {
-    let pages = read_returned(bytes).unwrap().pages;
+    let pages = read_returned(bytes, Some(sheet.id)).unwrap().pages;
     SessionNow { id: sheet.id, rows: &sheet.rows, styles: &sheet.rules.styles }.compare(&pages).unwrap()
 }
 
@@ -50,7 +50,7 @@ fn rewritten(bytes: &[u8], change: impl Fn(&str, String) -> String) -> Vec<u8> {
 }
 
 fn refused(bytes: &[u8]) -> String {
-    read_returned(bytes).unwrap_err().to_string()
+    read_returned(bytes, None).unwrap_err().to_string()
 }
 
 #[test]
@@ -121,11 +121,51 @@ fn a_session_finds_its_page_in_the_classs_workbook() {
 }
 
 #[test]
+fn a_session_finds_its_page_among_any_number() {
+    let sheets: Vec<SessionSheet> = (1..=450)
+        .map(|n| SessionSheet { id: crate::domain::ids::SessionId(n), ..fixtures::session(&[Present, Absent]) })
+        .collect();
+    let bytes = class_workbook(&fixtures::empty_register(), &sheets).unwrap();
+    let last = &sheets[449];
+    assert_eq!(compared(last, &bytes).unchanged, 2);
+    let pages = read_returned(&bytes, Some(last.id)).unwrap().pages;
+    assert_eq!(pages.iter().map(|page| page.rows.len()).sum::<usize>(), 449 + 2, "a row tells whose another page is");
+    assert_eq!(crate::domain::sheet::sessions_of(&read_returned(&bytes, None).unwrap().pages).len(), 450);
+    let mut many = Workbook::new();
+    for _ in 0..=4_000 {
+        many.add_worksheet();
+    }
+    let said = refused(&many.save_to_buffer().unwrap());
+    assert!(said.starts_with("the workbook has 4001 pages, more than the 4000"), "{said}");
+}
+
+#[test]
+fn a_copied_page_is_read_as_well() {
+    let sheet = fixtures::session(&[Present, Absent]);
+    let copy = SessionSheet { name: Some("copy".into()), ..sheet.clone() };
+    let bytes = class_workbook(&fixtures::empty_register(), &[sheet.clone(), copy]).unwrap();
+    let pages = read_returned(&bytes, Some(sheet.id)).unwrap().pages;
+    assert_eq!(pages.iter().map(|page| page.rows.len()).collect::<Vec<_>>(), [2, 2]);
+    assert!(pages.iter().all(|page| !page.name.is_empty()), "{pages:?}");
+}
+
+#[test]
+fn csv_of_too_many_rows_or_columns_is_refused_before_it_is_kept() {
+    let rows = |count: usize| format!("roll_no,status\n{}", "1,P\n".repeat(count)).into_bytes();
+    assert_eq!(read_returned(&rows(MAX_ROWS), None).unwrap().pages[0].rows.len(), MAX_ROWS);
+    assert!(refused(&rows(MAX_ROWS + 1)).contains("more than 50000 rows"));
+    let bad = format!("roll_no,status\n{}", "1,P,3\n".repeat(MAX_ROWS + 1)).into_bytes();
+    assert!(refused(&bad).contains("more than 50000 rows"), "rows with problems are rows");
+    let wide = format!("roll_no,status{}\n1,P\n", ",x".repeat(1_000));
+    assert!(refused(wide.as_bytes()).contains("header has 1002 columns"));
+}
+
+#[test]
 fn formulas_count_as_what_they_gave_and_numbers_are_text() {
     let sheet = fixtures::session(&[Present, Absent]);
     let mut workbook = Workbook::new();
     let page = workbook.add_worksheet();
-    let key = |row: usize| crate::domain::sheet::RowKey::new(sheet.id, &sheet.rows[row], "").to_string();
+    let key = |row: usize| crate::domain::sheet::RowKey::new(sheet.id, &sheet.rows[row], "", "").to_string();
     for (col, title) in (0..).zip(["Note", "STATUS", "record key", "Roll No."]) {
         page.write_string(4, col, title).unwrap();
     }
@@ -181,7 +221,7 @@ fn parts_that_unpack_to_much_are_refused_before_they_are_read() {
     let places: Vec<usize> = (0..bomb.len() - 4).filter(|at| bomb[*at..at + 4] == truth).collect();
     assert!(!places.is_empty());
     places.iter().for_each(|at| lying[*at..at + 4].copy_from_slice(&lie));
-    assert!(read_returned(&lying).is_err());
+    assert!(read_returned(&lying, None).is_err());
     let many = {
         let mut out = ZipWriter::new(Cursor::new(Vec::new()));
         for n in 0..12_001 {
@@ -208,7 +248,7 @@ fn contradictory_parts_are_refused_and_claims_of_size_cost_nothing() {
     };
     assert_eq!(compared(&sheet, &dimension("A1:XFD1048576")).unchanged, 1);
     for claim in ["B9:A1", "A99999999999:B1", "", "é"] {
-        let said = read_returned(&dimension(claim));
+        let said = read_returned(&dimension(claim), None);
         assert!(said.as_ref().is_err_and(|e| e.to_string().len() < 300) || said.is_ok(), "{claim}: {said:?}");
     }
 }

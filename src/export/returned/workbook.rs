@@ -9,8 +9,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use calamine::{DataRef, Reader as _, Xlsx};
 use zip::ZipArchive;
 
-use super::{KEY_TITLE, MAX_ROWS, ReturnedError, ReturnedSheet, cut};
-use crate::domain::sheet::ReturnedRow;
+use super::{KEY_TITLE, MAX_ROWS, ReturnedError, ReturnedSheet, cut, too_many_rows};
+use crate::domain::ids::SessionId;
+use crate::domain::sheet::{ReturnedPage, ReturnedRow, sessions_of};
 use crate::domain::spelling::fold;
 
 /// Most parts of an archive; each face is one.
@@ -19,21 +20,21 @@ const MAX_PARTS: usize = 12_000;
 const MAX_PART_BYTES: u64 = 8 * 1024 * 1024;
 /// All parts, unpacked, bytes.
 const MAX_UNPACKED_BYTES: u64 = 48 * 1024 * 1024;
-/// Most pages that are looked into: a year of lessons and more.
-const MAX_PAGES: usize = 400;
+/// Most pages: ten lessons on every day of a year. What is kept is bounded by the session's own pages.
+const MAX_PAGES: usize = 4_000;
 /// Columns that are looked at.
 const MAX_COLUMNS: u32 = 64;
-/// Text that is kept of all cells, bytes.
+/// Text that is kept, of all cells of the session's pages and of the page at hand, bytes.
 const MAX_TEXT_BYTES: usize = 16 * 1024 * 1024;
 
 /// What stands in the header of a session's page.
 const COLUMNS: &str = "\"Roll no\", \"PRN\", \"Status\", \"Note\"";
 
 /// Reads every page with the columns of a session's sheet.
-pub(super) fn read(bytes: &[u8]) -> Result<ReturnedSheet, ReturnedError> {
+pub(super) fn read(bytes: &[u8], wanted: Option<SessionId>) -> Result<ReturnedSheet, ReturnedError> {
     require_small(bytes)?;
     // The reader trusts files here and there (a range that ends before it begins); a file must not end the program.
-    let read = catch_unwind(AssertUnwindSafe(|| pages(bytes)));
+    let read = catch_unwind(AssertUnwindSafe(|| pages(bytes, wanted)));
     let pages = read.unwrap_or_else(|_| Err(unreadable("its parts contradict each other")))?;
     if pages.is_empty() {
         return Err(ReturnedError::NoSheet { columns: COLUMNS });
@@ -61,25 +62,40 @@ fn require_small(bytes: &[u8]) -> Result<(), ReturnedError> {
     Ok(())
 }
 
-fn pages(bytes: &[u8]) -> Result<Vec<Vec<ReturnedRow>>, ReturnedError> {
+/// The pages that look like a session's; whole those of `wanted`, or of the first session that is found.
+fn pages(bytes: &[u8], mut wanted: Option<SessionId>) -> Result<Vec<ReturnedPage>, ReturnedError> {
     let broken = |error: calamine::XlsxError| unreadable(&error.to_string());
     let mut workbook = Xlsx::new(Cursor::new(bytes)).map_err(broken)?;
-    let mut pages = Vec::new();
-    let mut text_bytes = 0;
-    for name in workbook.sheet_names().into_iter().take(MAX_PAGES) {
+    let names = workbook.sheet_names();
+    if names.len() > MAX_PAGES {
+        return Err(ReturnedError::TooManyPages { pages: names.len(), most: MAX_PAGES });
+    }
+    let mut pages: Vec<ReturnedPage> = Vec::new();
+    let (mut kept_bytes, mut kept_rows) = (0, 0);
+    for name in names {
         // A page of charts has no cells.
         let Ok(mut cells) = workbook.worksheet_cells_reader(&name) else { continue };
         let mut page = Page::default();
+        let mut text_bytes = 0;
         while let Some(cell) = cells.next_cell().map_err(broken)? {
             let (row, col) = cell.get_position();
             if col < MAX_COLUMNS {
                 text_bytes += page.add(row, col, cell.get_value());
             }
-            if text_bytes > MAX_TEXT_BYTES || page.rows.len() > MAX_ROWS {
+            if kept_rows + page.rows.len() > MAX_ROWS {
+                return Err(too_many_rows());
+            }
+            if kept_bytes + text_bytes > MAX_TEXT_BYTES {
                 return Err(ReturnedError::TooLarge { what: "more cells than a sheet has".into() });
             }
         }
-        pages.extend(page.finish());
+        let Some(rows) = page.finish() else { continue };
+        let page = ReturnedPage { name, rows };
+        wanted = wanted.or_else(|| sessions_of(std::slice::from_ref(&page)).first().copied());
+        let page = wanted.map_or_else(ReturnedPage::default, |session| page.for_session(session));
+        kept_bytes += page.rows.iter().map(ReturnedRow::text_bytes).sum::<usize>();
+        kept_rows += page.rows.len();
+        pages.push(page);
     }
     Ok(pages)
 }

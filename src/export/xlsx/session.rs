@@ -171,7 +171,8 @@ impl<'a> SessionPage<'a> {
         for (row, member) in (first..).zip(&self.sheet.rows) {
             write_member(page, row, member, self.sheet.rules.marks())?;
             let note = text::cleaned(member.note.as_deref().unwrap_or_default());
-            put_plain(page, row, KEY, &RowKey::new(self.sheet.id, member, &note).to_string())?;
+            let mark = self.sheet.rules.marks().label(member.status);
+            put_plain(page, row, KEY, &RowKey::new(self.sheet.id, member, mark, &note).to_string())?;
             match self.lines_of(member).min(20) {
                 1 => {}
                 lines => drop(page.set_row_height(row, 15 * lines)?),

@@ -8,11 +8,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::jobs::{JobStage, location};
-use super::sheets::{Format, PilotRule};
-use crate::app::error::Code;
+use super::sheets::{Format, MoodleUser, PilotRule, SessionFileWish, SessionFormatName};
+use crate::app::error::{Code, Error};
 use crate::app::exports::{self, Export, ExportWish, Sheet};
 use crate::app::jobs;
-use crate::app::report::{RegisterOf, SheetFormat};
+use crate::app::report::{RegisterOf, SessionFile, SheetFormat};
 use crate::db::reach;
 use crate::domain::ids::{ClassId, SessionId};
 use crate::http::download::{FileBytes, Served};
@@ -38,7 +38,13 @@ pub(super) enum ExportRequest {
     Session {
         session_id: i64,
         /// Otherwise `xlsx`.
-        format: Option<Format>,
+        format: Option<SessionFormatName>,
+        /// Of `moodle`: by what Moodle is to know the students; otherwise by PRN.
+        identifier: Option<MoodleUser>,
+        /// Of `xlsx`: whether a second page shows the face that speaks for each student; otherwise it does.
+        evidence: Option<bool>,
+        /// Of that page: whether it also shows the faces of people who are nobody of the class; otherwise it does not.
+        strangers: Option<bool>,
     },
     /// The register of a class: its members, and their status in every session of the days, three years at most.
     Register {
@@ -68,10 +74,15 @@ pub(super) enum ExportRequest {
     },
 }
 
-impl From<ExportRequest> for ExportWish {
-    fn from(request: ExportRequest) -> Self {
+impl TryFrom<ExportRequest> for ExportWish {
+    type Error = Error;
+
+    fn try_from(request: ExportRequest) -> Result<Self, Error> {
         let (sheet, format) = match request {
-            ExportRequest::Session { session_id, format } => (Sheet::Session(SessionId(session_id)), format),
+            ExportRequest::Session { session_id, format, identifier, evidence, strangers } => {
+                let file = SessionFile::try_from(SessionFileWish { format, identifier, evidence, strangers })?;
+                return Ok(Self::session(SessionId(session_id), file));
+            }
             ExportRequest::Register { class_id, from, to, subject, pilot, format } => {
                 let pilots = pilot.unwrap_or_default().into();
                 (Sheet::Register(RegisterOf { class: ClassId(class_id), days: (from, to), subject, pilots }), format)
@@ -81,7 +92,7 @@ impl From<ExportRequest> for ExportWish {
                 (Sheet::Workbook(RegisterOf { class: ClassId(class_id), days: (from, to), subject, pilots }), None)
             }
         };
-        Self { sheet, format: SheetFormat::from(format.unwrap_or_default()) }
+        Ok(Self::of(sheet, SheetFormat::from(format.unwrap_or_default())))
     }
 }
 
@@ -173,7 +184,7 @@ async fn create_export(
     Json(request): Json<ExportRequest>,
 ) -> Result<Response, Problem> {
     require_reach(&service, &who, &request).await?;
-    let id = exports::request(&service.school, request.into(), who.actor().key()).await?;
+    let id = exports::request(&service.school, request.try_into()?, who.actor().key()).await?;
     let job = jobs::wait(&service.school, id, query.patience(), &service.stop).await?;
     let status = if job.finished_at.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
     let export = exports::get(&service.school, id).await?;

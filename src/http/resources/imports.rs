@@ -39,6 +39,15 @@ pub(super) enum ImportMode {
     Apply,
 }
 
+impl From<ImportMode> for Mode {
+    fn from(mode: ImportMode) -> Self {
+        match mode {
+            ImportMode::Preview => Self::Preview,
+            ImportMode::Apply => Self::Apply,
+        }
+    }
+}
+
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ImportQuery {
@@ -292,10 +301,7 @@ async fn import_roster(
 ) -> Result<axum::Json<RosterImportResponse>, Problem> {
     let file = only_file(&service, request, &["text/csv"]).await?;
     let term = query.term.unwrap_or_else(|| service.config().term.clone());
-    let mode = match query.mode.unwrap_or_default() {
-        ImportMode::Preview => Mode::Preview,
-        ImportMode::Apply => Mode::Apply,
-    };
+    let mode = query.mode.unwrap_or_default().into();
     let imported = roster::import(&service.school, file.to_vec(), term, mode).await;
     Ok(axum::Json(imported.map_err(by_row)?.into()))
 }

@@ -10,12 +10,11 @@ use utoipa::ToSchema;
 
 use super::attendance::RangeQuery;
 use super::words::LeaveReason;
-use crate::app::error::Code;
 use crate::app::leaves::{self, Document, Effect, LeaveEntry, MAX_DOCUMENT_BYTES, MemberLeave};
 use crate::db::leaves::LeaveRow;
 use crate::domain::ids::{ClassId, LeaveId, SessionId, StudentId};
 use crate::http::download::{FileBytes, Part, Served};
-use crate::http::extract::{Json, Path, Query, Who};
+use crate::http::extract::{AuditBy, Json, Path, Query, Who};
 use crate::http::pictures::{Picture, Pictures};
 use crate::http::problem::Problem;
 use crate::http::service::Service;
@@ -24,8 +23,8 @@ use crate::http::table::{Audit, Kind, READ_LEAVES, RECORD, ROOT, Row, row};
 pub(super) fn rows() -> Vec<Row> {
     vec![
         row!(READ_LEAVES, list_student_leaves),
-        row!(RECORD, add_leave),
-        row!(RECORD, delete_leave),
+        row!(RECORD, add_leave).audit(Audit::Nothing),
+        row!(RECORD, delete_leave).audit(Audit::Nothing),
         row!(RECORD, set_leave_document).kind(Kind::Upload),
         row!(READ_LEAVES, get_leave_document).audit(Audit::Line),
         row!(READ_LEAVES, list_class_leaves),
@@ -113,7 +112,7 @@ pub(super) struct ClassLeavesResponse {
 /// What became of the sessions of a leave's days.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct LeaveEffect {
-    /// Settled anew.
+    /// Settled anew, also those without photos.
     settled_sessions: Vec<i64>,
     /// Left as they are, because they are confirmed: reopen them, or correct what is wrong.
     confirmed_sessions: Vec<i64>,
@@ -163,31 +162,33 @@ struct DocumentForm {
     document: Vec<u8>,
 }
 
-/// The leaves of a student, in order of time.
+/// The leaves of a student, in order of time. A teacher sees those of which a day is one of the student's in a class of theirs.
 #[utoipa::path(get, path = "/students/{student_id}/leaves", tag = "attendance", params(("student_id" = i64, Path)),
     responses((status = 200, body = LeavesResponse)))]
 async fn list_student_leaves(
     State(service): State<Service>,
+    who: Who,
     Path(id): Path<i64>,
 ) -> Result<axum::Json<LeavesResponse>, Problem> {
-    let rows = leaves::of_student(&service.school, StudentId(id)).await?;
+    let rows = leaves::of_student(&service.school, StudentId(id), &who.caller.reach).await?;
     Ok(axum::Json(LeavesResponse { items: rows.into_iter().map(LeaveResponse::from).collect() }))
 }
 
-/// Notes a leave. Sessions of these days are settled anew: whoever was not seen is excused. Confirmed ones stay as they are and
-/// are named.
+/// Notes a leave. Sessions of these days are settled anew: whoever was not seen is excused, also in those without photos.
+/// Confirmed ones stay as they are and are named. A teacher does so for students who are in a class of theirs on one of the days.
 #[utoipa::path(post, path = "/students/{student_id}/leaves", tag = "attendance", params(("student_id" = i64, Path)),
     request_body = AddLeaveRequest,
     responses((status = 201, body = AddedLeave, headers(("Location" = String, description = "The student's leaves")))))]
 async fn add_leave(
     State(service): State<Service>,
     who: Who,
+    AuditBy(by): AuditBy,
     Path(id): Path<i64>,
     Json(request): Json<AddLeaveRequest>,
 ) -> Result<impl IntoResponse, Problem> {
     let AddLeaveRequest { from, to, kind, remark } = request;
     let entry = LeaveEntry { student: StudentId(id), days: (from, to), kind: kind.into(), remark };
-    let (row, effect) = leaves::add(&service.school, entry, who.actor()).await?;
+    let (row, effect) = leaves::add(&service.school, entry, by, &who.caller.reach).await?;
     let location = format!("{ROOT}/students/{id}/leaves");
     let added = AddedLeave { leave: row.into(), effect: effect.into() };
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], axum::Json(added)))
@@ -196,8 +197,12 @@ async fn add_leave(
 /// Takes a leave back, with its document. Sessions of its days are settled anew, as when it came.
 #[utoipa::path(delete, path = "/leaves/{leave_id}", tag = "attendance", params(("leave_id" = i64, Path)),
     responses((status = 200, body = LeaveEffect)))]
-async fn delete_leave(State(service): State<Service>, Path(id): Path<i64>) -> Result<axum::Json<LeaveEffect>, Problem> {
-    Ok(axum::Json(leaves::remove(&service.school, LeaveId(id)).await?.into()))
+async fn delete_leave(
+    State(service): State<Service>,
+    AuditBy(by): AuditBy,
+    Path(id): Path<i64>,
+) -> Result<axum::Json<LeaveEffect>, Problem> {
+    Ok(axum::Json(leaves::remove(&service.school, LeaveId(id), by).await?.into()))
 }
 
 /// Stores the document of a leave, in place of the one before.
@@ -209,13 +214,8 @@ async fn set_leave_document(
     Path(id): Path<i64>,
     request: Request,
 ) -> Result<axum::Json<LeaveResponse>, Problem> {
-    let mut form = Pictures::of(request, MAX_DOCUMENT_BYTES).await?;
-    let none = || Problem::new(Code::InvalidRequest, "the form has no file");
-    let Picture { name, bytes, .. } = form.next().await?.ok_or_else(none)?;
+    let Picture { name, bytes, .. } = Pictures::of(request, MAX_DOCUMENT_BYTES).await?.only().await?;
     let bytes = bytes?;
-    if form.next().await?.is_some() {
-        return Err(Problem::new(Code::InvalidRequest, "the form has several files; send one"));
-    }
     Ok(axum::Json(leaves::set_document(&service.school, LeaveId(id), &name, &bytes).await?.into()))
 }
 

@@ -49,7 +49,6 @@ pub(super) struct SheetImportQuery {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct SheetImportResponse {
     session_id: i64,
-    mode: SheetImportMode,
     /// False for a preview.
     applied: bool,
     /// In the order of the sheet.
@@ -59,14 +58,6 @@ pub(super) struct SheetImportResponse {
     unchanged: usize,
     /// Rows that cannot be followed; they spoil no other.
     problems: Vec<SheetProblemResponse>,
-}
-
-/// What was asked for.
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum SheetImportMode {
-    Preview,
-    Apply,
 }
 
 /// A correction that the sheet asks for.
@@ -142,9 +133,9 @@ impl From<RowProblemCode> for SheetProblemCode {
     }
 }
 
-impl From<sheet::Said> for SheetRecordResponse {
-    fn from(said: sheet::Said) -> Self {
-        Self { status: said.status.into(), note: said.note }
+impl From<sheet::RecordContent> for SheetRecordResponse {
+    fn from(content: sheet::RecordContent) -> Self {
+        Self { status: content.status.into(), note: content.note }
     }
 }
 
@@ -176,14 +167,9 @@ impl From<RowProblem> for SheetProblemResponse {
 
 impl From<SheetImported> for SheetImportResponse {
     fn from(imported: SheetImported) -> Self {
-        let (mode, applied) = match imported.mode {
-            Mode::Preview => (SheetImportMode::Preview, false),
-            Mode::Apply => (SheetImportMode::Apply, true),
-        };
         Self {
             session_id: imported.session.0,
-            mode,
-            applied,
+            applied: imported.mode == Mode::Apply,
             changes: imported.changes.into_iter().map(SheetChangeResponse::from).collect(),
             unchanged: imported.unchanged,
             problems: imported.problems.into_iter().map(SheetProblemResponse::from).collect(),
@@ -208,10 +194,7 @@ async fn import_session_sheet(
     request: Request,
 ) -> Result<axum::Json<SheetImportResponse>, Problem> {
     let bytes = only_file(&service, request, &[XLSX, "text/csv"]).await?;
-    let mode = match query.mode.unwrap_or_default() {
-        ImportMode::Preview => Mode::Preview,
-        ImportMode::Apply => Mode::Apply,
-    };
+    let mode = query.mode.unwrap_or_default().into();
     let conflicts = match query.conflicts.unwrap_or_default() {
         ConflictChoice::Skip => ConflictRule::Skip,
         ConflictChoice::Overwrite => ConflictRule::Overwrite,

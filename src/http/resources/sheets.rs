@@ -9,8 +9,10 @@ use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use crate::app::error::Error;
 use crate::app::report::{
-    self, EvidenceWish, MoodleIdentifier, RegisterOf, RegisterPortions, SessionFile, SheetFormat,
+    self, EvidenceWish, MoodleIdentifier, RegisterOf, RegisterPortions, SessionFile, SessionFormat, SessionOptions,
+    SheetFormat,
 };
 use crate::domain::ids::{ClassId, SessionId};
 use crate::domain::pilot::PilotSessions;
@@ -62,7 +64,7 @@ impl From<PilotRule> for PilotSessions {
 /// What the sheet of a session is written as.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum SessionFormat {
+pub(super) enum SessionFormatName {
     #[default]
     Xlsx,
     Csv,
@@ -85,7 +87,7 @@ pub(super) enum MoodleUser {
 pub(super) struct SessionSheetQuery {
     /// Otherwise `xlsx`.
     #[param(inline)]
-    format: Option<SessionFormat>,
+    format: Option<SessionFormatName>,
     /// Of `moodle`: by what Moodle is to know the students; otherwise by PRN.
     #[param(inline)]
     identifier: Option<MoodleUser>,
@@ -95,24 +97,30 @@ pub(super) struct SessionSheetQuery {
     strangers: Option<bool>,
 }
 
-impl SessionSheetQuery {
-    fn file(&self) -> SessionFile {
-        match self.format.unwrap_or_default() {
-            SessionFormat::Csv => SessionFile::Csv,
-            SessionFormat::Xlsx => SessionFile::Workbook(self.evidence()),
-            SessionFormat::Moodle => SessionFile::Moodle(match self.identifier.unwrap_or_default() {
-                MoodleUser::Prn => MoodleIdentifier::Prn,
-                MoodleUser::Email => MoodleIdentifier::Email,
-            }),
-        }
-    }
+/// What is said of a session's file, wherever it is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SessionFileWish {
+    pub(super) format: Option<SessionFormatName>,
+    pub(super) identifier: Option<MoodleUser>,
+    pub(super) evidence: Option<bool>,
+    pub(super) strangers: Option<bool>,
+}
 
-    fn evidence(&self) -> EvidenceWish {
-        match (self.evidence.unwrap_or(true), self.strangers.unwrap_or(false)) {
-            (false, _) => EvidenceWish::LeftOut,
-            (true, false) => EvidenceWish::Members,
-            (true, true) => EvidenceWish::MembersAndStrangers,
-        }
+impl TryFrom<SessionFileWish> for SessionFile {
+    type Error = Error;
+
+    fn try_from(wish: SessionFileWish) -> Result<Self, Error> {
+        let SessionFileWish { format, identifier, evidence, strangers } = wish;
+        let format = match format.unwrap_or_default() {
+            SessionFormatName::Xlsx => SessionFormat::Xlsx,
+            SessionFormatName::Csv => SessionFormat::Csv,
+            SessionFormatName::Moodle => SessionFormat::Moodle,
+        };
+        let identifier = identifier.map(|identifier| match identifier {
+            MoodleUser::Prn => MoodleIdentifier::Prn,
+            MoodleUser::Email => MoodleIdentifier::Email,
+        });
+        Self::of(format, SessionOptions { identifier, evidence, strangers })
     }
 }
 
@@ -133,7 +141,8 @@ pub(super) struct RegisterQuery {
     format: Option<Format>,
 }
 
-/// The sheet of a session. A workbook has a second page with the face that speaks for each student who has consented.
+/// The sheet of a session. A workbook has a second page with the face that speaks for each student who has consented. Options of
+/// another format are refused; so is a session of a pilot for Moodle.
 #[utoipa::path(get, path = "/sessions/{session_id}/sheet", tag = "sheets", params(("session_id" = i64, Path), SessionSheetQuery),
     responses((status = 200, description = "The file", content(
         (String = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"), (String = "text/csv")))))]
@@ -142,7 +151,8 @@ async fn export_session(
     Path(id): Path<i64>,
     Query(query): Query<SessionSheetQuery>,
 ) -> Result<Response, Problem> {
-    let wanted = query.file();
+    let SessionSheetQuery { format, identifier, evidence, strangers } = query;
+    let wanted = SessionFile::try_from(SessionFileWish { format, identifier, evidence, strangers })?;
     let _room = match wanted {
         SessionFile::Workbook(EvidenceWish::Members | EvidenceWish::MembersAndStrangers) => {
             Some(service.room_for_picture().await?)
@@ -150,8 +160,7 @@ async fn export_session(
         SessionFile::Workbook(EvidenceWish::LeftOut) | SessionFile::Csv | SessionFile::Moodle(_) => None,
     };
     let bytes = report::session_file(&service.school, SessionId(id), wanted).await?;
-    let stem = if matches!(wanted, SessionFile::Moodle(_)) { "moodle-session" } else { "session" };
-    Ok(file(bytes, wanted.format(), &format!("{stem}-{id}")))
+    Ok(file(bytes, wanted.format(), &format!("{}-{id}", wanted.stem())))
 }
 
 /// The register of a class: its members, and their status in every session of the days; three years at most.

@@ -14,7 +14,7 @@ use crate::http::service::Service;
 use crate::http::table::{MANAGE, READ_ROSTER, Row, row};
 
 pub(super) fn rows() -> Vec<Row> {
-    vec![row!(READ_ROSTER, list_status_styles), row!(MANAGE, replace_status_styles)]
+    vec![row!(READ_ROSTER, list_status_styles), row!(MANAGE, replace_status_styles), row!(MANAGE, reset_status_styles)]
 }
 
 /// How one status is written, counted and coloured.
@@ -24,9 +24,8 @@ pub(super) struct StatusStyleItem {
     status: RecordStatus,
     #[schema(min_length = 1, max_length = 30, example = "Present")]
     label: String,
-    /// What stands in the cells of sheets, all different. Longer than three characters only where the server's settings say so
-    /// and nothing was set here.
-    #[schema(min_length = 1, max_length = 20, example = "P")]
+    /// What stands in the cells of sheets, all different.
+    #[schema(min_length = 1, max_length = 3, example = "P")]
     short: String,
     /// What a record is worth in percentages, in hundredths; `null`: it does not count. *Present* counts, *unmarked* never does.
     #[schema(minimum = 0, maximum = 1, example = 1.0, required)]
@@ -89,4 +88,10 @@ async fn replace_status_styles(
     let styles = request.items.into_iter().map(StatusStyle::try_from).collect::<Result<Vec<_>, _>>();
     let styles = styles.and_then(StatusStyles::new).map_err(Error::from)?;
     Ok(axum::Json(status_styles::set(&service.school, styles).await?.into()))
+}
+
+/// Forgets what was set: from now on the server's settings say it again, which the answer tells.
+#[utoipa::path(delete, path = "/status-styles", tag = "attendance", responses((status = 200, body = StatusStylesBody)))]
+async fn reset_status_styles(State(service): State<Service>) -> Result<axum::Json<StatusStylesBody>, Problem> {
+    Ok(axum::Json(status_styles::reset(&service.school).await?.into()))
 }

@@ -406,7 +406,7 @@ async fn verify_faces(
 /// The one picture of a request.
 async fn picture(service: &Service, sent: Sent<PictureRequest>) -> Result<Bytes, Problem> {
     match sent {
-        Sent::Form(form) => form.only().await,
+        Sent::Form(form) => Ok(form.only().await?.bytes?),
         Sent::Json(request) => Ok(request.image.bytes(max_picture_bytes(service))?),
     }
 }

@@ -63,6 +63,14 @@ async fn a_schools_own_styles_are_on_its_sheets() {
     styles["items"][4]["short"] = json!("p");
     let twice = scene.send(&scene.admin, "PUT", "/status-styles", &styles).await;
     assert_eq!(problem(twice).await, (400, "INVALID_REQUEST".into()));
+    styles["items"][4]["short"] = json!("none");
+    let long = scene.send(&scene.admin, "PUT", "/status-styles", &styles).await;
+    assert_eq!(problem(long).await, (400, "INVALID_REQUEST".into()));
+    let refused = scene.send(&scene.teacher, "DELETE", "/status-styles", &json!({})).await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    let reset: Value = scene.send(&scene.admin, "DELETE", "/status-styles", &json!({})).await.json().await.unwrap();
+    assert_eq!((&reset["items"][4]["short"], &reset["items"][2]["points"]), (&json!("?"), &json!(1.0)));
+    assert_eq!(scene.get(&scene.teacher, "/status-styles").await, reset);
     styles["items"].as_array_mut().unwrap().pop();
     let four = scene.send(&scene.admin, "PUT", "/status-styles", &styles).await;
     assert_eq!(problem(four).await, (400, "INVALID_REQUEST".into()));
@@ -230,7 +238,8 @@ async fn a_leave_goes_with_its_document_and_stays_in_its_class() {
     assert_eq!(added.status(), StatusCode::CREATED);
     let added: Value = added.json().await.unwrap();
     assert_eq!((&added["document"], &added["created_by"]), (&Value::Null, &json!("teacher")));
-    assert_eq!((&added["settled_sessions"], &added["confirmed_sessions"]), (&json!([]), &json!([])));
+    let settled = json!([scene.made.session.0]);
+    assert_eq!((&added["settled_sessions"], &added["confirmed_sessions"]), (&settled, &json!([])), "without photos");
     let twice = scene.send(&scene.teacher, "POST", &path, &wish).await;
     assert_eq!(problem(twice).await, (409, "ALREADY_EXISTS".into()));
 
@@ -267,6 +276,36 @@ async fn a_leave_goes_with_its_document_and_stays_in_its_class() {
     assert_eq!(scene.get(&scene.teacher, &path).await["items"], json!([]));
     let no_document = scene.server.get(&document).bearer_auth(&scene.admin).send().await.unwrap();
     assert_eq!(problem(no_document).await, (404, "LEAVE_NOT_FOUND".into()));
+}
+
+#[tokio::test]
+async fn a_leave_is_no_business_of_a_class_that_the_student_has_left() {
+    let scene = Scene::start().await;
+    let member = scene.made.members[0];
+    let left = scene.server.school.change(move |conn| {
+        crate::db::members::end(conn, member, testing::day("2025-08-31"))?;
+        Ok(crate::db::members::get(conn, member)?.student_id.0)
+    });
+    let student = left.await.unwrap();
+    let path = format!("/students/{student}/leaves");
+    let wish = json!({ "from": "2025-09-01", "to": "2025-09-03", "kind": "sick" });
+    let refused = scene.send(&scene.teacher, "POST", &path, &wish).await;
+    assert_eq!(problem(refused).await, (403, "FORBIDDEN".into()));
+    let added: Value = scene.send(&scene.admin, "POST", &path, &wish).await.json().await.unwrap();
+    assert_eq!(scene.get(&scene.teacher, &path).await["items"], json!([]));
+    assert_eq!(scene.get(&scene.admin, &path).await["items"].as_array().unwrap().len(), 1);
+    let leave = format!("/leaves/{}", added["leave_id"]);
+    for (method, path) in [("GET", format!("{leave}/document")), ("DELETE", leave.clone())] {
+        let refused = scene.send(&scene.teacher, method, &path, &json!({})).await;
+        assert_eq!(problem(refused).await, (403, "FORBIDDEN".into()), "{method} {path}");
+    }
+    let gone = scene.send(&scene.admin, "DELETE", &leave, &json!({})).await;
+    assert_eq!(gone.status(), 200);
+    let log = scene.get(&scene.admin, "/audit?action=leave").await;
+    let lines: Vec<&Value> = log["items"].as_array().unwrap().iter().map(|line| &line["action"]).collect();
+    assert_eq!(lines, [&json!("leave.remove"), &json!("leave.add")]);
+    assert!(log["items"][0]["request_id"].is_string(), "{log}");
+    assert_eq!(scene.get(&scene.admin, "/audit?action=add_leave").await["items"], json!([]), "a line for each request");
 }
 
 #[tokio::test]

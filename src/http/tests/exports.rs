@@ -146,6 +146,14 @@ async fn an_export_that_waits_has_no_file_and_wrong_ones_are_refused() {
             (400, "INVALID_REQUEST"),
         ),
         (json!({ "what": "session", "session_id": scene.session, "colour": "red" }), (422, "INVALID_REQUEST")),
+        (
+            json!({ "what": "session", "session_id": scene.session, "format": "csv", "evidence": true }),
+            (400, "INVALID_REQUEST"),
+        ),
+        (
+            json!({ "what": "session", "session_id": scene.session, "evidence": false, "strangers": true }),
+            (400, "INVALID_REQUEST"),
+        ),
     ] {
         let (status, code) = problem(scene.ask("", &machine, &body).await).await;
         assert_eq!((status, code.as_str()), expected, "{body}");

@@ -46,13 +46,13 @@ async fn a_corrected_sheet_is_previewed_then_applied() {
         json!({ "member_id": member, "roll_no": "1", "name": "Student P1", "from": { "status": "unmarked", "note": null },
             "to": { "status": "late", "note": null }, "conflict": null, "applied": applied })
     };
-    let expected = |mode: &str, applied: bool| {
-        json!({ "session_id": scene.made.session.0, "mode": mode, "applied": applied, "changes": [change(applied)],
+    let expected = |applied: bool| {
+        json!({ "session_id": scene.made.session.0, "applied": applied, "changes": [change(applied)],
             "unchanged": 2, "problems": [] })
     };
-    assert_eq!(preview.json::<Value>().await.unwrap(), expected("preview", false));
+    assert_eq!(preview.json::<Value>().await.unwrap(), expected(false));
     let applied = scene.send_back("mode=apply", "session.csv", corrected.clone().into_bytes()).await;
-    assert_eq!(applied.json::<Value>().await.unwrap(), expected("apply", true));
+    assert_eq!(applied.json::<Value>().await.unwrap(), expected(true));
 
     let back = csv.replacen(",unmarked,?,", ",here,?,", 1).replacen(",unmarked,?,", ",excused,?,", 1);
     let told = scene.send_back("", "session.csv", back.into_bytes()).await.json::<Value>().await.unwrap();
@@ -98,5 +98,15 @@ async fn evidence_and_strangers_are_as_asked_and_moodle_has_its_form() {
     let moodle = scene.sheet("format=moodle&identifier=email").await;
     assert!(moodle.headers()["content-disposition"].to_str().unwrap().contains("moodle-session-"));
     assert_eq!(moodle.text().await.unwrap(), "email,scantime,status,remarks\r\n", "nobody is decided yet");
-    assert_eq!(problem(scene.sheet("format=pdf").await).await, (400, "INVALID_REQUEST".into()));
+    for refused in ["format=pdf", "identifier=prn", "format=csv&strangers=false", "evidence=false&strangers=true"] {
+        assert_eq!(problem(scene.sheet(refused).await).await, (400, "INVALID_REQUEST".into()), "{refused}");
+    }
+    let class = scene.made.class;
+    let pilot = scene.server.school.change(move |conn| {
+        crate::db::classes::set_pilot(conn, class, Some(testing::at("2025-08-01 00:00:00")))?;
+        Ok(crate::db::sessions::find_or_insert(conn, &testing::new_session(class, "2025-09-02 03:30:00"))?.id)
+    });
+    let path = format!("/api/v1/sessions/{}/sheet?format=moodle", pilot.await.unwrap().0);
+    let refused = scene.server.get(&path).bearer_auth(&scene.teacher).send().await.unwrap();
+    assert_eq!(problem(refused).await, (409, "PILOT_SESSION".into()));
 }

@@ -23,7 +23,7 @@ fn given(sheet: &SessionSheet) -> Vec<ReturnedRow> {
         let note = row.note.clone().unwrap_or_default();
         ReturnedRow {
             row: index as u32 + 9,
-            key: RowKey::new(sheet.id, row, &note).to_string(),
+            key: RowKey::new(sheet.id, row, sheet.rules.marks().label(row.status), &note).to_string(),
             roll_no: row.roll_no.clone(),
             prn: row.prn.clone(),
             label: Some(sheet.rules.marks().label(row.status).to_owned()),
@@ -34,8 +34,20 @@ fn given(sheet: &SessionSheet) -> Vec<ReturnedRow> {
     sheet.rows.iter().enumerate().map(row).collect()
 }
 
+fn page(rows: Vec<ReturnedRow>) -> ReturnedPage {
+    named("", rows)
+}
+
+fn named(name: &str, rows: Vec<ReturnedRow>) -> ReturnedPage {
+    ReturnedPage { name: name.into(), rows }
+}
+
 fn compared(now: &SessionSheet, rows: Vec<ReturnedRow>) -> SheetChanges {
-    SessionNow { id: now.id, rows: &now.rows, styles: &now.rules.styles }.compare(&[rows]).unwrap()
+    of_pages(now, &[page(rows)])
+}
+
+fn of_pages(now: &SessionSheet, pages: &[ReturnedPage]) -> SheetChanges {
+    SessionNow { id: now.id, rows: &now.rows, styles: &now.rules.styles }.compare(pages).unwrap()
 }
 
 fn label(row: &mut ReturnedRow, text: &str) {
@@ -221,15 +233,104 @@ fn another_sessions_sheet_is_refused_and_a_copied_row_is_a_problem() {
     let mut other = self::sheet();
     other.id = SessionId(2);
     let now = SessionNow { id: sheet.id, rows: &sheet.rows, styles: &sheet.rules.styles };
-    let refused = now.compare(&[given(&other)]).unwrap_err();
+    let refused = now.compare(&[page(given(&other))]).unwrap_err();
     assert_eq!(refused, WrongSheet::OtherSession { found: SessionId(2), expected: SessionId(1) });
     let mut bare = given(&sheet);
     bare.iter_mut().for_each(|row| row.key.clear());
-    assert_eq!(now.compare(&[bare]).unwrap_err(), WrongSheet::NoKeys);
-    assert_eq!(now.compare(&[given(&other), given(&sheet)]).unwrap().unchanged, 4, "a page of several");
+    assert_eq!(now.compare(&[page(bare)]).unwrap_err(), WrongSheet::NoKeys);
+    assert_eq!(of_pages(&sheet, &[page(given(&other)), page(given(&sheet))]).unchanged, 4, "a page of several");
     let mut mixed = given(&sheet);
     mixed[0] = given(&other).remove(0);
     assert_eq!(codes(&compared(&sheet, mixed)), [(9, None, RowProblemCode::OtherSession)]);
+}
+
+/// A spreadsheet puts the copy of a page before it.
+#[test]
+fn of_a_page_and_its_copy_both_are_read() {
+    let sheet = sheet();
+    let mut corrected = given(&sheet);
+    label(&mut corrected[1], "P");
+    let pages = [named("Attendance (2)", given(&sheet)), named("Attendance", corrected.clone())];
+    let changes = of_pages(&sheet, &pages);
+    assert_eq!((changes.changes.len(), changes.unchanged, codes(&changes).len()), (0, 3, 1));
+    assert_eq!(
+        changes.problems[0].detail,
+        "page `Attendance`: row 10 of page `Attendance (2)` says something else of the same student: neither is followed"
+    );
+    let pages = [named("Attendance", corrected.clone()), named("Attendance (2)", corrected)];
+    let changes = of_pages(&sheet, &pages);
+    assert_eq!((changes.changes.len(), changes.problems), (1, vec![]), "both say the same");
+}
+
+#[test]
+fn a_row_pasted_onto_another_sessions_page_does_not_hide_ones_own() {
+    let sheet = sheet();
+    let other = SessionSheet { id: SessionId(2), ..self::sheet() };
+    let mut with_guest = given(&other);
+    with_guest.push(ReturnedRow { row: 30, ..given(&sheet)[0].clone() });
+    with_guest.push(ReturnedRow { row: 31, key: String::new(), ..given(&sheet)[3].clone() });
+    let mut own = given(&sheet);
+    label(&mut own[1], "P");
+    let changes = of_pages(&sheet, &[named("other", with_guest.clone()), named("own", own)]);
+    assert_eq!(changes.changes.iter().map(said).collect::<Vec<_>>(), [("R2", Present, None, false)]);
+    let foreign = |row| (row, None, RowProblemCode::OtherSession);
+    let expected: Vec<_> = [9, 10, 11, 12, 31].map(foreign).into();
+    assert_eq!((changes.unchanged, codes(&changes)), (3, expected), "a row without a key is of the page it stands on");
+    assert!(changes.problems[4].detail.contains("its page is of session 2"), "{}", changes.problems[4].detail);
+    assert_eq!(codes(&of_pages(&other, &[named("other", with_guest)])), [foreign(30)]);
+}
+
+#[test]
+fn a_page_is_kept_whole_for_its_sessions_only() {
+    let sheet = sheet();
+    let other = SessionSheet { id: SessionId(2), ..self::sheet() };
+    let mixed: Vec<ReturnedRow> = given(&other).into_iter().chain(given(&sheet)).collect();
+    assert_eq!(page(mixed.clone()).for_session(SessionId(1)).rows.len(), 8);
+    let left = page(mixed).for_session(SessionId(3));
+    assert_eq!((left.rows.len(), sessions_of(&[left])), (2, BTreeSet::from([SessionId(1), SessionId(2)])));
+}
+
+/// A spreadsheet has made a number of a long PRN, and roll numbers were given anew since.
+#[test]
+fn a_roll_number_alone_does_not_win_over_a_sound_key() {
+    let sheet = sheet();
+    let mut rows = given(&sheet);
+    (rows[0].roll_no, rows[0].prn) = ("R2".into(), "1.03221E+11".into());
+    label(&mut rows[0], "A");
+    rows.remove(1);
+    let changes = compared(&sheet, rows.clone());
+    assert_eq!(codes(&changes), [(9, Some("roll_no"), RowProblemCode::UnclearMember)]);
+    assert!(changes.problems[0].detail.ends_with("nobody has PRN `1.03221E+11`"), "{}", changes.problems[0].detail);
+    assert_eq!(changes.changes, []);
+    let mut without_first = self::sheet();
+    without_first.rows.remove(0);
+    assert_eq!(codes(&compared(&without_first, rows.clone())).len(), 1, "also when whom the key is of has left");
+    rows[0].roll_no = "R1".into();
+    assert_eq!(said(&compared(&sheet, rows).changes[0]).0, "R1");
+}
+
+#[test]
+fn marks_that_have_changed_since_change_no_record() {
+    let before = fixtures::session(&[Excused, Late, Present, Absent]);
+    let mut now = before.clone();
+    let mut styles = StatusStyles::default().all().to_vec();
+    for style in &mut styles {
+        style.short = match style.status {
+            Late => "E".into(),
+            Excused => "X".into(),
+            Absent => "N".into(),
+            _ => style.short.clone(),
+        };
+    }
+    now.rules.styles = StatusStyles::new(styles).unwrap();
+    assert_eq!(compared(&now, given(&before)), SheetChanges { unchanged: 4, ..SheetChanges::default() });
+    let mut rows = given(&before);
+    label(&mut rows[2], "E");
+    assert_eq!(
+        said(&compared(&now, rows).changes[0]),
+        ("R3", Late, None, false),
+        "what somebody writes now means what it does now"
+    );
 }
 
 fn cell() -> impl Strategy<Value = String> {
