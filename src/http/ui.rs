@@ -80,6 +80,7 @@ fn content_type(path: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::table::{Audit, Row, rows};
 
     /// All files of the page that are text.
     fn texts() -> impl Iterator<Item = (String, String)> {
@@ -135,6 +136,17 @@ mod tests {
                 }
                 assert!(Files::get(&parts.join("/")).is_some(), "{path} imports {name}");
             }
+        }
+    }
+
+    #[test]
+    fn whatever_the_audit_log_says_has_words() {
+        let read = |path: &str| String::from_utf8(Files::get(path).unwrap().data.into_owned()).unwrap();
+        let (words, actions) = (read("js/strings/en/admin.js"), read("js/screens/admin/audit-lines.js"));
+        let rows = rows();
+        for Row { operation, .. } in rows.iter().filter(|row| row.audit == Audit::Line) {
+            assert!(words.contains(&format!(" {operation}: \"")), "no words for {operation}");
+            assert!(actions.contains(&format!("\"{operation}\"")), "{operation} cannot be looked for");
         }
     }
 

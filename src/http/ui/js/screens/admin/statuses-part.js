@@ -3,6 +3,7 @@
 import * as api from "../../api.js";
 import { fill, freshId, h } from "../../dom.js";
 import { button, working } from "../../parts/button.js";
+import { confirmed } from "../../parts/dialog.js";
 import { field, input } from "../../parts/form.js";
 import { icon } from "../../parts/icon.js";
 import { why } from "../../parts/states.js";
@@ -27,6 +28,7 @@ class StatusForm {
     this.rows = styles.map((style) => new StatusRow(style));
     const discard = button(t("admin.settings.reset"), refresh, { kind: "plain" });
     this.discard = discard;
+    const back = button(t("admin.settings.toSettings"), toSettings, { kind: "plain" });
     this.element = h(
       "form",
       {
@@ -43,7 +45,7 @@ class StatusForm {
         this.rows.map((row) => row.element),
       ),
       this.error,
-      h("div", { class: "session-foot" }, this.state, h("div", { class: "row" }, discard, this.submit)),
+      h("div", { class: "session-foot" }, this.state, h("div", { class: "row" }, back, discard, this.submit)),
     );
     this.look();
   }
@@ -75,6 +77,21 @@ class StatusForm {
       }
     });
   }
+}
+
+/** Back to what the server's settings say of all five. */
+async function toSettings() {
+  const sure = await confirmed(
+    t("admin.settings.toSettings"),
+    t("admin.settings.toSettingsText"),
+    t("admin.settings.toSettingsDo"),
+    { danger: false },
+  );
+  if (!sure) return;
+  await api.remove("/status-styles");
+  await loadStyles();
+  say(t("admin.settings.saved"));
+  refresh();
 }
 
 /** One status of the five. */

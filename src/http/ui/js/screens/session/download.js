@@ -16,10 +16,13 @@ const FORMS = {
   moodleEmail: { format: "moodle", identifier: "email" },
 };
 
+/** Sessions of a pilot count nowhere, and Moodle would count them. */
+const COUNTS = ["moodlePrn", "moodleEmail"];
+
 export async function otherSheet(session) {
   const chosen = select(
     "form",
-    Object.keys(FORMS).map((form) => [form, t(`session.form.${form}`)]),
+    Object.keys(FORMS).filter((form) => !session.pilot || !COUNTS.includes(form)).map((form) => [form, t(`session.form.${form}`)]),
     "csv",
     { autofocus: true },
   );
@@ -32,7 +35,7 @@ export async function otherSheet(session) {
     action: t("session.downloadIt"),
     fields: [field(t("session.formName"), chosen), hint],
     send: async ({ form }) => {
-      const file = await api.file(`/sessions/${session}/sheet`, FORMS[form]);
+      const file = await api.file(`/sessions/${session.id}/sheet`, FORMS[form]);
       save(file.blob, file.name ?? "rollcall");
       return file.name ?? "";
     },
