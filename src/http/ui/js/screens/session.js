@@ -94,7 +94,7 @@ function actionsOf(model) {
   const isEmpty = model.photos.length === 0 && waiting(model.id).length === 0 && model.records.every(({ source }) => source === "auto");
   return [
     downloadButton(t("session.download"), () => api.file(`/sessions/${model.id}/sheet`, { format: "xlsx" })),
-    button(t("session.otherForms"), () => otherSheet(session), { kind: "plain" }),
+    button(t("session.otherForms"), () => otherSheet(model.session), { kind: "plain" }),
     mayChange && button(t("sheet.action"), () => importSheet(model), { icon: "upload", kind: "plain" }),
     mayChange && button(t("action.change"), () => changeSession(model), { kind: "plain", label: t("session.changeTitle") }),
     mayChange && isEmpty && button("", () => removeSession(model), { icon: "trash", kind: "plain", label: t("session.delete") }),
