@@ -75,6 +75,16 @@ async fn session_shown(browser: &Browser) -> String {
     url.fragment().unwrap().trim_start_matches("/sessions/").to_owned()
 }
 
+/// A school with one lesson, and what its administrator hears.
+async fn with_a_lesson() -> (School, Service, Api) {
+    let school = School::enrolled();
+    school.batch(&Photos::of(&[(FULL, FULL)]), 0);
+    add_user(&school, "ann", "admin");
+    let service = Service::start(&school, 0);
+    let api = Api::of(&service, "ann").await;
+    (school, service, api)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_teacher_takes_attendance_from_a_phone() {
     let Some(browser) = Browser::open(Screen::Phone, "light").await else { return };
@@ -133,11 +143,7 @@ impl Api {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_face_is_given_a_name_and_the_name_is_taken_back() {
     let Some(browser) = Browser::open(Screen::Desk, "light").await else { return };
-    let school = School::enrolled();
-    school.batch(&Photos::of(&[(FULL, FULL)]), 0);
-    add_user(&school, "ann", "admin");
-    let service = Service::start(&school, 0);
-    let api = Api::of(&service, "ann").await;
+    let (_school, service, api) = with_a_lesson().await;
     browser.sign_in(&service.url, "ann", PASSWORD).await;
     browser.show(&service.url, "/sessions/1").await;
 
@@ -224,11 +230,7 @@ fn correct_in_another_program(workbook: &Path, saved: &Path, roll_no: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_workbook_is_corrected_elsewhere_and_comes_back() {
     let Some(browser) = Browser::open(Screen::Desk, "light").await else { return };
-    let school = School::enrolled();
-    school.batch(&Photos::of(&[(FULL, FULL)]), 0);
-    add_user(&school, "ann", "admin");
-    let service = Service::start(&school, 0);
-    let api = Api::of(&service, "ann").await;
+    let (school, service, api) = with_a_lesson().await;
     browser.sign_in(&service.url, "ann", PASSWORD).await;
     browser.show(&service.url, "/sessions/1").await;
     let absent = api.with_status("1", "absent").await[0].clone();
@@ -255,11 +257,7 @@ async fn a_workbook_is_corrected_elsewhere_and_comes_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_can_be_done_with_the_keyboard() {
     let Some(browser) = Browser::open(Screen::Desk, "dark").await else { return };
-    let school = School::enrolled();
-    school.batch(&Photos::of(&[(FULL, FULL)]), 0);
-    add_user(&school, "ann", "admin");
-    let service = Service::start(&school, 0);
-    let api = Api::of(&service, "ann").await;
+    let (_school, service, api) = with_a_lesson().await;
     browser.window.goto(&service.url).await.unwrap();
     browser.find("form").await;
     browser.type_keys("ann").await;

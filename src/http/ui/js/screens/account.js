@@ -94,7 +94,7 @@ function passwordForm(viewer) {
       try {
         await api.changePassword(old, chosen);
       } catch (error) {
-        if (error.code === "INVALID_CREDENTIALS") throw new Error(t("account.wrong"));
+        if (error.code === "INVALID_CREDENTIALS") throw new Error(t("account.wrong"), { cause: error });
         throw error;
       }
       say(t("account.changed"));

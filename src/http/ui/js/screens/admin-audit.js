@@ -65,7 +65,7 @@ export async function show({ query, signal }) {
             t("admin.audit.class"),
             select("class_id", [
               ["", t("admin.list.all")],
-              ...classes.map((item) => [item.id, `${school.className(item)} (${item.term})`]),
+              ...classes.map((item) => [item.id, school.nameInTerm(item)]),
             ]),
           ),
         ),

@@ -161,6 +161,8 @@ const packTags = (pack) => [
 /** Less room than photos of so long would take is worth a warning, days. */
 const SHORT_DAYS = 60;
 const MONTH_DAYS = 30;
+/** Nobody knows the pace of the years to come. */
+const MANY_DAYS = 1095;
 
 const storageFacts = (storage) => {
   const days = storage.kind === "local" ? daysLeft(storage) : null;
@@ -176,7 +178,7 @@ const storageFacts = (storage) => {
       fact("documents", amount(storage.documents)),
       fact("database", bytes(storage.database_bytes)),
       fact("free", storage.free_bytes === null ? t("admin.system.freeUnknown") : bytes(storage.free_bytes)),
-      days !== null && fact("enough", t("admin.system.enough", { count: Math.min(days, 9999) })),
+      days !== null && fact("enough", days > MANY_DAYS ? t("admin.system.enoughYears") : t("admin.system.enough", { count: days })),
     ]),
     h("p", { class: "small quiet" }, t("admin.system.storageText")),
   ];

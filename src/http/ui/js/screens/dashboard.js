@@ -31,7 +31,7 @@ export async function show({ query, signal }) {
   };
   const chosen = select(
     "class",
-    [["", t("sessions.allClasses")], ...classes.map((item) => [item.id, `${school.className(item)} (${item.term})`])],
+    [["", t("sessions.allClasses")], ...classes.map((item) => [item.id, school.nameInTerm(item)])],
     said.class,
   );
   chosen.addEventListener("change", () => change({ class: chosen.value }));

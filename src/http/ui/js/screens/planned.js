@@ -43,7 +43,7 @@ export function plannedRow(lesson, { time = false, named = false } = {}) {
       "span",
       { class: "grow" },
       named && h("strong", {}, school.className({ name: lesson.class, section: lesson.section }), " "),
-      lesson.subject ?? t("take.noSubject"),
+      lesson.subject ?? (named ? null : t("take.noSubject")),
       lesson.holiday && h("span", { class: "small quiet note" }, t("today.holiday", { name: lesson.holiday })),
     ),
   ];

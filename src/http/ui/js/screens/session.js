@@ -109,6 +109,8 @@ const flagText = (flag) => (has(`session.flag.${flag}`) ? t(`session.flag.${flag
 
 /** What the session should be read with: its flags, and how the next photo would be better. */
 function noticesOf(model) {
+  // What the service says of single photos, such as which other session has the same picture.
+  const warnings = [...new Set(model.photos.flatMap((photo) => photo.warnings))];
   const flags = model.session.flags.filter((flag) => !SEEN_ANYWAY.includes(flag));
   const advice = model.isConfirmed ? [] : model.photos.flatMap((photo) => photo.advice);
   const texts = [...new Map(advice.map((item) => [item.code, item.text])).values()];
@@ -117,8 +119,7 @@ function noticesOf(model) {
     !model.connected && h("p", { class: "notice notice-warn" }, icon("alert"), t("session.offline")),
     flags.map((flag) => h("p", { class: "notice notice-warn" }, icon("alert"), flagText(flag))),
     leftOut > 0 && h("p", { class: "notice notice-warn" }, icon("alert"), t("session.leftOut", { count: leftOut })),
-    // What the service says of single photos, such as which other session has the same picture.
-    [...new Set(model.photos.flatMap((photo) => photo.warnings))].map((text) => h("p", { class: "notice notice-warn" }, icon("alert"), text)),
+    warnings.map((text) => h("p", { class: "notice notice-warn" }, icon("alert"), text[0].toUpperCase() + text.slice(1))),
     texts.map((text) => h("p", { class: "notice" }, icon("camera"), `${t("session.retake")}: ${text}`)),
   ];
 }

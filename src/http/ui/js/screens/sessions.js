@@ -78,7 +78,7 @@ export async function show({ query, signal }) {
 function filterForm(said, classes, subjects, change) {
   const changed = { on: { change: (event) => change(event.target.name, event.target.value) } };
   const choose = (name, all, options) => select(name, [["", all], ...options], said[name], changed);
-  const classOptions = classes.map((item) => [item.id, `${school.className(item)} (${item.term})`]);
+  const classOptions = classes.map((item) => [item.id, school.nameInTerm(item)]);
   const some = FILTERS.some((name) => said[name] !== "");
   const form = h(
     "form",

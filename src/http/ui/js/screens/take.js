@@ -20,7 +20,7 @@ export async function show({ query, signal }) {
   const photos = [];
   const chosenClass = select(
     "class",
-    [["", t("take.chooseClass")], ...classes.map((item) => [item.id, `${school.className(item)} (${item.term})`])],
+    [["", t("take.chooseClass")], ...classes.map((item) => [item.id, school.nameInTerm(item)])],
     query.get("class") ?? (classes.length === 1 ? classes[0].id : ""),
     { required: true },
   );

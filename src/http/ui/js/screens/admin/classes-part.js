@@ -3,12 +3,12 @@
 import * as api from "../../api.js";
 import { freshId, h } from "../../dom.js";
 import { button, linkButton } from "../../parts/button.js";
-import { confirmed } from "../../parts/dialog.js";
 import { ask, field, input, select } from "../../parts/form.js";
 import { empty } from "../../parts/states.js";
 import { say } from "../../parts/toast.js";
 import * as school from "../../school.js";
 import { t } from "../../text.js";
+import { entryActions } from "./entry-actions.js";
 import { listing } from "./listing.js";
 
 export async function classesPart({ query, signal }) {
@@ -49,15 +49,19 @@ export async function classesPart({ query, signal }) {
   ];
 }
 
-const termsOf = (classes) => [...new Set(classes.map((item) => item.term))].sort().reverse();
+const termsOf = (classes) => [...new Set(classes.map((item) => item.term))].filter(Boolean).sort().reverse();
 
-function classRow(item, after) {
-  const name = school.className(item);
-  const rename = async () => {
-    const renamed = await ask({
-      title: t("admin.settings.rename", { name }),
-      text: t("admin.settings.renameClassText"),
-      fields: [
+const classRow = (item, after) =>
+  h(
+    "li",
+    { class: "list-item" },
+    h("a", { class: "grow strong", href: `#/classes/${item.id}` }, school.className(item)),
+    item.pilot_since && h("span", { class: "tag tag-warn" }, t("admin.settings.pilot")),
+    h("span", { class: "small quiet" }, item.term),
+    entryActions({
+      path: `/classes/${item.id}`,
+      name: school.className(item),
+      fields: () => [
         field(
           t("admin.settings.className"),
           input("name", { required: true, maxlength: 50, autofocus: true, value: item.name }),
@@ -68,33 +72,13 @@ function classRow(item, after) {
           t("admin.settings.sectionHint"),
         ),
       ],
-      send: (said) => api.patch(`/classes/${item.id}`, { name: said.name, section: said.section ?? "" }),
-    });
-    if (!renamed) return;
-    say(t("admin.settings.renamed", { name, to: school.className(renamed) }));
-    await after();
-  };
-  const remove = async () => {
-    const sure = await confirmed(
-      t("admin.settings.deleteThis", { name }),
-      t("admin.settings.deleteClassText"),
-      t("action.delete"),
-    );
-    if (!sure) return;
-    await api.remove(`/classes/${item.id}`);
-    say(t("admin.settings.deleted", { name }));
-    await after();
-  };
-  return h(
-    "li",
-    { class: "list-item" },
-    h("a", { class: "grow strong", href: `#/classes/${item.id}` }, name),
-    item.pilot_since && h("span", { class: "tag tag-warn" }, t("admin.settings.pilot")),
-    h("span", { class: "small quiet" }, item.term),
-    button(t("admin.settings.renameAction"), rename, { kind: "plain", label: t("admin.settings.rename", { name }) }),
-    button("", remove, { kind: "plain", icon: "trash", label: t("admin.settings.deleteLabel", { name }) }),
+      body: ({ name, section }) => ({ name, section: section ?? "" }),
+      nameOf: school.className,
+      renameText: t("admin.settings.renameClassText"),
+      deleteText: t("admin.settings.deleteClassText"),
+      after,
+    }),
   );
-}
 
 async function addClass(terms, after) {
   const known = freshId("terms");

@@ -126,7 +126,7 @@ async function addHoliday(classes, after) {
         t("admin.settings.whom"),
         select("class_id", [
           ["", t("admin.settings.wholeSchool")],
-          ...classes.map((item) => [item.id, `${school.className(item)} (${item.term})`]),
+          ...classes.map((item) => [item.id, school.nameInTerm(item)]),
         ]),
       ),
     ],

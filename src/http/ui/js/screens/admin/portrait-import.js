@@ -37,7 +37,7 @@ class PortraitImport {
       "class",
       [
         ["", t("admin.roster.zipChooseClass")],
-        ...classes.map((item) => [item.id, `${school.className(item)} (${item.term})`]),
+        ...classes.map((item) => [item.id, school.nameInTerm(item)]),
       ],
       chosen || "",
     );

@@ -3,13 +3,13 @@
 import * as api from "../../api.js";
 import { h, replace } from "../../dom.js";
 import { button } from "../../parts/button.js";
-import { confirmed } from "../../parts/dialog.js";
 import { ask, field, input } from "../../parts/form.js";
 import { pager } from "../../parts/pager.js";
 import { empty } from "../../parts/states.js";
 import { say } from "../../parts/toast.js";
 import * as school from "../../school.js";
 import { t } from "../../text.js";
+import { entryActions } from "./entry-actions.js";
 
 const PER_PAGE = 50;
 
@@ -46,9 +46,7 @@ export async function subjectsPart() {
     const made = await ask({
       title: t("admin.settings.addSubject"),
       action: t("action.add"),
-      fields: [
-        field(t("admin.settings.subjectName"), input("name", { required: true, maxlength: 100, autofocus: true })),
-      ],
+      fields: [nameField()],
       send: ({ name }) => api.post("/subjects", { name }),
     });
     if (!made) return;
@@ -68,34 +66,23 @@ export async function subjectsPart() {
   ];
 }
 
-function subjectRow({ id, name }, after) {
-  const rename = async () => {
-    const text = input("name", { required: true, maxlength: 100, autofocus: true, value: name });
-    const renamed = await ask({
-      title: t("admin.settings.rename", { name }),
-      fields: [field(t("admin.settings.subjectName"), text)],
-      send: (said) => api.patch(`/subjects/${id}`, said),
-    });
-    if (!renamed) return;
-    say(t("admin.settings.renamed", { name, to: renamed.name }));
-    await after();
-  };
-  const remove = async () => {
-    const sure = await confirmed(
-      t("admin.settings.deleteThis", { name }),
-      t("admin.settings.deleteSubjectText"),
-      t("action.delete"),
-    );
-    if (!sure) return;
-    await api.remove(`/subjects/${id}`);
-    say(t("admin.settings.deleted", { name }));
-    await after();
-  };
-  return h(
+const subjectRow = ({ id, name }, after) =>
+  h(
     "li",
     { class: "list-item" },
     h("strong", { class: "grow" }, name),
-    button(t("admin.settings.renameAction"), rename, { kind: "plain", label: t("admin.settings.rename", { name }) }),
-    button("", remove, { kind: "plain", icon: "trash", label: t("admin.settings.deleteLabel", { name }) }),
+    entryActions({
+      path: `/subjects/${id}`,
+      name,
+      fields: () => [nameField(name)],
+      nameOf: (subject) => subject.name,
+      deleteText: t("admin.settings.deleteSubjectText"),
+      after,
+    }),
   );
-}
+
+const nameField = (name = "") =>
+  field(
+    t("admin.settings.subjectName"),
+    input("name", { required: true, maxlength: 100, autofocus: true, value: name }),
+  );

@@ -72,7 +72,7 @@ const classLinks = ({ classes }) =>
         "ul",
         { class: "row" },
         classes.map((item) =>
-          h("li", {}, h("a", { href: `#/classes/${item.id}` }, `${school.className(item)} (${item.term})`)),
+          h("li", {}, h("a", { href: `#/classes/${item.id}` }, school.nameInTerm(item))),
         ),
       );
 

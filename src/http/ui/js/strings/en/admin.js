@@ -306,6 +306,7 @@ export default {
       amount: { one: "{count}, {size}", other: "{count}, {size}" },
       freeUnknown: "Unknown",
       enough: { one: "about {count} day", other: "about {count} days" },
+      enoughYears: "more than three years",
       fullSoon: {
         one: "The disk is full in about {count} day if photos go on coming as they did.",
         other: "The disk is full in about {count} days if photos go on coming as they did.",
