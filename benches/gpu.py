@@ -19,9 +19,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benches/peers"))
 
-import environments  # noqa: E402  (the folder of the peers comes first)
-import layout  # noqa: E402
-from contestant import Contestant, Program  # noqa: E402
+import environments
+import layout
+from contestant import Contestant, Program
 
 CLASS_PHOTOS = "dataset/demo/class_photos"
 # A part that is repeated until it is long enough goes on for about so long.
@@ -103,7 +103,9 @@ def _opening(bench: Bench) -> None:
 
 
 def _where(report: dict[str, Any]) -> str:
-    return f"{report['pack']} on {report['provider']}, {report['precision']} precision, ONNX Runtime {report['runtime']}"
+    return (
+        f"{report['pack']} on {report['provider']}, {report['precision']} precision, ONNX Runtime {report['runtime']}"
+    )
 
 
 def _beside_decoding(bench: Bench) -> float:
@@ -113,7 +115,9 @@ def _beside_decoding(bench: Bench) -> float:
     print(f"\nphotos/s: {recognised['photos_per_second']:.1f}, {recognised['faces_per_second']:.0f} faces/s")
     print(f"decoded alone by the same cores: {decoded:.1f} photos/s; ratio {ratio:.2f} (goal {GOAL_DECODING})")
     for net in recognised["nets"]:
-        print(f"  {net['net']}: {net['ms_per_item']:.3f} ms an item, {net['items'] / max(1, net['runs']):.1f} items a run")
+        print(
+            f"  {net['net']}: {net['ms_per_item']:.3f} ms an item, {net['items'] / max(1, net['runs']):.1f} items a run"
+        )
     return float(recognised["photos_per_second"])
 
 
@@ -127,7 +131,9 @@ def _precisions(bench: Bench, recognised: float) -> None:
     except RuntimeError as error:
         print(f"\nskipped: half beside single precision ({single:.1f} photos/s): {error}")
         return
-    print(f"\nhalf precision {half:.1f}, single {single:.1f} photos/s: ratio {half / single:.2f}; auto {recognised:.1f}")
+    print(
+        f"\nhalf precision {half:.1f}, single {single:.1f} photos/s: ratio {half / single:.2f}; auto {recognised:.1f}"
+    )
 
 
 def _latency(bench: Bench) -> None:
