@@ -16,3 +16,6 @@ export const members = (id, on) =>
 export const forget = () => kept.forget();
 
 export const className = ({ name, section }) => (section ? `${name} ${section}` : name);
+
+/** With its term, where classes of several stand side by side. */
+export const nameInTerm = (item) => (item.term ? `${className(item)} (${item.term})` : className(item));
