@@ -290,12 +290,13 @@ export async function follow(path, hear, signal, link = () => {}, after = 0) {
     const attempt = new AbortController();
     const end = () => attempt.abort();
     signal.addEventListener("abort", end);
-    let quiet = setTimeout(end, QUIET_MS);
     // A connection may be dead without anybody saying so, as after a phone has slept.
+    let quiet;
     const heard = () => {
       clearTimeout(quiet);
       quiet = setTimeout(end, QUIET_MS);
     };
+    heard();
     try {
       const response = await authorised("GET", path, { signal: attempt.signal, headers: { "last-event-id": String(after) } });
       if (response.status === 204) return;

@@ -44,14 +44,23 @@ export function replace(element, ...children) {
  * with the same `data-key`.
  */
 export function refill(element, ...children) {
-  const part = document.activeElement?.closest?.("[data-key]");
-  const held = part !== null && part !== undefined && element.contains(part);
-  const at = held ? controls(part).indexOf(document.activeElement) : -1;
+  const focused = document.activeElement;
+  const held = element.contains(focused?.closest?.("[data-key]") ?? null);
+  const again = sameControl(focused);
   fill(element, ...children);
-  if (!held) return element;
-  const again = [...element.querySelectorAll("[data-key]")].find((other) => other.dataset.key === part.dataset.key);
-  if (again) (controls(again)[at] ?? controls(again)[0])?.focus({ preventScroll: true });
+  if (held) again(element)?.focus({ preventScroll: true });
   return element;
+}
+
+/** What finds a control again, below some root, after its part was made anew: at the same place in the part with the same `data-key`. */
+function sameControl(control) {
+  const part = control?.closest?.("[data-key]");
+  if (!part) return () => null;
+  const at = controls(part).indexOf(control);
+  return (root) => {
+    const anew = root.querySelector(`[data-key="${CSS.escape(part.dataset.key)}"]`);
+    return anew && (controls(anew)[at] ?? controls(anew)[0]);
+  };
 }
 
 /**
@@ -60,13 +69,10 @@ export function refill(element, ...children) {
  */
 export function rememberFocus() {
   const focused = document.activeElement;
-  const part = focused?.closest?.("[data-key]");
-  const at = part ? controls(part).indexOf(focused) : -1;
+  const again = sameControl(focused);
   return () => {
     if (focused?.isConnected || document.activeElement !== document.body) return;
-    const again = part && document.querySelector(`[data-key="${CSS.escape(part.dataset.key)}"]`);
-    const found = again ? (controls(again)[at] ?? controls(again)[0]) : document.querySelector("main h1");
-    found?.focus({ preventScroll: true });
+    (again(document) ?? document.querySelector("main h1"))?.focus({ preventScroll: true });
   };
 }
 

@@ -60,13 +60,15 @@ export const backLink = (text, href) => h("a", { class: "back", href }, icon("ba
 export function downloadButton(text, fetchFile, look = {}) {
   return button(
     text,
-    async () => {
-      const { blob, name } = await fetchFile();
-      save(blob, name ?? "rollcall");
-      say(t("state.saved", { name: name ?? "" }));
-    },
+    async () => saveFile(await fetchFile()),
     { icon: "download", ...look },
   );
+}
+
+/** Saves a file that the service has given, and says so. @param {{blob: Blob, name: string|null}} file */
+export function saveFile({ blob, name }) {
+  save(blob, name ?? "rollcall");
+  say(t("state.saved", { name: name ?? "" }));
 }
 
 export function save(blob, name) {

@@ -87,7 +87,7 @@ const unsentPart = (classes) =>
       h(
         "span",
         { class: "grow" },
-        h("strong", {}, nameOf(classes, wish.body.class_id)),
+        h("strong", {}, school.className(classOf(classes, wish.body.class_id))),
         ` · ${when(wish.body.starts_at)} · ${t("upload.waiting", { count: photos.length })}`,
         photos[0].state === "refused" && h("span", { class: "small bad below" }, why(error)),
       ),
@@ -105,7 +105,8 @@ const nobody = () =>
     ? empty(t("today.noClasses"), t("today.noClassesAdmin"), linkButton(t("today.roster"), "#/admin/roster", { kind: "primary" }))
     : empty(t("today.noClasses"), t("today.noClassesTeacher"));
 
-const nameOf = (classes, id) => school.className(classes.find((item) => item.id === id) ?? { name: "", section: "" });
+/** A class of the list; one that is not in it has no name. */
+const classOf = (classes, id) => classes.find((item) => item.id === id) ?? { name: "", section: "" };
 
 /** What the timetable says, and sessions beside it, in the order of the day. */
 function lessonsOf(planned, sessions, classes, subjects) {
@@ -116,7 +117,7 @@ function lessonsOf(planned, sessions, classes, subjects) {
 
 /** A session that no timetable knows, as if one did. */
 function besides(session, classes, subjects) {
-  const { name, section } = classes.find((item) => item.id === session.class_id) ?? { name: "", section: "" };
+  const { name, section } = classOf(classes, session.class_id);
   const subject = subjects.find((item) => item.id === session.subject_id)?.name ?? session.name;
   return { ...session, class: name, section, subject, holiday: null, session_id: session.id };
 }

@@ -2,9 +2,8 @@
 
 import * as api from "../../api.js";
 import { h } from "../../dom.js";
-import { save } from "../../parts/button.js";
+import { saveFile } from "../../parts/button.js";
 import { ask, field, select } from "../../parts/form.js";
-import { say } from "../../parts/toast.js";
 import { t } from "../../text.js";
 
 /** What the service is asked for, by what the person chooses. */
@@ -30,15 +29,11 @@ export async function otherSheet(session) {
   const explain = () => (hint.textContent = t(`session.formHint.${chosen.value}`));
   chosen.addEventListener("change", explain);
   explain();
-  const name = await ask({
+  const file = await ask({
     title: t("session.otherForms"),
     action: t("session.downloadIt"),
     fields: [field(t("session.formName"), chosen), hint],
-    send: async ({ form }) => {
-      const file = await api.file(`/sessions/${session.id}/sheet`, FORMS[form]);
-      save(file.blob, file.name ?? "rollcall");
-      return file.name ?? "";
-    },
+    send: ({ form }) => api.file(`/sessions/${session.id}/sheet`, FORMS[form]),
   });
-  if (name !== undefined) say(t("state.saved", { name }));
+  if (file) saveFile(file);
 }
